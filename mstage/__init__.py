@@ -1,0 +1,1 @@
+"""mstage: the stages of training, found, measured and set beside what theory predicts."""

@@ -1,0 +1,1 @@
+"""Analyses: one question a module, `verb(data, method) -> frozen result`."""

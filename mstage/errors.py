@@ -1,0 +1,57 @@
+"""What a user can get wrong, and the exit code of each.
+
+Every error that a user can cause is an `MstageError`. Its text names the thing, what was found, what was expected and
+the way out, in one line; the command line prints that line and ends with the error's exit code, without a traceback.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    INPUT = 3
+    DIVERGED = 4
+    INTERRUPTED = 130
+
+
+class MstageError(Exception):
+    """Something that the user can put right; `exit_code` is what the command line ends with."""
+
+    exit_code = ExitCode.BUG
+
+
+class UsageError(MstageError):
+    """An option, a key or an argument that makes no sense."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputError(MstageError):
+    """A file or a folder that cannot be read, cannot be written, or does not hold what it should."""
+
+    exit_code = ExitCode.INPUT
+
+
+def unknown_name(what: str, found: str, known: Iterable[str]) -> str:
+    """One line for a name that is not among the known ones, with the nearest of them.
+
+    Args:
+        what: The kind of thing, as `key` or `activation`.
+        found: The name that was given.
+        known: The names that would have been understood.
+    """
+    names = sorted(known)
+    near = get_close_matches(found, names, n=1, cutoff=0.6)
+    hint = f" Did you mean `{near[0]}`?" if near else ""
+    return f"unknown {what} `{found}`; known: {', '.join(names)}.{hint}"

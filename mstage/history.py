@@ -1,0 +1,129 @@
+"""The labelled data: what a history of losses and weights looks like in xarray.
+
+A loss history is a DataArray with a `step` axis and any of the run axes before it. Its coordinates say which run is
+which, where it ended and how; `curves` turns it into plain one-dimensional curves, which is what analyses work on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from mstage.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+RUN_AXES = ("alpha", "seed", "learning_rate")
+
+GLOSSARY: dict[str, dict[str, str]] = {
+    "alpha": {"long_name": "initialization scale: weights have standard deviation width^-alpha", "units": "1"},
+    "width": {"long_name": "hidden neurons", "units": "1"},
+    "seed": {"long_name": "seed of initialization and of the order of batches", "units": "1"},
+    "learning_rate": {"long_name": "learning rate", "units": "1"},
+    "step": {"long_name": "optimizer updates", "units": "1"},
+    "time": {"long_name": "gradient-flow time, learning rate x step for gradient descent", "units": "1"},
+    "snapshot": {"long_name": "step at which the weights were kept", "units": "1"},
+    "snapshot_time": {"long_name": "time at which the weights were kept", "units": "1"},
+    "neuron": {"long_name": "hidden neuron", "units": "1"},
+    "dim": {"long_name": "input dimension, the appended 1 among them", "units": "1"},
+    "sample": {"long_name": "training sample", "units": "1"},
+    "loss": {"long_name": "training loss, 1/(2n) sum of squared residuals", "units": "1"},
+    "output_weight": {"long_name": "a_k, weight of a neuron's output", "units": "1"},
+    "input_weight": {"long_name": "w_k, weights of a neuron's inputs", "units": "1"},
+    "status": {"long_name": "how the run ended"},
+    "last_step": {"long_name": "step at which the run ended: diverged, reached stop-at or its horizon", "units": "1"},
+    "input": {"long_name": "inputs x_i as the network sees them", "units": "1"},
+    "target": {"long_name": "targets y_i as the network sees them", "units": "1"},
+}
+
+
+class RunStatus(IntEnum):
+    """How a run ended, or that it has not."""
+
+    RUNNING = 0
+    FINISHED = 1
+    STOPPED = 2
+    DIVERGED = 3
+
+    @classmethod
+    def attributes(cls) -> dict[str, Any]:
+        """CF attributes that let a reader without mstage name the values."""
+        return {
+            "flag_values": [int(s) for s in cls],
+            "flag_meanings": "running finished reached_stop_at diverged",
+        }
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One run's losses against its clock.
+
+    Attributes:
+        run: Which run it is: its coordinates by name, width among them where it is known.
+        clock: Values of the clock, shape (records,), ascending as recorded.
+        loss: Losses, shape (records,). Records after the run's end are left out.
+        diverged: Whether the run ended because its loss was no longer finite.
+    """
+
+    run: Mapping[str, float | int | str]
+    clock: np.ndarray
+    loss: np.ndarray
+    diverged: bool
+
+
+def clock_name(loss: xr.DataArray) -> str:
+    """The clock of a loss history: `time` where it is defined, else the name of its last axis."""
+    return "time" if "time" in loss.coords else str(loss.dims[-1])
+
+
+def check_loss_history(loss: xr.DataArray) -> None:
+    """Refuse what is not a loss history.
+
+    Raises:
+        InputError: There is no axis, or no coordinate along the last one.
+    """
+    if loss.ndim == 0:
+        raise InputError("the loss history is a single number; expected values over a `step` axis")
+    if loss.dims[-1] not in loss.coords:
+        raise InputError(
+            f"the loss history has no coordinate along its last axis `{loss.dims[-1]}`; "
+            f"expected the steps, as in xr.DataArray(loss, coords={{'step': steps}})"
+        )
+
+
+def curves(loss: xr.DataArray) -> Iterator[Curve]:
+    """The runs of a loss history, one after the other.
+
+    Args:
+        loss: Losses, last axis the records. Coordinates used where present: `time` (over the last axis, and over
+            `learning_rate` where it depends on it), `status` and `last_step` (over the run axes).
+
+    Raises:
+        InputError: It is not a loss history.
+    """
+    check_loss_history(loss)
+    step_axis = loss.dims[-1]
+    clock = loss.coords[clock_name(loss)]
+    for index in np.ndindex(*loss.shape[:-1]):
+        place = dict(zip(loss.dims[:-1], index, strict=True))
+        one = loss.isel(place)
+        run = {
+            str(name): coordinate.item()
+            for name, coordinate in one.coords.items()
+            if coordinate.ndim == 0 and name not in ("status", "last_step")
+        }
+        ticks = clock.isel({axis: place[axis] for axis in clock.dims if axis in place}).values
+        keep = np.ones(one.shape, bool)
+        if "last_step" in one.coords:
+            keep = one.coords[step_axis].values <= one.coords["last_step"].item()
+        values = one.values
+        if "status" in one.coords:
+            diverged = one.coords["status"].item() == RunStatus.DIVERGED
+        else:
+            diverged = bool(np.isinf(values).any())
+        yield Curve(run, np.asarray(ticks, float)[keep], np.asarray(values, float)[keep], diverged)
