@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 RUN_AXES = ("alpha", "seed", "learning_rate")
 
 GLOSSARY: dict[str, dict[str, str]] = {
-    "alpha": {"long_name": "initialization scale: weights have standard deviation width^-alpha", "units": "1"},
+    "alpha": {
+        "long_name": "initialization scale: weights have standard deviation width^-alpha",
+        "units": "1",
+    },
     "width": {"long_name": "hidden neurons", "units": "1"},
     "seed": {"long_name": "seed of initialization and of the order of batches", "units": "1"},
     "learning_rate": {"long_name": "learning rate", "units": "1"},
@@ -36,7 +39,10 @@ GLOSSARY: dict[str, dict[str, str]] = {
     "output_weight": {"long_name": "a_k, weight of a neuron's output", "units": "1"},
     "input_weight": {"long_name": "w_k, weights of a neuron's inputs", "units": "1"},
     "status": {"long_name": "how the run ended"},
-    "last_step": {"long_name": "step at which the run ended: diverged, reached stop-at or its horizon", "units": "1"},
+    "last_step": {
+        "long_name": "step at which the run ended: diverged, reached stop-at or its horizon",
+        "units": "1",
+    },
     "input": {"long_name": "inputs x_i as the network sees them", "units": "1"},
     "target": {"long_name": "targets y_i as the network sees them", "units": "1"},
 }
@@ -115,7 +121,7 @@ def curves(loss: xr.DataArray) -> Iterator[Curve]:
         run = {
             str(name): coordinate.item()
             for name, coordinate in one.coords.items()
-            if coordinate.ndim == 0 and name not in ("status", "last_step")
+            if coordinate.ndim == 0 and name not in ("status", "last_step", "final_loss")
         }
         ticks = clock.isel({axis: place[axis] for axis in clock.dims if axis in place}).values
         keep = np.ones(one.shape, bool)

@@ -7,13 +7,11 @@ line and into the store. It checks itself when it is made, so that whoever holds
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
-from mstage.errors import InputError, UsageError, unknown_name
+from mstage.errors import UsageError, unknown_name
 
 PROBLEMS = ("cub1d", "sin1d", "gauss5", "condense5")
 ACTIVATIONS = ("tanh", "shifted-tanh", "relu", "gelu", "sin", "identity")
@@ -50,6 +48,9 @@ class Optimizer:
 
     name: str = "sgd"
     options: Mapping[str, OptionValue] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
 
     @property
     def is_gradient_descent(self) -> bool:
@@ -220,7 +221,7 @@ class Sweep:
         return max(self.last_step(rate) for rate in self.learning_rate)
 
     def to_dict(self) -> dict[str, Any]:
-        """The sweep as plain values, with the keys of a sweep file; `from_dict` reads it back."""
+        """The sweep as plain values, with the keys of a sweep file; `sweepfile.sweep_from_dict` reads it back."""
         out: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -237,166 +238,6 @@ class Sweep:
                 case _:
                     out[item.name] = value
         return {key: list(value) if isinstance(value, tuple) else value for key, value in out.items()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any], source: str = "sweep") -> Self:
-        """Make a sweep from the keys of a sweep file.
-
-        Args:
-            values: A subset of `SWEEP_KEYS`. An axis is a number, a list of numbers, or text as `parse_axis` reads it.
-            source: What to call the origin in errors.
-
-        Raises:
-            UsageError: A key is unknown or a value makes no sense.
-        """
-        values = {key.replace("-", "_"): value for key, value in values.items() if value is not None}
-        for key in values:
-            if key not in SWEEP_KEYS:
-                raise UsageError(f"{source}: {unknown_name('key', key, SWEEP_KEYS)}")
-        try:
-            return cls(**_sweep_arguments(values))
-        except UsageError as error:
-            raise UsageError(f"{source}: {error}") from None
-
-
-SWEEP_KEYS = (
-    "problem", "data", "target", "features", "standardise", "intercept", "drop_missing",
-    "activation", "alpha", "width", "seed", "seeds", "learning_rate", "optimizer", "batch_size",
-    "until", "steps", "stop_at", "record", "snapshots", "dtype",
-)  # fmt: skip
-
-
-def read_sweep_file(path: str | Path) -> dict[str, Any]:
-    """The keys of a TOML sweep file, unchecked, for `Sweep.from_dict`; a relative `data` is taken from its folder.
-
-    Raises:
-        InputError: The file cannot be read or is not TOML.
-    """
-    path = Path(path)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}). Give a sweep file in TOML.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is not a TOML file ({error}).") from None
-    if isinstance(values.get("data"), str):
-        values["data"] = str(path.parent / values["data"])
-    return values
-
-
-def parse_axis(name: str, value: Any, kind: type[int] | type[float]) -> tuple[Any, ...]:
-    """The values of an axis from a number, a list of numbers, or text.
-
-    Args:
-        name: Name of the axis, for errors.
-        value: `3`, `[1, 2]`, `"1,2"`, `"a:b:n"` (n values from a to b, evenly) or `"a:b:n:log"` (evenly in log).
-        kind: `int` or `float`; whole numbers are rounded from a range.
-
-    Raises:
-        UsageError: The value is none of these.
-    """
-    expected = "whole number" if kind is int else "number"
-    way_out = f"expected a {expected}, a list as 1,2 or a range as from:to:count"
-    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
-    if isinstance(value, str) and ":" in value:
-        return _axis_range(name, value, kind, way_out)
-    return tuple(_number(f"{name} `{part}`", part, kind, way_out) for part in parts)
-
-
-def _axis_range(name: str, text: str, kind: type[int] | type[float], way_out: str) -> tuple[Any, ...]:
-    parts = text.split(":")
-    log = len(parts) == 4 and parts[3] == "log"
-    if len(parts) != 3 and not log:
-        raise UsageError(f"{name} `{text}`: {way_out} (with :log behind it for even steps in log)")
-    start, stop = (_number(f"{name} `{text}`", part, float, way_out) for part in parts[:2])
-    count = _number(f"{name} `{text}`", parts[2], int, way_out)
-    if count < 1:
-        raise UsageError(f"{name} `{text}`: the count has to be at least 1")
-    if log and not (start > 0 and stop > 0):
-        raise UsageError(f"{name} `{text}`: even steps in log need both ends above 0")
-    shares = [k / max(count - 1, 1) for k in range(count)]
-    values = [start * (stop / start) ** s if log else start + (stop - start) * s for s in shares]
-    if kind is int:
-        return tuple(round(v) for v in values)
-    return tuple(float(f"{v:.12g}") for v in values)  # 0.1:0.3:3 gives 0.2 and not 0.30000000000000004 / 1.5
-
-
-def _number(what: str, value: Any, kind: type[int] | type[float], way_out: str) -> Any:
-    try:
-        if isinstance(value, bool):
-            raise ValueError
-        number = kind(value.strip()) if isinstance(value, str) else kind(value)
-        if number != float(value) and kind is int:
-            raise ValueError
-    except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{what}: {way_out}") from None
-    return number
-
-
-def _sweep_arguments(values: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `Sweep` from the keys of a sweep file, each turned into its own type."""
-    arguments: dict[str, Any] = {}
-    for key, kind in (("alpha", float), ("width", int), ("seed", int), ("learning_rate", float)):
-        if key in values:
-            arguments[key] = parse_axis(key.replace("_", "-"), values[key], kind)
-    if "seeds" in values:
-        if "seed" in values:
-            raise UsageError("both `seed` and `seeds` are given; give the seeds themselves or their number")
-        count = _number(f"seeds `{values['seeds']}`", values["seeds"], int, "expected a whole number")
-        if count < 1:
-            raise UsageError(f"seeds {count}: has to be at least 1")
-        arguments["seed"] = tuple(range(count))
-    for key, kind in (("batch_size", int), ("until", float), ("steps", int), ("stop_at", float)):
-        if key in values:
-            name = key.replace("_", "-")
-            what = "a whole number" if kind is int else "a number"
-            arguments[key] = _number(f"{name} `{values[key]}`", values[key], kind, f"expected {what}")
-    for key in ("activation", "dtype"):
-        if key in values:
-            arguments[key] = _string(key, values[key])
-    if "optimizer" in values:
-        arguments["optimizer"] = Optimizer.parse(_string("optimizer", values["optimizer"]))
-    arguments["problem"] = _problem(values)
-    arguments["recording"] = _recording(values)
-    return arguments
-
-
-def _recording(values: dict[str, Any]) -> Recording:
-    snapshots = values.get("snapshots", Recording.snapshots)
-    return Recording(
-        losses=_string("record", values.get("record", Recording.losses)),
-        snapshots=_number(f"snapshots `{snapshots}`", snapshots, int, "expected a whole number"),
-    )
-
-
-def _problem(values: dict[str, Any]) -> str | Table:
-    table_keys = [key for key in ("target", "features", "standardise", "intercept", "drop_missing") if key in values]
-    if "data" not in values:
-        if table_keys:
-            raise UsageError(f"`{table_keys[0].replace('_', '-')}` belongs to a table; name it with --data FILE")
-        return _string("problem", values.get("problem", "cub1d"))
-    if "problem" in values:
-        raise UsageError("both `problem` and `data` are given; a sweep learns one of them")
-    if "target" not in values:
-        raise UsageError(f"data {values['data']}: say which column to predict with --target COLUMN")
-    features = values.get("features")
-    if isinstance(features, str):
-        features = [part.strip() for part in features.split(",")]
-    for key in ("standardise", "intercept", "drop_missing"):
-        if key in values and not isinstance(values[key], bool):
-            raise UsageError(f"{key.replace('_', '-')} `{values[key]}`: expected true or false")
-    return Table(
-        path=_string("data", values["data"]),
-        target=_string("target", values["target"]),
-        features=None if features is None else tuple(_string("features", part) for part in features),
-        **{key: values[key] for key in ("standardise", "intercept", "drop_missing") if key in values},
-    )
-
-
-def _string(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise UsageError(f"{name} `{value}`: expected a name")
-    return value
 
 
 def _literal(text: str) -> OptionValue:

@@ -1,0 +1,1 @@
+"""The JAX core: what is learnt, what learns, how it moves, and the compiled trainer."""

@@ -1,0 +1,113 @@
+"""What learns: two-layer networks f(x) = sum_k a_k sigma(w_k . x), their activations, loss and gradient.
+
+There is no factor 1/width and no bias of its own: where a problem wants one, its inputs end in a 1. The gradient is
+written out because it shares sigma with the forward pass and keeps one array of shape (width, samples) alive instead of
+the several that reverse mode saves; the tests hold it against `jax.grad`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Array: TypeAlias = jax.Array
+Activation: TypeAlias = "Callable[[Array], tuple[Array, Array]]"
+
+
+class Weights(NamedTuple):
+    """The weights of one network.
+
+    Attributes:
+        output: a_k, shape (width,).
+        input: w_k, shape (width, dim).
+    """
+
+    output: Array
+    input: Array
+
+
+def initial_weights(alpha: Array, seed: Array, width: int, dim: int, dtype: str) -> Weights:
+    """Weights of standard deviation width^-alpha.
+
+    The normals are drawn in float64 whatever the dtype, so that a seed means the same network in both, and do not
+    depend on alpha, so that runs of one seed differ by their scale alone.
+    """
+    output_key, input_key = jax.random.split(jax.random.key(seed, impl="threefry2x32"))
+    scale = jnp.exp(-alpha * math.log(width))
+    return Weights(
+        (scale * jax.random.normal(output_key, (width,), "float64")).astype(dtype),
+        (scale * jax.random.normal(input_key, (width, dim), "float64")).astype(dtype),
+    )
+
+
+def loss_and_gradient(sigma: Activation, weights: Weights, inputs: Array, targets: Array) -> tuple[Array, Weights]:
+    """Loss 1/(2n) sum_i (f(x_i) - y_i)^2 and its gradient.
+
+    Args:
+        sigma: Activation with its slope, of `ACTIVATIONS`.
+        weights: The network.
+        inputs: x_i, shape (n, dim).
+        targets: y_i, shape (n,).
+
+    Returns:
+        The loss, shape (), and the gradient, of the shapes of `weights`.
+    """
+    value, slope = sigma(weights.input @ inputs.T)
+    residual = weights.output @ value - targets
+    count = targets.shape[0]
+    loss = residual @ residual / (2 * count)
+    share = residual / count
+    return loss, Weights(value @ share, weights.output[:, None] * ((slope * share) @ inputs))
+
+
+def loss_alone(sigma: Activation, weights: Weights, inputs: Array, targets: Array) -> Array:
+    """The loss of `loss_and_gradient`, shape ()."""
+    value, _ = sigma(weights.input @ inputs.T)
+    residual = weights.output @ value - targets
+    return residual @ residual / (2 * targets.shape[0])
+
+
+def _tanh(s: Array) -> tuple[Array, Array]:
+    value = jnp.tanh(s)
+    return value, 1 - value * value
+
+
+def _shifted_tanh(s: Array) -> tuple[Array, Array]:
+    """(tanh(s + 1/2) - tanh(1/2)) / sech^2(1/2): 0 at 0, slope 1 there, but a second derivative that is not 0."""
+    shift = math.tanh(0.5)
+    steepness = 1 - shift * shift
+    value = jnp.tanh(s + 0.5)
+    return (value - shift) / steepness, (1 - value * value) / steepness
+
+
+def _relu(s: Array) -> tuple[Array, Array]:
+    return jnp.maximum(s, 0), (s > 0).astype(s.dtype)
+
+
+def _gelu(s: Array) -> tuple[Array, Array]:
+    cumulative = jax.scipy.stats.norm.cdf(s)
+    return s * cumulative, cumulative + s * jax.scipy.stats.norm.pdf(s)
+
+
+def _sin(s: Array) -> tuple[Array, Array]:
+    return jnp.sin(s), jnp.cos(s)
+
+
+def _identity(s: Array) -> tuple[Array, Array]:
+    return s, jnp.ones_like(s)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "tanh": _tanh,
+    "shifted-tanh": _shifted_tanh,
+    "relu": _relu,
+    "gelu": _gelu,
+    "sin": _sin,
+    "identity": _identity,
+}

@@ -1,0 +1,213 @@
+"""The compiled trainer: every run of one width, advanced together.
+
+Runs are split over the local devices (on a CPU, one for each core) and each device goes through its runs in small
+blocks, whose working set stays in its cache. The time loop is inside the compiled program and takes its length as an
+argument; so there is one compilation a width, whatever the alphas, seeds, learning rates, steps and records.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from mstage.errors import UsageError
+from mstage.history import RunStatus
+from mstage.simulate.dynamics import check_optimizer
+from mstage.simulate.runs import Data, Plan, Program, Runs, RunState, advance_block, initial_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mstage.simulate.problems import Dataset
+    from mstage.spec import Sweep
+
+LARGEST_BLOCK = 4  # runs; larger ones leave the cache of a core and gain nothing
+MAX_SEGMENT_RECORDS = 256
+RUN_AXIS = "runs"
+
+
+def use_all_cores() -> None:
+    """Let JAX see a CPU as one device a core, unless it has looked at its devices already."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        jax.config.update("jax_num_cpu_devices", cores)
+    except RuntimeError:  # the caller has used JAX before: what it sees then stays
+        return
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where the runs of one width are.
+
+    Attributes:
+        step: The step they are at.
+        record: The record that comes next, an index into the sweep's `loss_steps`.
+        state: What the trainer needs to go on, each leaf leading with the axis of (padded) runs.
+    """
+
+    step: int
+    record: int
+    state: RunState
+
+
+class Trainer:
+    """Trains the runs of one width.
+
+    Raises:
+        UsageError: The optimizer or the batch size does not suit.
+    """
+
+    def __init__(self, sweep: Sweep, dataset: Dataset, width: int) -> None:
+        use_all_cores()
+        check_optimizer(sweep.optimizer)
+        samples = dataset.target.shape[0]
+        if sweep.batch_size is not None and sweep.batch_size > samples:
+            raise UsageError(f"batch-size {sweep.batch_size}: {dataset.name} has {samples} samples; take at most that")
+        self.record_steps = np.array(sweep.loss_steps, np.int64)
+        self._program = Program(sweep.activation, sweep.optimizer, sweep.batch_size, width, sweep.dtype)
+        self._stop_at = -np.inf if sweep.stop_at is None else sweep.stop_at
+        runs = list(product(sweep.alpha, sweep.seed, sweep.learning_rate))
+        self.run_count = len(runs)
+        self._layout = Layout.of(self.run_count)
+        with jax.enable_x64(True):
+            alpha, seed, rate = (np.array(column) for column in zip(*self._layout.pad(runs), strict=True))
+            horizon = np.array([sweep.last_step(float(r)) for r in rate], np.int64)
+            self._runs = self._layout.put(Runs(alpha, seed.astype(np.uint32), rate.astype(sweep.dtype), horizon))
+            self._data = Data(dataset.input.astype(sweep.dtype), dataset.target.astype(sweep.dtype))
+
+    def start(self) -> Position:
+        """The position at step 0, the weights drawn. Compiles the program, if it is not yet."""
+        with jax.enable_x64(True):
+            one = partial(initial_state, self._program)
+            shapes = jax.eval_shape(jax.vmap(one, in_axes=(0, None)), self._runs, self._data)
+            empty = self._layout.put(jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes))
+        position, _ = self.advance(Position(0, 0, empty), 0, 0)
+        return position
+
+    def advance(self, position: Position, end_record: int, most_steps: int) -> tuple[Position, np.ndarray]:
+        """Go on to the step of a record, or as far as `most_steps` leads.
+
+        Args:
+            position: Where the runs are. It is used up: its memory becomes the new one's.
+            end_record: The record to arrive at (and not to take), at most `MAX_SEGMENT_RECORDS` ahead; the number of
+                records to take them all.
+            most_steps: Steps after which to return in any case.
+
+        Returns:
+            The new position and the losses recorded on the way, shape (runs, records), NaN after a run's end.
+        """
+        ahead = self.record_steps[position.record : end_record]
+        goal = self.record_steps[end_record] if end_record < self.record_steps.size else self.record_steps[-1] + 1
+        stop = int(min(goal, position.step + most_steps))
+        steps = np.full(MAX_SEGMENT_RECORDS, np.iinfo(np.int64).max)
+        steps[: ahead.size] = ahead
+        with jax.enable_x64(True):
+            plan = Plan(np.int64(position.step), np.int64(stop), steps, np.asarray(self._stop_at, self._program.dtype))
+            state, losses = self._compiled(self._runs, self._data, position.state, plan)
+            taken = int(np.searchsorted(ahead, stop))
+            return Position(stop, position.record + taken, state), np.asarray(losses)[: self.run_count, :taken]
+
+    def weights(self, position: Position) -> dict[str, np.ndarray]:
+        """The weights, each leading with the axis of runs; NaN for runs that ended before this step."""
+        ended = self.ends(position)["last_step"] < position.step
+        weights = {"output_weight": position.state.weights.output, "input_weight": position.state.weights.input}
+        kept = {name: np.array(leaf)[: self.run_count] for name, leaf in weights.items()}
+        for leaf in kept.values():
+            leaf[ended] = np.nan
+        return kept
+
+    def ends(self, position: Position) -> dict[str, np.ndarray]:
+        """Status, last step and final loss of every run; the last step of one that goes on is where it is."""
+        state = position.state
+        ends = {"status": state.status, "last_step": state.last_step, "final_loss": state.final_loss}
+        found = {name: np.array(leaf)[: self.run_count] for name, leaf in ends.items()}
+        found["last_step"][found["status"] == RunStatus.RUNNING] = position.step
+        return found
+
+    def leaves(self, position: Position) -> list[np.ndarray]:
+        """The state as plain arrays, for a checkpoint."""
+        return [np.asarray(leaf) for leaf in jax.tree.leaves(position.state)]
+
+    def restore(self, record: int, leaves: Sequence[np.ndarray]) -> Position:
+        """The position that `leaves` were taken from.
+
+        Raises:
+            ValueError: They are not the leaves of a state of these runs.
+        """
+        with jax.enable_x64(True):
+            shapes, structure = jax.tree.flatten(self.start().state)
+            if [(s.shape, s.dtype) for s in shapes] != [(leaf.shape, leaf.dtype) for leaf in leaves]:
+                raise ValueError("the checkpoint is of another sweep or another number of cores")
+            state = self._layout.put(jax.tree.unflatten(structure, leaves))
+        return Position(int(self.record_steps[record]), record, state)
+
+    def memory_bytes(self) -> int:
+        """Memory that the compiled program takes for its arguments, results and work."""
+        with jax.enable_x64(True):
+            stop_at = np.zeros((), self._program.dtype)
+            plan = Plan(np.int64(0), np.int64(1), np.zeros(MAX_SEGMENT_RECORDS, np.int64), stop_at)
+            lowered = self._compiled.lower(self._runs, self._data, self.start().state, plan)
+            needs = lowered.compile().memory_analysis()
+        devices = len(self._layout.mesh.devices)
+        return devices * int(needs.argument_size_in_bytes + needs.output_size_in_bytes + needs.temp_size_in_bytes)
+
+    @property
+    def _compiled(self) -> Any:
+        return compiled(self._program, self._layout.block, self._layout.mesh)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How runs lie on devices: `size` places, in blocks of `block`, over the devices of `mesh`."""
+
+    size: int
+    block: int
+    mesh: Mesh
+
+    @classmethod
+    def of(cls, runs: int) -> Layout:
+        """The layout that leaves the fewest places empty, and of those the one of the largest blocks."""
+        devices = jax.devices()[:runs]
+        each = -(-runs // len(devices))
+        block = min(range(1, LARGEST_BLOCK + 1), key=lambda b: (-(-each // b) * b, -b))
+        return cls(len(devices) * (-(-each // block) * block), block, Mesh(np.array(devices), (RUN_AXIS,)))
+
+    def pad(self, runs: list[Any]) -> list[Any]:
+        """The runs, the last of them again in the places that are left over."""
+        return runs + [runs[-1]] * (self.size - len(runs))
+
+    def put(self, tree: Any) -> Any:
+        """The arrays of a tree on the devices, split along their leading axis."""
+        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec(RUN_AXIS)))
+
+
+@lru_cache(maxsize=64)
+def compiled(program: Program, block: int, mesh: Mesh) -> Callable[[Runs, Data, RunState, Plan], Any]:
+    """The trainer's program over all the devices of a mesh, compiled once for each shape it meets."""
+
+    def on_device(runs: Runs, data: Data, state: RunState, plan: Plan) -> Any:
+        def fold(leaf: Any) -> Any:
+            return leaf.reshape((leaf.shape[0] // block, block, *leaf.shape[1:]))
+
+        blocks = jax.tree.map(fold, (runs, state))
+        done = jax.lax.map(lambda one: advance_block(program, one[0], data, one[1], plan), blocks)
+        return jax.tree.map(lambda leaf: leaf.reshape((leaf.shape[0] * block, *leaf.shape[2:])), done)
+
+    split, whole = PartitionSpec(RUN_AXIS), PartitionSpec()
+    mapped = jax.shard_map(
+        on_device, mesh=mesh, in_specs=(split, whole, split, whole), out_specs=split, check_vma=False
+    )
+    over_runs, everywhere = NamedSharding(mesh, split), NamedSharding(mesh, whole)
+    return jax.jit(
+        mapped,
+        in_shardings=(over_runs, everywhere, over_runs, everywhere),
+        out_shardings=over_runs,
+        donate_argnums=2,
+    )

@@ -1,0 +1,1 @@
+"""A sweep on disk: its layout, reading it, writing it while it trains."""

@@ -1,0 +1,123 @@
+"""What a store looks like: a Zarr v3 hierarchy, its names, and its arrays at their final shapes.
+
+The problem and the spec lie at the root, and one group a width holds the histories. The shapes are final from the start
+and the metadata are consolidated, so nothing but chunks is written while a sweep trains.
+"""
+
+from __future__ import annotations
+
+import warnings
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+
+from mstage.history import GLOSSARY, RUN_AXES, RunStatus
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import xarray as xr
+
+    from mstage.spec import Sweep
+
+FORMAT = 1
+STATE_FOLDER = ".training"  # the lock and the checkpoints of a sweep in training; not part of the Zarr hierarchy
+RUN_COORDINATES = ("status", "last_step", "final_loss")
+PACKAGES = ("mstage", "jax", "jaxlib", "optax", "numpy")
+
+
+def group_name(width: int) -> str:
+    """Name of the group of a width."""
+    return f"width_{width}"
+
+
+def chunk_records(sweep: Sweep) -> int:
+    """Records of a chunk of losses: some hundred chunks a sweep, so that a kill loses little of it."""
+    return min(256, max(16, -(-len(sweep.loss_steps) // 128)))
+
+
+def stored_bytes(sweep: Sweep, width: int, dim: int) -> int:
+    """Bytes that a width takes in a store at most (losses compress a little, weights do not)."""
+    runs = sweep.run_count // len(sweep.width)
+    item = np.dtype(sweep.dtype).itemsize
+    return runs * item * (len(sweep.loss_steps) + len(sweep.snapshot_steps) * width * (dim + 1))
+
+
+def write_skeleton(path: Path, sweep: Sweep, problem: xr.Dataset) -> None:
+    """A whole store with nothing committed."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="Consolidated metadata"
+        )  # xarray reads it; Zarr v3 has yet to adopt it
+        root = zarr.create_group(
+            path,
+            zarr_format=3,
+            attributes={
+                "mstage": version("mstage"),
+                "format": FORMAT,
+                "sweep": sweep.to_dict(),
+                "versions": {package: version(package) for package in PACKAGES},
+                "dtype": sweep.dtype,
+                "prng": "threefry2x32: key(seed) is split into the keys of the output and of the input weights",
+                "problem": dict(problem.attrs),
+            },
+        )
+        for name, axes in (("input", ("sample", "dim")), ("target", ("sample",))):
+            _add(root, name, axes, values=problem[name].values)
+        for width in sweep.width:
+            _write_group(root.create_group(group_name(width)), sweep, width, problem.sizes["dim"])
+        zarr.consolidate_metadata(path)
+    (path / STATE_FOLDER).mkdir()
+
+
+def _write_group(group: zarr.Group, sweep: Sweep, width: int, dim: int) -> None:
+    """The arrays of one width at their final shapes, coordinates filled in."""
+    steps, snapshots = np.array(sweep.loss_steps), np.array(sweep.snapshot_steps, np.int64)
+    rates = np.array(sweep.learning_rate)
+    shape = (len(sweep.alpha), len(sweep.seed), len(rates))
+    for axis in RUN_AXES:
+        _add(group, axis, (axis,), values=np.array(getattr(sweep, axis)))
+    _add(group, "step", ("step",), values=steps)
+    _add(group, "snapshot", ("snapshot",), values=snapshots)
+    _add(group, "width", (), values=np.array(width))
+    _add(group, "committed_records", (), values=np.array(0))
+    extra = []
+    if sweep.optimizer.is_gradient_descent:
+        _add(group, "time", ("learning_rate", "step"), values=rates[:, None] * steps)
+        _add(group, "snapshot_time", ("learning_rate", "snapshot"), values=rates[:, None] * snapshots)
+        extra = ["time"]
+    _add(group, "status", RUN_AXES, values=np.zeros(shape, np.int8), **RunStatus.attributes())
+    _add(group, "last_step", RUN_AXES, values=np.zeros(shape, np.int64))
+    _add(group, "final_loss", RUN_AXES, values=np.full(shape, np.nan))
+    along = " ".join(["width", *RUN_COORDINATES, *extra])
+    _add_empty(group, "loss", (*RUN_AXES, "step"), sweep, (*shape, len(steps)), coordinates=along)
+    along = " ".join(["width", *RUN_COORDINATES, *(["snapshot_time"] if extra else [])])
+    axes = (*RUN_AXES, "snapshot", "neuron")
+    _add_empty(group, "output_weight", axes, sweep, (*shape, len(snapshots), width), coordinates=along)
+    _add_empty(group, "input_weight", (*axes, "dim"), sweep, (*shape, len(snapshots), width, dim), coordinates=along)
+
+
+def _add(group: zarr.Group, name: str, axes: tuple[str, ...], *, values: np.ndarray, **attributes: Any) -> None:
+    group.create_array(
+        name, data=values, chunks=values.shape or "auto", dimension_names=axes, attributes=GLOSSARY[name] | attributes
+    )
+
+
+def _add_empty(
+    group: zarr.Group, name: str, axes: tuple[str, ...], sweep: Sweep, shape: tuple[int, ...], **attributes: Any
+) -> None:
+    """An array to be filled: a chunk is some records, or one snapshot, of all runs."""
+    along = chunk_records(sweep) if name == "loss" else 1
+    group.create_array(
+        name,
+        shape=shape,
+        chunks=(*shape[:3], max(1, min(along, shape[3])), *shape[4:]),
+        dtype=sweep.dtype,
+        fill_value=np.nan,
+        compressors="auto" if name == "loss" else None,  # weights are noise to a compressor
+        dimension_names=axes,
+        attributes=GLOSSARY[name] | attributes,
+        config={"write_empty_chunks": True},  # so that a missing chunk is a damaged store
+    )

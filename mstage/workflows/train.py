@@ -1,0 +1,213 @@
+"""Train a sweep and keep it: the loop between the compiled trainer and the store."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from mstage.errors import InputError, UsageError
+from mstage.history import RunStatus
+from mstage.simulate.problems import Dataset, load_problem
+from mstage.simulate.sweep import Position, Trainer
+from mstage.store.reader import open_sweep, stored_problem, stored_sweep
+from mstage.store.writer import SweepWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mstage.spec import Sweep
+
+CALL_SECONDS = 0.3  # length of one call of the compiled program: how long Ctrl-C and the progress bar wait
+COMMIT_SECONDS = 2.0  # how much a kill costs at most; a commit itself takes some milliseconds
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a sweep is.
+
+    Attributes:
+        width: The width in training.
+        runs_done: Runs that have ended, of `runs`.
+        runs: Runs of the sweep.
+        share: Estimated share of the work done, 0 to 1, what a resumed sweep had done included.
+        run_steps: Updates done by this call, summed over the runs.
+    """
+
+    width: int
+    runs_done: int
+    runs: int
+    share: float
+    run_steps: int
+
+
+def train(
+    sweep: Sweep,
+    path: str | Path | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    commit_seconds: float = COMMIT_SECONDS,
+) -> xr.DataTree:
+    """Train the runs of a sweep.
+
+    Args:
+        sweep: What to train.
+        path: Store to write; None keeps the sweep in memory alone.
+        resume: Go on with the sweep in the store, which has to be this one.
+        overwrite: Replace a sweep that lies there.
+        progress: Called between chunks.
+        commit_seconds: Time between two commits.
+
+    Returns:
+        The sweep, as `open_sweep` reads it.
+
+    Raises:
+        UsageError: The sweep cannot be trained, or does not fit what lies at `path`.
+        InputError: A table or the store cannot be read or written.
+
+    Example:
+        >>> tree = train(Sweep(alpha=(1.0,), width=(50,), until=20.0))
+        >>> tree["width_50"].loss.sizes["step"]
+        201
+    """
+    if path is None:
+        with TemporaryDirectory() as folder:
+            return train(sweep, Path(folder) / "sweep", progress=progress, commit_seconds=commit_seconds).load()
+    path = Path(path)
+    if resume and overwrite:
+        raise UsageError("both --resume and --overwrite are given; go on with the sweep or replace it")
+    if resume:
+        if stored_sweep(path).to_dict() != sweep.to_dict():
+            raise UsageError(f"{path}: holds another sweep than this one. Give --resume --output {path} alone.")
+        dataset = _dataset(stored_problem(path))
+        Trainer(sweep, dataset, sweep.width[0])
+        writer = SweepWriter.resume(path)
+    else:
+        dataset = load_problem(sweep.problem)
+        Trainer(sweep, dataset, sweep.width[0])  # refuses what cannot be trained before anything is written
+        writer = SweepWriter.create(path, sweep, _problem(dataset), overwrite)
+    with writer:
+        account = _Account(sweep, writer, progress)
+        for width in sweep.width:
+            if not writer.is_complete(width):
+                _train_width(writer, Trainer(sweep, dataset, width), width, account, commit_seconds)
+    return open_sweep(path)
+
+
+def _train_width(writer: SweepWriter, trainer: Trainer, width: int, account: _Account, commit_seconds: float) -> None:
+    """Train one width from its committed extent to its end."""
+    committed, total = writer.committed(width), trainer.record_steps.size
+    position = _restored(writer, trainer, width, committed) if committed else trainer.start()
+    snapshots = {step: index for index, step in enumerate(writer.sweep.snapshot_steps)}
+    pace, last_commit = _Pace(), time.monotonic()
+    while position.record < total:
+        first, parts = position.record, []
+        end = min(first + writer.chunk_records, total)
+        while position.record < end:
+            if position.step in snapshots:
+                writer.write_snapshot(width, snapshots[position.step], trainer.weights(position))
+            ahead = trainer.record_steps[position.record + 1 : end]
+            stops = position.record + 1 + np.flatnonzero(np.isin(ahead, list(snapshots)))
+            start = position.step
+            position, losses = trainer.advance(position, int(stops[0]) if stops.size else end, pace.steps)
+            pace.measured(position.step - start)
+            parts.append(losses)
+            account.report(width, position.step, trainer.ends(position))
+        writer.write_losses(width, first, np.concatenate(parts, axis=1))
+        if position.record == total or time.monotonic() - last_commit >= commit_seconds:
+            writer.commit(width, position.record, trainer.ends(position), trainer.leaves(position))
+            last_commit = time.monotonic()
+    account.finished(width, trainer.ends(position))
+
+
+def _restored(writer: SweepWriter, trainer: Trainer, width: int, record: int) -> Position:
+    try:
+        return trainer.restore(record, writer.checkpoint(width))
+    except ValueError as error:
+        raise InputError(
+            f"{writer.path}: width {width} cannot go on ({error}). Train it anew with --overwrite."
+        ) from None
+
+
+class _Pace:
+    """Chooses how many steps a call of the compiled program takes, so that it lasts about `CALL_SECONDS`."""
+
+    def __init__(self) -> None:
+        self.steps = 16
+        self._last = time.monotonic()
+
+    def measured(self, steps: int) -> None:
+        now = time.monotonic()
+        rate = max(steps, 1) / max(now - self._last, 1e-6)
+        self.steps = int(min(max(rate * CALL_SECONDS, 1), 4 * self.steps))
+        self._last = now
+
+
+class _Account:
+    """Counts what is done, for whoever watches."""
+
+    def __init__(self, sweep: Sweep, writer: SweepWriter, progress: Callable[[Progress], None] | None) -> None:
+        self._sweep = sweep
+        self._progress = progress
+        self._runs_each = sweep.run_count // len(sweep.width)
+        self._last = sweep.loss_steps[-1]
+        self._cost = {width: width + 64 for width in sweep.width}  # of a step: the arrays, and what every step costs
+        self._at = {
+            width: self._last if writer.is_complete(width) else sweep.loss_steps[writer.committed(width)]
+            for width in sweep.width
+        }
+        self._begun = dict(self._at)
+        self._runs_done = self._runs_each * sum(writer.is_complete(width) for width in sweep.width)
+        self._run_steps = 0
+
+    def report(self, width: int, step: int, ends: dict[str, np.ndarray]) -> None:
+        """Say that a width is at a step."""
+        if self._progress is None:
+            return
+        self._at[width] = min(step, self._last)
+        work = sum(self._cost.values()) * self._last
+        self._progress(
+            Progress(
+                width=width,
+                runs_done=self._runs_done + int((ends["status"] != RunStatus.RUNNING).sum()),
+                runs=self._sweep.run_count,
+                share=sum(self._cost[w] * at for w, at in self._at.items()) / work,
+                run_steps=self._run_steps + self._updates(width, ends),
+            )
+        )
+
+    def finished(self, width: int, ends: dict[str, np.ndarray]) -> None:
+        """Say that a width is through."""
+        self._runs_done += self._runs_each
+        self._run_steps += self._updates(width, ends)
+
+    def _updates(self, width: int, ends: dict[str, np.ndarray]) -> int:
+        return int(np.maximum(ends["last_step"] - self._begun[width], 0).sum())
+
+
+def _problem(dataset: Dataset) -> xr.Dataset:
+    return xr.Dataset(
+        {"input": (("sample", "dim"), dataset.input), "target": ("sample", dataset.target)},
+        attrs={
+            "name": dataset.name,
+            "input_names": list(dataset.input_names),
+            "target_name": dataset.target_name,
+        },
+    )
+
+
+def _dataset(problem: xr.Dataset) -> Dataset:
+    return Dataset(
+        name=problem.attrs["name"],
+        input=problem["input"].values,
+        target=problem["target"].values,
+        input_names=tuple(problem.attrs["input_names"]),
+        target_name=problem.attrs["target_name"],
+    )
