@@ -1,1 +1,77 @@
-"""mstage: the stages of training, found, measured and set beside what theory predicts."""
+"""mstage: the stages of training, found, measured and set beside what theory predicts.
+
+The three commands are functions here, on xarray objects and without printing:
+
+    >>> import mstage
+    >>> sweep = mstage.Sweep(problem="cub1d", alpha=(1.0, 1.5), width=(400,), seed=(0, 1, 2), until=400.0)
+    >>> tree = mstage.train(sweep)
+    >>> stages = mstage.detect_stages(tree)
+    >>> mstage.report(tree).stages
+
+Names are imported when they are first used, so that `import mstage` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mstage.analysis.stages import StageMethod, Stages
+    from mstage.analysis.summary import SweepReport
+    from mstage.errors import InputError, MstageError, UsageError
+    from mstage.spec import Optimizer, Recording, Sweep, Table
+    from mstage.store.reader import open_sweep
+    from mstage.workflows.detect_stages import detect_stages
+    from mstage.workflows.estimate import Estimate, estimate
+    from mstage.workflows.report import report
+    from mstage.workflows.train import Progress, train
+
+_HOMES = {
+    "mstage.analysis.stages": ("StageMethod", "Stages"),
+    "mstage.analysis.summary": ("SweepReport",),
+    "mstage.errors": ("InputError", "MstageError", "UsageError"),
+    "mstage.spec": ("Optimizer", "Recording", "Sweep", "Table"),
+    "mstage.store.reader": ("open_sweep",),
+    "mstage.workflows.detect_stages": ("detect_stages",),
+    "mstage.workflows.estimate": ("Estimate", "estimate"),
+    "mstage.workflows.report": ("report",),
+    "mstage.workflows.train": ("Progress", "train"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Estimate",
+    "InputError",
+    "MstageError",
+    "Optimizer",
+    "Progress",
+    "Recording",
+    "StageMethod",
+    "Stages",
+    "Sweep",
+    "SweepReport",
+    "Table",
+    "UsageError",
+    "detect_stages",
+    "estimate",
+    "open_sweep",
+    "report",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("mstage")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module `mstage` has no attribute `{name}`")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value  # a package's submodule of that name would otherwise be found first next time
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -39,6 +39,8 @@ GLOSSARY: dict[str, dict[str, str]] = {
     "output_weight": {"long_name": "a_k, weight of a neuron's output", "units": "1"},
     "input_weight": {"long_name": "w_k, weights of a neuron's inputs", "units": "1"},
     "status": {"long_name": "how the run ended"},
+    "final_loss": {"long_name": "training loss measured last", "units": "1"},
+    "committed_records": {"long_name": "records that are complete; later ones are not to be trusted", "units": "1"},
     "last_step": {
         "long_name": "step at which the run ended: diverged, reached stop-at or its horizon",
         "units": "1",

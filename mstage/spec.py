@@ -197,6 +197,11 @@ class Sweep:
         """Number of networks."""
         return len(self.alpha) * len(self.width) * len(self.seed) * len(self.learning_rate)
 
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a number."""
+        return 8 if self.dtype == "float64" else 4
+
     def last_step(self, learning_rate: float) -> int:
         """Step at which a run of that learning rate ends if nothing ends it before."""
         if self.steps is not None:

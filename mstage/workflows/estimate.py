@@ -1,0 +1,108 @@
+"""What a sweep will take, before it is trained: memory, disk and time."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mstage.simulate.problems import load_problem
+from mstage.simulate.sweep import MAX_SEGMENT_RECORDS, Trainer
+from mstage.store.layout import chunk_records, stored_bytes
+
+if TYPE_CHECKING:
+    from mstage.spec import Sweep
+
+PROBE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class WidthEstimate:
+    """What the runs of one width will take. `run_steps` are updates summed over the runs."""
+
+    width: int
+    runs: int
+    run_steps: int
+    memory_bytes: int
+    disk_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a sweep will take: the memory of its hungriest width, the disk and the time of all together."""
+
+    widths: tuple[WidthEstimate, ...]
+
+    @property
+    def runs(self) -> int:
+        """Networks."""
+        return sum(width.runs for width in self.widths)
+
+    @property
+    def run_steps(self) -> int:
+        """Updates, summed over the networks."""
+        return sum(width.run_steps for width in self.widths)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Peak memory of the process."""
+        return max(width.memory_bytes for width in self.widths)
+
+    @property
+    def disk_bytes(self) -> int:
+        """Size of the store."""
+        return sum(width.disk_bytes for width in self.widths)
+
+    @property
+    def seconds(self) -> float:
+        """Time, compilation included."""
+        return sum(width.seconds for width in self.widths)
+
+
+def estimate(sweep: Sweep) -> Estimate:
+    """Estimate what a sweep takes, from its compiled programs and from some steps of each, which are thrown away.
+
+    Nothing is written. The time is that of runs that go to their horizon: ones that diverge or reach `stop_at` end
+    sooner.
+
+    Raises:
+        UsageError: The sweep cannot be trained.
+        InputError: Its table cannot be read.
+    """
+    dataset = load_problem(sweep.problem)
+    dim = dataset.input.shape[1]
+    widths = []
+    for width in sweep.width:
+        begun = time.monotonic()
+        trainer = Trainer(sweep, dataset, width)
+        position = trainer.start()
+        compilation = time.monotonic() - begun
+        runs = trainer.run_count
+        run_steps = sum(sweep.last_step(rate) for rate in sweep.learning_rate) * runs // len(sweep.learning_rate)
+        steps, spent, most = 0, 0.0, 4
+        while spent < PROBE_SECONDS and position.record < trainer.record_steps.size:
+            begun, start = time.monotonic(), position.step
+            end = min(position.record + MAX_SEGMENT_RECORDS, trainer.record_steps.size)
+            position, _ = trainer.advance(position, end, most)
+            spent, steps, most = spent + time.monotonic() - begun, steps + position.step - start, 2 * most
+        on_host = runs * sweep.itemsize * (2 * width * (dim + 1) + 2 * chunk_records(sweep))
+        widths.append(
+            WidthEstimate(
+                width=width,
+                runs=runs,
+                run_steps=run_steps,
+                memory_bytes=_process_bytes() + trainer.memory_bytes() + on_host,
+                disk_bytes=stored_bytes(sweep, width, dim),
+                seconds=compilation + run_steps / runs * spent / steps,
+            )
+        )
+    return Estimate(tuple(widths))
+
+
+def _process_bytes() -> int:
+    """Memory that this process has taken at most."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
