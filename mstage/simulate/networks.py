@@ -63,7 +63,7 @@ def loss_and_gradient(sigma: Activation, weights: Weights, inputs: Array, target
     count = targets.shape[0]
     loss = residual @ residual / (2 * count)
     share = residual / count
-    return loss, Weights(value @ share, weights.output[:, None] * ((slope * share) @ inputs))
+    return loss, Weights(value @ share, weights.output[:, None] * ((slope * share[None, :]) @ inputs))
 
 
 def loss_alone(sigma: Activation, weights: Weights, inputs: Array, targets: Array) -> Array:

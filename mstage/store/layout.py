@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 STATE_FOLDER = ".training"  # the lock and the checkpoints of a sweep in training; not part of the Zarr hierarchy
 RUN_COORDINATES = ("status", "last_step", "final_loss")
+MISSING_MEANS_DAMAGE: Any = {"write_empty_chunks": True}  # else Zarr reads a missing chunk as one of fill values
 PACKAGES = ("mstage", "jax", "jaxlib", "optax", "numpy")
 
 
@@ -100,7 +101,12 @@ def _write_group(group: zarr.Group, sweep: Sweep, width: int, dim: int) -> None:
 
 def _add(group: zarr.Group, name: str, axes: tuple[str, ...], *, values: np.ndarray, **attributes: Any) -> None:
     group.create_array(
-        name, data=values, chunks=values.shape or "auto", dimension_names=axes, attributes=GLOSSARY[name] | attributes
+        name,
+        data=values,
+        chunks=values.shape or "auto",
+        dimension_names=axes,
+        attributes=GLOSSARY[name] | attributes,
+        config=MISSING_MEANS_DAMAGE,
     )
 
 
@@ -118,5 +124,5 @@ def _add_empty(
         compressors="auto" if name == "loss" else None,  # weights are noise to a compressor
         dimension_names=axes,
         attributes=GLOSSARY[name] | attributes,
-        config={"write_empty_chunks": True},  # so that a missing chunk is a damaged store
+        config=MISSING_MEANS_DAMAGE,
     )

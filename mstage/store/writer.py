@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 import zarr
@@ -164,9 +165,9 @@ class SweepWriter:
         """
         file = self._checkpoint_file(width, self.committed(width))
         try:
-            with np.load(file, allow_pickle=False) as arrays:
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 return [arrays[f"leaf_{k}"] for k in range(len(arrays.files))]
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise InputError(
                 f"{self.path}: the checkpoint of width {width} cannot be read ({error}); "
                 f"the sweep cannot go on. Train it anew with --overwrite."

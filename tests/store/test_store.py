@@ -1,0 +1,320 @@
+"""The store: what a kill leaves, who may write, what is refused, and that xarray alone reads it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from mstage.errors import InputError, MstageError, UsageError
+from mstage.history import RunStatus
+from mstage.spec import Recording, Sweep
+from mstage.store.layout import STATE_FOLDER, chunk_records, stored_bytes
+from mstage.store.reader import open_sweep, stored_sweep
+from mstage.store.writer import SweepWriter
+from mstage.workflows.train import Progress, train
+
+SMALL = Sweep(
+    alpha=(0.75, 1.0), width=(30, 50), seed=(0, 1), learning_rate=(0.05, 0.1), until=40.0, recording=Recording("auto", 9)
+)
+
+
+class StopHereError(Exception):
+    """Raised by a progress callable in place of a Ctrl-C."""
+
+
+def stop_after(calls: int):
+    """A progress callable that interrupts training at its n-th call."""
+    seen: list[Progress] = []
+
+    def progress(state: Progress) -> None:
+        seen.append(state)
+        if len(seen) == calls:
+            raise StopHereError
+
+    return progress
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep trained without interruption."""
+    path = tmp_path_factory.mktemp("whole") / "sweep.zarr"
+    train(SMALL, path)
+    return path
+
+
+def assert_same(first: xr.DataTree, second: xr.DataTree) -> None:
+    """Equal to the bit, NaN at the same places."""
+    xr.testing.assert_identical(first.load(), second.load())
+
+
+@pytest.mark.filterwarnings("error")
+def test_xarray_alone_reads_it(whole: Path) -> None:
+    code = (
+        "import sys, warnings; warnings.simplefilter('error'); import xarray;"
+        f"tree = xarray.open_datatree({str(whole)!r});"
+        "loss = tree['width_50'].loss;"
+        "assert not any(m.startswith(('mstage', 'jax')) for m in sys.modules);"
+        "print(loss.dims, float(loss.sel(alpha=1, seed=1, learning_rate=0.1, step=400)), loss.time.dims)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    expected = open_sweep(whole)["width_50"].loss.sel(alpha=1, seed=1, learning_rate=0.1, step=400)
+    assert f"('alpha', 'seed', 'learning_rate', 'step') {float(expected)} ('learning_rate', 'step')" in out
+
+
+def test_what_a_store_holds(whole: Path) -> None:
+    tree = open_sweep(whole)
+    assert stored_sweep(whole) == SMALL
+    assert set(tree.attrs) >= {"format", "sweep", "versions", "dtype", "prng", "problem"}
+    group = tree["width_50"]
+    assert dict(group.to_dataset(inherit=False).sizes) == {
+        "alpha": 2, "seed": 2, "learning_rate": 2, "step": 801, "snapshot": 9, "neuron": 50, "dim": 2,
+    }  # fmt: skip
+    np.testing.assert_array_equal(group.step, SMALL.loss_steps)
+    np.testing.assert_array_equal(group.snapshot, SMALL.snapshot_steps)
+    np.testing.assert_allclose(group.time.sel(learning_rate=0.05), 0.05 * group.step)
+    assert (group.status == RunStatus.FINISHED).all()
+    assert group.last_step.sel(learning_rate=0.1).values.tolist() == [[400, 400], [400, 400]]
+    ended = group.output_weight.sel(learning_rate=0.1).where(group.snapshot > 400, drop=True)
+    assert ended.isnull().all()
+    assert group.output_weight.sel(learning_rate=0.05).notnull().all()
+    assert not (whole / STATE_FOLDER).exists()
+
+
+def test_snapshots_are_the_weights_that_the_losses_speak_of(whole: Path) -> None:
+    tree = open_sweep(whole)
+    group = tree["width_30"].sel(alpha=0.75, seed=1, learning_rate=0.05)
+    for snapshot in group.snapshot.values:
+        one = group.sel(snapshot=snapshot)
+        output = np.tanh(tree.input.values @ one.input_weight.values.T) @ one.output_weight.values
+        loss = np.mean((output - tree.target.values) ** 2) / 2
+        np.testing.assert_allclose(float(group.loss.sel(step=snapshot)), loss, rtol=1e-12)
+
+
+def test_disk_estimate_is_what_is_taken(whole: Path) -> None:
+    estimated = sum(stored_bytes(SMALL, width, 2) for width in SMALL.width)
+    chunks = [f for f in whole.rglob("*") if f.is_file() and "c" in f.relative_to(whole).parts]
+    taken = sum(f.stat().st_size for f in chunks)
+    assert 0.8 * estimated < taken < 1.3 * estimated
+
+
+@pytest.mark.parametrize("calls", [1, 3, 8, 15, 30])
+def test_resumed_sweep_equals_one_never_interrupted(calls: int, whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.zarr"
+    with pytest.raises(StopHereError):
+        train(SMALL, path, progress=stop_after(calls), commit_seconds=0)
+    partial = open_sweep(path)
+    for width in SMALL.width:
+        loss = partial[f"width_{width}"].loss
+        xr.testing.assert_equal(
+            loss.drop_vars(["status", "last_step", "final_loss"]),
+            open_sweep(whole)[f"width_{width}"].loss.isel(step=slice(0, loss.sizes["step"])).drop_vars(
+                ["status", "last_step", "final_loss"]
+            ),
+        )
+    assert_same(train(SMALL, path, resume=True), open_sweep(whole))
+
+
+@pytest.mark.slow
+def test_resumed_after_sigkill_at_random_moments(tmp_path: Path) -> None:
+    """Twenty kills of a real process, at moments from before its first commit to its last."""
+    sweep = replace(SMALL, width=(60, 90), until=400.0, seed=(0, 1, 2))
+    train(sweep, tmp_path / "whole.zarr")
+    path = tmp_path / "killed.zarr"
+    code = (
+        "import sys; from mstage.workflows.train import train; from mstage.store.reader import stored_sweep;"
+        "from mstage.sweepfile import sweep_from_dict; import json, os;"
+        f"path = {str(path)!r}; sweep = sweep_from_dict(json.loads({json.dumps(sweep.to_dict())!r}));"
+        "print('ready', flush=True);"
+        "train(sweep, path, resume=os.path.exists(path), commit_seconds=0,"
+        " progress=lambda p: print('going', flush=True))"
+    )
+    random = np.random.default_rng(1)
+    kills = 0
+    for attempt in range(200):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        # Cut after some lines and a random breath more: within compilation, within a chunk, within a commit.
+        for _ in range(int(random.integers(0, 8)) if attempt else 0):
+            if not process.stdout.readline():
+                break
+        try:
+            process.wait(float(random.exponential(0.05)))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+        process.stdout.close()
+        if process.returncode == 0 or kills == 20:
+            break
+        if path.exists():
+            for width in sweep.width:  # whatever is committed can be read at any time
+                assert open_sweep(path)[f"width_{width}"].loss.notnull().sum() >= 0
+    assert kills >= 20
+    assert_same(train(sweep, path, resume=True), open_sweep(tmp_path / "whole.zarr"))
+
+
+def test_second_process_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.zarr"
+    with pytest.raises(StopHereError):
+        train(SMALL, path, progress=stop_after(2))
+    with SweepWriter.resume(path):
+        for arguments in ({"resume": True}, {"overwrite": True}):
+            code = (
+                "from mstage.workflows.train import train; from mstage.store.reader import stored_sweep;"
+                f"train(stored_sweep({str(path)!r}), {str(path)!r}, **{arguments})"
+            )
+            process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+            assert "another process is training it" in process.stderr
+        assert open_sweep(path)  # reading is nobody's harm
+    train(SMALL, path, resume=True)
+
+
+def test_nothing_is_overwritten_unasked(whole: Path, tmp_path: Path) -> None:
+    before = open_sweep(whole).load()
+    with pytest.raises(UsageError, match=r"a sweep lies there.*--resume.*--overwrite"):
+        train(SMALL, whole)
+    assert_same(open_sweep(whole), before)
+    foreign = tmp_path / "thesis"
+    foreign.mkdir()
+    (foreign / "chapter.txt").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match="holds something else and is left alone"):
+            train(SMALL, foreign, overwrite=overwrite)
+    assert (foreign / "chapter.txt").read_text() == "years of work"
+    with pytest.raises(InputError, match="is a file and is left alone"):
+        train(SMALL, foreign / "chapter.txt", overwrite=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis"]
+
+
+def test_overwrite_replaces_the_whole_sweep(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.zarr"
+    train(SMALL, path)
+    other = replace(SMALL, width=(20,), alpha=(1.2,))
+    tree = train(other, path, overwrite=True)
+    assert list(tree.children) == ["width_20"]
+    assert [p.name for p in tmp_path.iterdir()] == ["sweep.zarr"]
+
+
+def test_resume_of_another_sweep_is_refused(whole: Path) -> None:
+    with pytest.raises(UsageError, match="holds another sweep"):
+        train(replace(SMALL, until=50.0), whole, resume=True)
+
+
+def damage(path: Path, how: str) -> None:
+    """Spoil a store."""
+    root = json.loads((path / "zarr.json").read_text())
+    losses = path / "width_50" / "loss" / "c" / "0" / "0" / "0"
+    match how:
+        case "newer":
+            root["attributes"]["format"] = 99
+            (path / "zarr.json").write_text(json.dumps(root))
+        case "metadata cut":
+            (path / "zarr.json").write_text(json.dumps(root)[:500])
+        case "spec gone":
+            del root["attributes"]["sweep"]
+            (path / "zarr.json").write_text(json.dumps(root))
+        case "group gone":
+            shutil.rmtree(path / "width_50")
+        case "chunk gone":
+            (losses / "3").unlink()
+        case "chunk cut":
+            os.truncate(losses / "3", 20)
+        case "snapshot gone":
+            shutil.rmtree(path / "width_50" / "input_weight" / "c" / "0" / "0" / "0" / "4")
+        case "foreign zarr":
+            del root["attributes"]["mstage"]
+            (path / "zarr.json").write_text(json.dumps(root))
+        case "foreign folder":
+            (path / "zarr.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("newer", "its format is 99.*reads up to format 1. Update mstage"),
+        ("metadata cut", "damaged or cut short"),
+        ("spec gone", "damaged or cut short.*its sweep cannot be read"),
+        ("group gone", "damaged or cut short"),
+        ("chunk gone", "damaged or cut short.*chunk 3 is missing"),
+        ("chunk cut", "damaged or cut short"),
+        ("snapshot gone", "damaged or cut short.*snapshot 4 is missing"),
+        ("foreign zarr", "is not a sweep that `mstage train` has written"),
+        ("foreign folder", "is not a sweep that `mstage train` has written"),
+    ],
+)
+def test_each_bad_store_has_its_message(how: str, message: str, whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.zarr"
+    shutil.copytree(whole, path)
+    damage(path, how)
+    with pytest.raises(InputError, match=message) as caught:
+        open_sweep(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["nowhere", "file"])
+def test_nothing_there(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("loss\n1\n")
+    with pytest.raises(InputError, match="there is nothing there" if place == "nowhere" else "is a file"):
+        open_sweep(tmp_path / place)
+
+
+def test_lost_checkpoint_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.zarr"
+    with pytest.raises(StopHereError):
+        train(SMALL, path, progress=stop_after(12), commit_seconds=0)
+    for file in (path / STATE_FOLDER).glob("*.npz"):
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(InputError, match="the checkpoint of width 30 cannot be read"):
+        train(SMALL, path, resume=True)
+
+
+def test_other_versions_do_not_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.zarr"
+    with pytest.raises(StopHereError):
+        train(SMALL, path, progress=stop_after(2))
+    root = json.loads((path / "zarr.json").read_text())
+    root["attributes"]["versions"]["jax"] = "0.1.2"
+    (path / "zarr.json").write_text(json.dumps(root))
+    with pytest.raises(UsageError, match=r"was begun with jax 0\.1\.2"):
+        train(SMALL, path, resume=True)
+
+
+def test_full_disk_loses_nothing_committed(whole: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk: the write fails in the same way."""
+    path = tmp_path / "sweep.zarr"
+    code = (
+        "import resource, signal, sys; from mstage.workflows.train import train;"
+        "from mstage.sweepfile import sweep_from_dict; import json; from mstage.errors import MstageError;"
+        f"sweep = sweep_from_dict(json.loads({json.dumps(SMALL.to_dict())!r}));"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "limit = lambda p: p.share > 0.3 and resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50));\n"
+        f"try: train(sweep, {str(path)!r}, commit_seconds=0, progress=limit)\n"
+        "except MstageError as error: print(error)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "cannot be written (File too large)" in out
+    assert out.count("\n") == 1
+    assert_same(train(SMALL, path, resume=True), open_sweep(whole))
+
+
+def test_unwritable_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MstageError, match="cannot be written") as caught:
+        train(SMALL, tmp_path / "file" / "sweep.zarr")
+    assert caught.value.exit_code == 3
+
+
+def test_chunks_are_neither_many_nor_large() -> None:
+    for steps in (1, 10, 5_000, 9_999, 10**6):
+        sweep = replace(SMALL, until=None, steps=steps)
+        chunks = -(-len(sweep.loss_steps) // chunk_records(sweep))
+        assert chunks <= 128
+        assert chunk_records(sweep) <= 256
