@@ -12,18 +12,20 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+
 from mstage.errors import UsageError
 from mstage.history import RunStatus
 from mstage.simulate.problems import load_problem
 from mstage.simulate.sweep import LARGEST_BLOCK, Layout, Trainer
 from mstage.spec import ACTIVATIONS, Optimizer, Recording, Sweep
-
 from tests import twin
 
 EVERY_STEP = Recording(losses="every:1", snapshots=0)
 
 
-def run(sweep: Sweep, width: int | None = None, most_steps: int = 10**6) -> tuple[np.ndarray, dict[str, np.ndarray], dict]:
+def run(
+    sweep: Sweep, width: int | None = None, most_steps: int = 10**6
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict]:
     """Losses (runs, records), the ends and the last weights of a sweep's width."""
     trainer = Trainer(sweep, load_problem(sweep.problem), width or sweep.width[0])
     position, parts = trainer.start(), []
@@ -31,7 +33,7 @@ def run(sweep: Sweep, width: int | None = None, most_steps: int = 10**6) -> tupl
     while position.record < total:
         position, losses = trainer.advance(position, min(position.record + 256, total), most_steps)
         parts.append(losses)
-    weights = {k: v for k, v in zip(("a", "w"), trainer.leaves(position)[:2], strict=True)}
+    weights = dict(zip(("a", "w"), trainer.leaves(position)[:2], strict=True))
     return np.concatenate(parts, axis=1), trainer.ends(position), weights
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+
 from mstage.errors import InputError, MstageError, UsageError
 from mstage.history import RunStatus
 from mstage.spec import Recording, Sweep
@@ -22,7 +23,12 @@ from mstage.store.writer import SweepWriter
 from mstage.workflows.train import Progress, train
 
 SMALL = Sweep(
-    alpha=(0.75, 1.0), width=(30, 50), seed=(0, 1), learning_rate=(0.05, 0.1), until=40.0, recording=Recording("auto", 9)
+    alpha=(0.75, 1.0),
+    width=(30, 50),
+    seed=(0, 1),
+    learning_rate=(0.05, 0.1),
+    until=40.0,
+    recording=Recording("auto", 9),
 )
 
 
@@ -115,9 +121,9 @@ def test_resumed_sweep_equals_one_never_interrupted(calls: int, whole: Path, tmp
         loss = partial[f"width_{width}"].loss
         xr.testing.assert_equal(
             loss.drop_vars(["status", "last_step", "final_loss"]),
-            open_sweep(whole)[f"width_{width}"].loss.isel(step=slice(0, loss.sizes["step"])).drop_vars(
-                ["status", "last_step", "final_loss"]
-            ),
+            open_sweep(whole)[f"width_{width}"]
+            .loss.isel(step=slice(0, loss.sizes["step"]))
+            .drop_vars(["status", "last_step", "final_loss"]),
         )
     assert_same(train(SMALL, path, resume=True), open_sweep(whole))
 

@@ -1,0 +1,139 @@
+"""How fast does a descent go, and is it exponential or a power law?
+
+Two models of the loss over a descent are fitted in log loss, each with a floor c at or above 0 and without:
+c + A exp(-rate x) and c + A x^-rate, x the clock. The one with the least AICc is kept. The interval of the rate comes
+from the curvature of the fit, with the scatter of the residuals around it and their correlation, so that it does not
+shrink because records were written more often than the noise forgets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from scipy.stats import t as student
+
+Model: TypeAlias = Literal["exponential", "power law"]
+
+FLOOR_SHARES = np.array([0.0, 0.2, 0.4, 0.55, 0.7, 0.8, 0.87, 0.92, 0.95, 0.97, 0.985])  # of the least loss
+REFINEMENTS = 3  # of the floor, each around the best one so far
+FEWEST_POINTS = 5
+FEWEST_FREEDOM = 3.0  # degrees, where the residuals are one smooth bow: a misfit of the shape and no noise
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Rate of a descent (negative for a rise), with its 95 % interval.
+
+    Attributes:
+        model: `exponential`, in which the rate is per unit of the clock, or `power law`, in which it is the exponent.
+        value: The rate.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+    """
+
+    model: Model
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class _Fit:
+    model: Model
+    rate: float
+    error: float
+    freedom: float
+    criterion: float
+
+
+def fit_rate(clock: np.ndarray, log_loss: np.ndarray, variance: np.ndarray) -> Rate | None:
+    """Fit both models to a descent or a rise.
+
+    Args:
+        clock: Shape (points,), ascending.
+        log_loss: Natural log of the loss, shape (points,).
+        variance: Of `log_loss`, up to a common factor, shape (points,).
+
+    Returns:
+        The better model, None where there are too few points for either.
+    """
+    positive = clock > 0
+    fits = []
+    if clock.size >= FEWEST_POINTS:
+        fits += _fits("exponential", clock, log_loss, variance)
+    if np.count_nonzero(positive) >= FEWEST_POINTS:
+        fits += _fits("power law", np.log(clock[positive]), log_loss[positive], variance[positive])
+    if len({fit.model for fit in fits}) == 2 and not positive.all():
+        fits = [fit for fit in fits if fit.model == "exponential"]  # the two have not seen the same points
+    if not fits:
+        return None
+    best = min(fits, key=lambda fit: fit.criterion)
+    reach = float(student.ppf(0.975, best.freedom)) * best.error
+    return Rate(best.model, best.rate, best.rate - reach, best.rate + reach)
+
+
+def _fits(model: Model, x: np.ndarray, y: np.ndarray, variance: np.ndarray) -> list[_Fit]:
+    """The model with the best floor and without any."""
+    weight = variance.min() / variance
+    loss = np.exp(y - y.min())
+    shares = FLOOR_SHARES
+    squares = np.array([_squares(x, y, loss, weight, share)[0] for share in shares])
+    for _ in range(REFINEMENTS):
+        best = int(squares.argmin())
+        between = np.linspace(shares[max(best - 1, 0)], shares[min(best + 1, shares.size - 1)], 7)
+        shares, squares = between, np.array([_squares(x, y, loss, weight, share)[0] for share in between])
+    floor = float(shares[squares.argmin()])
+    fits = [_fit(model, x, y, loss, weight, 0.0)]
+    if floor > 0 and x.size > FEWEST_POINTS:
+        fits.append(_fit(model, x, y, loss, weight, floor))
+    return [fit for fit in fits if fit is not None]
+
+
+def _squares(
+    x: np.ndarray, y: np.ndarray, loss: np.ndarray, weight: np.ndarray, floor: float
+) -> tuple[float, float, float]:
+    """Weighted squares of the residuals in log loss for a floor, with the height and the rate of the fit."""
+    above = loss - floor
+    z, inner = np.log(above), weight * (above / loss) ** 2
+    total = inner.sum()
+    mean_x, mean_z = inner @ x / total, inner @ z / total
+    spread = inner @ (x - mean_x) ** 2
+    rate = -(inner @ ((x - mean_x) * z)) / spread if spread > 0 else 0.0
+    height = mean_z + rate * mean_x
+    with np.errstate(over="ignore"):
+        residual = y - y.min() - np.log(floor + np.exp(height - rate * x))
+    squares = weight @ residual**2
+    return (float(squares) if np.isfinite(squares) else np.inf), float(height), float(rate)
+
+
+def _fit(model: Model, x: np.ndarray, y: np.ndarray, loss: np.ndarray, weight: np.ndarray, floor: float) -> _Fit | None:
+    """A model at a floor, with the error of its rate and its AICc."""
+    squares, height, rate = _squares(x, y, loss, weight, floor)
+    if not np.isfinite(squares) or rate == 0:
+        return None
+    exponential = np.exp(height - rate * x)
+    predicted = floor + exponential
+    columns = [exponential / predicted, -x * exponential / predicted]
+    if floor > 0:
+        columns.append(1 / predicted)
+    slopes = np.stack(columns, axis=1)
+    residual = y - y.min() - np.log(predicted)
+    scaled = residual * np.sqrt(weight)
+    energy = scaled @ scaled
+    correlation = float(np.clip(scaled[1:] @ scaled[:-1] / energy, 0, 0.95)) if energy > 0 else 0.0
+    count, parameters = x.size, len(columns)
+    effective = count * (1 - correlation) / (1 + correlation)
+    freedom = max(effective - parameters, FEWEST_FREEDOM)
+    information = slopes.T @ (weight[:, None] * slopes)
+    try:
+        inverse = np.linalg.inv(information)
+    except np.linalg.LinAlgError:
+        return None
+    scatter = energy / max(count - parameters, 1) * (1 + correlation) / (1 - correlation)
+    error = float(np.sqrt(max(inverse[1, 1], 0.0) * scatter))
+    used = parameters + 1  # the scatter is a parameter too
+    likelihood = effective * np.log(max(energy / count, np.finfo(float).tiny))
+    criterion = likelihood + 2 * used + 2 * used * (used + 1) / max(effective - used - 1, 0.5)
+    return _Fit(model, rate, error, freedom, float(criterion))

@@ -1,0 +1,184 @@
+"""What does a sweep look like by alpha and width?
+
+The runs by how they ended, the stages of each group of runs that differ in nothing but their seed (see `groups`), their
+final losses, what diverged, and one run to look at. All of it is collected from what was measured before; nothing is
+fitted here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mstage.analysis.groups import Spread, StageGroups, rows_table, spread_columns
+from mstage.history import RunStatus, curves
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    import xarray as xr
+
+    from mstage.analysis.stages import RunStages, Stage, Stages
+    from mstage.history import Curve
+
+RUN_COORDINATES = ("alpha", "width", "seed", "learning_rate")  # in the order in which a person names them
+
+
+@dataclass(frozen=True)
+class DivergedRun:
+    """A run whose loss ceased to be finite at `step`."""
+
+    run: Mapping[str, float | int | str]
+    step: int
+
+
+@dataclass(frozen=True)
+class StagedCurve:
+    """One run to look at: its losses against its clock, and its stages."""
+
+    run: Mapping[str, float | int | str]
+    clock_name: str
+    clock: np.ndarray
+    loss: np.ndarray
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class SweepReport:
+    """A sweep summed up.
+
+    Attributes:
+        settings: The sweep, with the keys of a sweep file.
+        versions: Packages that trained it.
+        statuses: Runs that `finished`, `reached stop-at`, `diverged`, are `running`.
+        stage_groups: The stages by alpha and width.
+        final_losses: The loss measured last, of the runs of each group that did not diverge, in the order of groups.
+        diverged: The runs that diverged.
+        curve: A run to look at, near the medians of a group whose runs agree; None if no run has stages.
+    """
+
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    statuses: Mapping[str, int]
+    stage_groups: StageGroups
+    final_losses: tuple[Spread | None, ...]
+    diverged: tuple[DivergedRun, ...]
+    curve: StagedCurve | None
+
+    @property
+    def stages(self) -> pd.DataFrame:
+        """The stages by alpha and width, as `to_dataframe` has them."""
+        return self.to_dataframe()
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """The table of `StageGroups`, with `final_loss` and its `_least` and `_greatest` in each row."""
+        return rows_table(
+            [
+                row | spread_columns("final_loss", loss)
+                for group, loss in zip(self.stage_groups.groups, self.final_losses, strict=True)
+                for row in group.rows()
+            ]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain values, less the curve."""
+        groups = [
+            {"run": dict(group.run), "runs": group.runs, "statuses": dict(group.statuses)}
+            | {"final_loss": asdict(loss) if loss else None}
+            | {"sequences": [asdict(sequence) for sequence in group.sequences]}
+            for group, loss in zip(self.stage_groups.groups, self.final_losses, strict=True)
+        ]
+        return {
+            "sweep": dict(self.settings),
+            "versions": dict(self.versions),
+            "statuses": dict(self.statuses),
+            "clock": self.stage_groups.clock,
+            "groups": groups,
+            "diverged": [{"run": dict(one.run), "step": one.step} for one in self.diverged],
+        }
+
+
+def summarise(tree: xr.DataTree, stages: Stages) -> SweepReport:
+    """Sum up a sweep.
+
+    Args:
+        tree: The sweep, as `open_sweep` reads it.
+        stages: The stages of its runs.
+
+    Returns:
+        Medians over seeds with their range, by alpha and width; nothing is averaged over runs whose stages differ.
+    """
+    histories = [node.dataset["loss"] for node in tree.subtree if "loss" in node.data_vars]
+    by_run = {_key(curve.run): curve for loss in histories for curve in curves(loss)}
+    groups = StageGroups.of(stages)
+    final: dict[tuple[Any, ...], list[float]] = {}
+    for curve in by_run.values():
+        finite = curve.loss[np.isfinite(curve.loss)]
+        if finite.size and not curve.diverged:
+            final.setdefault(groups.place(curve.run), []).append(float(finite[-1]))
+    chosen = _representative(groups, stages)
+    return SweepReport(
+        settings=tree.attrs.get("sweep", {}),
+        versions=tree.attrs.get("versions", {}),
+        statuses=_statuses(histories),
+        stage_groups=groups,
+        final_losses=tuple(Spread.of(final.get(groups.place(group.run), ())) for group in groups.groups),
+        diverged=tuple(run for loss in histories for run in _diverged(loss)),
+        curve=_staged(chosen, by_run[_key(chosen.run)], groups.clock) if chosen else None,
+    )
+
+
+def _statuses(histories: Sequence[xr.DataArray]) -> dict[str, int]:
+    """Runs by how they ended, in the order of `RunStatus` from finished on; those that none has are left out."""
+    counts = Counter(int(code) for loss in histories for code in loss.coords["status"].values.ravel())
+    words = {
+        RunStatus.FINISHED: "finished",
+        RunStatus.STOPPED: "reached stop-at",
+        RunStatus.DIVERGED: "diverged",
+        RunStatus.RUNNING: "running",
+    }
+    return {word: counts[status] for status, word in words.items() if counts[status]}
+
+
+def _diverged(loss: xr.DataArray) -> list[DivergedRun]:
+    """The diverged runs of a history, with the step at which they did."""
+    found = []
+    for place in np.argwhere(loss.coords["status"].values == RunStatus.DIVERGED):
+        one = loss.isel(dict(zip(loss.coords["status"].dims, place, strict=True)))
+        run = {name: one.coords[name].item() for name in RUN_COORDINATES if name in one.coords}
+        found.append(DivergedRun(run, int(one.coords["last_step"].item())))
+    return found
+
+
+def _representative(groups: StageGroups, stages: Stages) -> RunStages | None:
+    """A run of the group that agrees best, has most stages and comes first: the one nearest to the group's medians."""
+    staged = [group for group in groups.groups if group.sequences and group.sequences[0].stages]
+    if not staged:
+        return None
+    group = max(staged, key=lambda g: (g.sequences[0].runs / g.runs, len(g.sequences[0].stages)))
+    typical = group.sequences[0].stages
+
+    def is_typical(one: RunStages) -> bool:
+        names = [stage.name for stage in one.stages]
+        here = groups.place(one.run) == groups.place(group.run)
+        return here and one.status == "ok" and names == [stage.name for stage in typical]
+
+    def distance(one: RunStages) -> float:
+        pairs = [(s.end, t.end.median) for s, t in zip(one.stages, typical, strict=True) if t.end]
+        return sum(abs(end - middle) / (abs(middle) or 1.0) for end, middle in pairs)
+
+    same = sorted(filter(is_typical, stages.runs), key=lambda one: _key(one.run))
+    return min(same, key=distance)
+
+
+def _staged(run: RunStages, curve: Curve, clock: str) -> StagedCurve:
+    names = dict.fromkeys([*(name for name in RUN_COORDINATES if name in run.run), *run.run])
+    return StagedCurve({name: run.run[name] for name in names}, clock, curve.clock, curve.loss, run.stages)
+
+
+def _key(run: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(sorted(run.items()))

@@ -1,0 +1,61 @@
+"""A result as JSON or as CSV: the one place that writes either.
+
+JSON has no number for what is not finite, so such values become null; in CSV they are empty.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from mstage.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1  # of the JSON objects
+
+
+class Format(StrEnum):
+    """How a command prints its result."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+    @classmethod
+    def parse(cls, text: str) -> Format:
+        """Read the value of `--format`.
+
+        Raises:
+            UsageError: It is none of the three.
+        """
+        try:
+            return cls(text.strip().lower())
+        except ValueError:
+            raise UsageError(f"--format: {unknown_name('format', text, [str(one) for one in cls])}") from None
+
+
+def json_text(source: str, values: dict[str, Any]) -> str:
+    """A result as a JSON object, under the number of the format and the name of its source."""
+    return json.dumps(_plain({"format": FORMAT, "source": source} | values), indent=2, allow_nan=False) + "\n"
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A result as CSV with a line of names, numbers in full."""
+    return table.replace([math.inf, -math.inf], math.nan).to_csv(index=False, lineterminator="\n")
+
+
+def _plain(value: Any) -> Any:
+    """Containers and NumPy scalars as what JSON knows."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if hasattr(value, "tolist"):  # a NumPy scalar or array
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
