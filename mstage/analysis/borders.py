@@ -24,6 +24,8 @@ PLATEAU_SHARE = 0.1  # of the way, on the scale of the loss, that ends a plateau
 DESCENT_SHARE = 0.9  # of the way, on the scale of log loss, that ends a descent
 SCATTER_SHARE = 0.3  # of the distance from the level to the crossing: the error that averaging has to reach
 FEWEST_FOR_TREND = 6  # cells
+LEAST_TREND = 0.03  # slope of log loss; an escape that begins slowly is no trend of the plateau
+HALF = 0.5 * (1 - 1e-9)  # so that rounding does not choose between two cells that share the middle
 QUANTILE = 1.645  # of the normal distribution: 90 % lie within
 
 
@@ -134,13 +136,13 @@ def _level(cells: Cells, stretch: Stretch) -> _Level:
     value, length = cells.value[chosen], np.gradient(cells.position[chosen])
     order = np.argsort(value)
     share = np.cumsum(length[order])
-    median = float(value[order][np.searchsorted(share, share[-1] / 2)])
+    median = float(value[order][np.searchsorted(share, share[-1] * HALF)])
     error = float(np.sqrt((length**2 * cells.variance[chosen]).sum()) / share[-1])
     return _Level(float(cells.position[stretch.first]), median, 0.0, error, 0.0)
 
 
 def _trend(cells: Cells, stretch: Stretch) -> _Level:
-    """Level of a plateau's first half, and its slope there as far as it is more than noise; of anything else, its end.
+    """Level of a plateau's first half, and its slope there as far as it matters; of anything else, its end.
 
     The second half is where the escape from a plateau sets in, which is not to move the level that it escapes from.
     """
@@ -154,7 +156,8 @@ def _trend(cells: Cells, stretch: Stretch) -> _Level:
         return replace(level, place=float(x.mean()))
     slope = float(theilslopes(y, x).slope)
     slope_error = float(np.sqrt(cells.variance[stretch.first : last + 1].mean() / ((x - x.mean()) ** 2).sum()))
-    kept = max(0.0, 1 - (2 * slope_error / slope) ** 2) if slope else 0.0
+    ignored = max(2 * slope_error, LEAST_TREND)
+    kept = max(0.0, 1 - (ignored / slope) ** 2) if slope else 0.0
     return _Level(float(x.mean()), level.value, kept * slope, level.error, kept * slope_error)
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 from scipy.stats import t as student
 
 Model: TypeAlias = Literal["exponential", "power law"]
 
 FLOOR_SHARES = np.array([0.0, 0.2, 0.4, 0.55, 0.7, 0.8, 0.87, 0.92, 0.95, 0.97, 0.985])  # of the least loss
-REFINEMENTS = 3  # of the floor, each around the best one so far
 FEWEST_POINTS = 5
 FEWEST_FREEDOM = 3.0  # degrees, where the residuals are one smooth bow: a misfit of the shape and no noise
 
@@ -80,11 +80,12 @@ def _fits(model: Model, x: np.ndarray, y: np.ndarray, variance: np.ndarray) -> l
     loss = np.exp(y - y.min())
     shares = FLOOR_SHARES
     squares = np.array([_squares(x, y, loss, weight, share)[0] for share in shares])
-    for _ in range(REFINEMENTS):
-        best = int(squares.argmin())
-        between = np.linspace(shares[max(best - 1, 0)], shares[min(best + 1, shares.size - 1)], 7)
-        shares, squares = between, np.array([_squares(x, y, loss, weight, share)[0] for share in between])
-    floor = float(shares[squares.argmin()])
+    best = int(squares.argmin())
+    bounds = (shares[max(best - 1, 0)], shares[min(best + 1, shares.size - 1)])
+    closer = minimize_scalar(
+        lambda share: _squares(x, y, loss, weight, share)[0], bounds=bounds, method="bounded", options={"xatol": 1e-5}
+    )
+    floor = float(closer.x) if closer.fun < squares[0] else 0.0
     fits = [_fit(model, x, y, loss, weight, 0.0)]
     if floor > 0 and x.size > FEWEST_POINTS:
         fits.append(_fit(model, x, y, loss, weight, floor))

@@ -47,7 +47,7 @@ class SegmentationMethod:
     least_drop: float = 0.05
     knots: int = 50
     line_penalty: float = 0.4
-    change_penalty: float = 0.7
+    change_penalty: float = 1.0
 
 
 @dataclass(frozen=True)

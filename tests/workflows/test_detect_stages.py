@@ -1,0 +1,79 @@
+"""Stages of real sweeps: those that theory tells of, in its order, with its times and levels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import mstage
+from mstage.errors import InputError
+from mstage.simulate.problems import load_problem
+
+IN_ORDER = ["initial plateau", "initial descent", "secondary plateau", "secondary descent"]
+
+
+def constants(problem: str) -> dict[str, float]:
+    """lambda, R0, R_z, R_lin, |A|, c3, s* of a problem, each from its formula."""
+    data = load_problem(problem)
+    x, y, n = data.input, data.target, data.target.size
+    v = x.T @ y / n
+    rate = np.linalg.norm(v)
+    z, covariance = v / rate, x.T @ x / n
+    best = np.linalg.solve(covariance, v)
+    residual = x @ best - y
+    along = rate / (z @ covariance @ z)
+    return {
+        "lambda": rate,
+        "R0": y @ y / (2 * n),
+        "Rz": y @ y / (2 * n) - rate * along / 2,
+        "Rlin": residual @ residual / (2 * n),
+        "A": np.linalg.norm(best),
+        "c3": np.mean(residual * (x @ best / np.linalg.norm(best)) ** 3),
+        "s": along,
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("problem", ["cub1d", "sin1d"])
+def test_descent_from_small_weights(problem: str) -> None:
+    """Every run has the four stages; T1 within 15 % of the asinh formula, the level within 1 % of R_lin - |A|^2 c3/m."""
+    sweep = mstage.Sweep(
+        problem=problem, alpha=(1.0, 1.5), width=(400, 1600), seed=(0, 1), learning_rate=(0.1,), until=900.0,
+        recording=mstage.Recording(snapshots=0),
+    )  # fmt: skip
+    known = constants(problem)
+    rate = np.log1p(0.1 * known["lambda"]) / 0.1
+    share = 1 - np.sqrt(1 - 0.1 * (known["R0"] - known["Rlin"]) / (known["R0"] - known["Rz"]))
+    for one in mstage.detect_stages(mstage.train(sweep)).runs:
+        assert [stage.name for stage in one.stages][:4] == IN_ORDER, one.run
+        width, alpha = one.run["width"], one.run["alpha"]
+        exit_time = np.arcsinh(known["s"] * share * width ** (2 * alpha - 1)) / (2 * rate)
+        assert one.stages[0].end == pytest.approx(exit_time, rel=0.15)
+        level = known["Rlin"] - known["A"] ** 2 * known["c3"] / width
+        assert one.stages[2].level == pytest.approx(level, rel=0.01)
+        assert all(stage.probability > 0.9 for stage in one.stages[:4])
+
+
+def test_every_way_to_give_a_sweep(tmp_path: Path) -> None:
+    sweep = mstage.Sweep(alpha=(1.0,), width=(20, 30), seed=(0, 1), until=30.0)
+    tree = mstage.train(sweep, tmp_path / "sweep")
+    stages = mstage.detect_stages(tmp_path / "sweep")
+    assert mstage.detect_stages(tree).runs == stages.runs
+    assert mstage.detect_stages(mstage.open_sweep(tmp_path / "sweep")).runs == stages.runs
+    assert mstage.detect_stages(tree["width_30"]["loss"]).runs == stages.runs[2:]
+    assert [(one.run["width"], one.run["seed"]) for one in stages.runs] == [(20, 0), (20, 1), (30, 0), (30, 1)]
+    assert stages.clock == "time"
+
+
+def test_a_diverged_run_keeps_its_stages_and_says_so() -> None:
+    sweep = mstage.Sweep(activation="relu", alpha=(1.0,), width=(20,), learning_rate=(0.1, 30.0), steps=400)
+    stages = mstage.detect_stages(mstage.train(sweep))
+    assert [one.status for one in stages.runs] == ["ok", "diverged"]
+
+
+def test_a_tree_without_losses_is_refused() -> None:
+    with pytest.raises(InputError, match="no group holds a `loss`"):
+        mstage.detect_stages(xr.DataTree())
