@@ -7,16 +7,22 @@ line and into the store. It checks itself when it is made, so that whoever holds
 from __future__ import annotations
 
 import math
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self, TypeAlias
 
 from mstage.errors import UsageError, unknown_name
+from mstage.spec_checks import axis_values, check_sweep, check_table
 
 PROBLEMS = ("cub1d", "sin1d", "gauss5", "condense5")
 ACTIVATIONS = ("tanh", "shifted-tanh", "relu", "gelu", "sin", "identity")
 DTYPES = ("float64", "float32")
 MAX_RECORDS = 10_000
+
+_AXES: dict[str, type[int] | type[float]] = {"alpha": float, "width": int, "seed": int, "learning_rate": float}
+_NUMBERS: dict[str, type[int] | type[float]] = {"batch_size": int, "until": float, "steps": int, "stop_at": float}
 
 OptionValue: TypeAlias = bool | int | float | str | None
 
@@ -32,6 +38,9 @@ class Table:
         standardise: Whether each column is shifted to mean 0 and scaled to standard deviation 1.
         intercept: Whether a column of ones is appended to the features.
         drop_missing: Whether rows with missing values are left out instead of refused.
+
+    Raises:
+        UsageError: The target is among the features, or a feature is named twice.
     """
 
     path: str
@@ -40,6 +49,13 @@ class Table:
     standardise: bool = True
     intercept: bool = True
     drop_missing: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", os.fspath(self.path) if isinstance(self.path, os.PathLike) else self.path)
+        if self.features is not None:
+            features = (self.features,) if isinstance(self.features, str) else tuple(self.features)
+            object.__setattr__(self, "features", features)
+        check_table(self)
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,8 @@ class Optimizer:
             key, equals, value = part.partition("=")
             if not equals or not key.strip() or not value.strip():
                 raise UsageError(f"optimizer option `{part}` is not of the form option=value, as in adam:b1=0.8")
+            if key.strip() in options:
+                raise UsageError(f"optimizer option `{key.strip()}` is given twice; give it once")
             options[key.strip()] = _literal(value.strip())
         return cls(name.strip(), options)
 
@@ -91,8 +109,13 @@ class Recording:
         _, count = self._parsed()
         if count < 1:
             raise UsageError(f"record `{self.losses}`: the number has to be at least 1")
-        if self.snapshots < 0:
-            raise UsageError(f"snapshots {self.snapshots}: has to be 0 (none) or more")
+        if not isinstance(self.snapshots, int) or isinstance(self.snapshots, bool) or self.snapshots < 0:
+            raise UsageError(f"snapshots {self.snapshots}: has to be a whole number, 0 (none) or more")
+
+    def loss_count(self, last: int) -> int:
+        """Length of `loss_steps`."""
+        kind, count = self._parsed()
+        return -(-last // count) + 1 if kind == "every" else min(count, last + 1)
 
     def loss_steps(self, last: int) -> list[int]:
         """Steps from 0 to `last` whose loss is kept, without those of the snapshots."""
@@ -108,10 +131,10 @@ class Recording:
     def _parsed(self) -> tuple[Literal["every", "log"], int]:
         if self.losses == "auto":
             return "log", MAX_RECORDS
-        kind, _, count = self.losses.partition(":")
-        if kind not in ("every", "log") or not count.lstrip("-").isdigit():
+        match = re.fullmatch(r"(every|log):(-?[0-9]{1,15})", str(self.losses))
+        if match is None:
             raise UsageError(f"record `{self.losses}` is none of auto, every:N and log:N")
-        return ("every" if kind == "every" else "log"), int(count)
+        return ("every" if match[1] == "every" else "log"), int(match[2])
 
 
 def log_spaced_steps(last: int, count: int) -> list[int]:
@@ -185,12 +208,12 @@ class Sweep:
 
     def __post_init__(self) -> None:
         _check_names(self)
-        _check_axes(self)
-        _check_horizon(self)
-        if self.batch_size is not None and self.batch_size < 1:
-            raise UsageError(f"batch size {self.batch_size}: has to be at least 1")
-        if self.stop_at is not None and not (math.isfinite(self.stop_at) and self.stop_at >= 0):
-            raise UsageError(f"stop-at {self.stop_at:g}: has to be a finite loss, 0 or more")
+        for name, kind in _AXES.items():
+            object.__setattr__(self, name, axis_values(name, getattr(self, name), kind))
+        check_sweep(self)
+        for name, kind in _NUMBERS.items():  # plain numbers, whatever library they came from, so that they are stored
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else kind(value))
 
     @property
     def run_count(self) -> int:
@@ -267,40 +290,9 @@ def _check_names(sweep: Sweep) -> None:
         raise UsageError(f"{unknown_name('problem', sweep.problem, PROBLEMS)} For a table, give --data FILE.")
     for what, found, known in (("activation", sweep.activation, ACTIVATIONS), ("dtype", sweep.dtype, DTYPES)):
         if found not in known:
-            raise UsageError(unknown_name(what, found, known))
-
-
-def _check_axes(sweep: Sweep) -> None:
-    for name in ("alpha", "width", "seed", "learning_rate"):
-        values = getattr(sweep, name)
-        shown = name.replace("_", "-")
-        if not values:
-            raise UsageError(f"{shown}: the list is empty; a sweep needs at least one value")
-        if len(set(values)) < len(values):
-            twice = next(v for v in values if values.count(v) > 1)
-            raise UsageError(f"{shown}: {twice} is given twice; give each value once")
-        for value in values:
-            if not math.isfinite(value):
-                raise UsageError(f"{shown} {value}: has to be finite")
-    for what, bad, rule in (
-        ("width", [w for w in sweep.width if w < 1], "at least 1"),
-        ("learning-rate", [r for r in sweep.learning_rate if r <= 0], "above 0"),
-        ("seed", [s for s in sweep.seed if not 0 <= s < 2**32], "from 0 to 2^32 - 1"),
-        ("alpha", [a for a in sweep.alpha if not -10 <= a <= 50], "from -10 to 50"),
-    ):
-        if bad:
-            raise UsageError(f"{what} {bad[0]}: has to be {rule}")
-
-
-def _check_horizon(sweep: Sweep) -> None:
-    if (sweep.until is None) == (sweep.steps is None):
-        found = "neither is" if sweep.until is None else "both are"
-        raise UsageError(f"{found} given of --until TIME and --steps N; give one of them")
-    if sweep.steps is not None and not 1 <= sweep.steps < 2**53:
-        raise UsageError(f"steps {sweep.steps}: has to be at least 1")
-    if sweep.until is not None and not (math.isfinite(sweep.until) and sweep.until > 0):
-        raise UsageError(f"until {sweep.until:g}: has to be a finite time above 0")
-    if sweep.until is not None and not sweep.optimizer.is_gradient_descent:
-        raise UsageError(f"until {sweep.until:g}: {sweep.optimizer} has steps only, no time; give --steps N")
-    if sweep._last >= 2**53:
-        raise UsageError(f"until {sweep.until:g}: that is {sweep._last:.1e} steps; take a larger learning rate")
+            raise UsageError(unknown_name(what, str(found), known))
+    for what, kind in (("problem", str | Table), ("optimizer", Optimizer), ("recording", Recording)):
+        if not isinstance(getattr(sweep, what), kind):
+            raise UsageError(
+                f"{what} {getattr(sweep, what)!r}: has to be a mstage.{what.replace('problem', 'Table').title()}"
+            )

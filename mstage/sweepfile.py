@@ -6,6 +6,7 @@ Standard library only.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from mstage.spec import Optimizer, Recording, Sweep, Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MOST_VALUES = 100_000  # of an axis; more is a slip of the keyboard
 SWEEP_KEYS = (
     "problem", "data", "target", "features", "standardise", "intercept", "drop_missing",
     "activation", "alpha", "width", "seed", "seeds", "learning_rate", "optimizer", "batch_size",
@@ -33,14 +35,18 @@ def sweep_from_dict(values: Mapping[str, Any], source: str = "sweep") -> Sweep:
     Raises:
         UsageError: A key is unknown or a value makes no sense.
     """
-    values = {key.replace("-", "_"): value for key, value in values.items() if value is not None}
-    for key in values:
-        if key not in SWEEP_KEYS:
-            raise UsageError(f"{source}: {unknown_name('key', key, SWEEP_KEYS)}")
+    given = {key: value for key, value in values.items() if value is not None}
+    known = {key.replace("-", "_"): value for key, value in given.items()}
     try:
-        return Sweep(**_sweep_arguments(values))
+        for key in known:
+            if key not in SWEEP_KEYS:
+                raise UsageError(unknown_name("key", key, SWEEP_KEYS))
+        if len(known) < len(given):
+            twice = next(key for key in given if "-" in key and key.replace("-", "_") in given)
+            raise UsageError(f"`{twice}` and `{twice.replace('-', '_')}` are the same key; give one of them")
+        return Sweep(**_sweep_arguments(known))
     except UsageError as error:
-        raise UsageError(f"{source}: {error}") from None
+        raise UsageError(f"{source}: {' '.join(str(error).split())}") from None  # a value can hold line breaks
 
 
 def read_sweep_file(path: str | Path) -> dict[str, Any]:
@@ -51,11 +57,12 @@ def read_sweep_file(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}). Give a sweep file in TOML.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is not a TOML file ({error}).") from None
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, a number of 5,000 digits, 1,000 nested lists
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is not a TOML file ({reason}). Give lines such as `width = [400, 1600]`.") from None
     if isinstance(values.get("data"), str):
         values["data"] = str(path.parent / values["data"])
     return values
@@ -87,8 +94,10 @@ def _axis_range(name: str, text: str, kind: type[int] | type[float], way_out: st
         raise UsageError(f"{name} `{text}`: {way_out} (with :log behind it for even steps in log)")
     start, stop = (_number(f"{name} `{text}`", part, float, way_out) for part in parts[:2])
     count = _number(f"{name} `{text}`", parts[2], int, way_out)
-    if count < 1:
-        raise UsageError(f"{name} `{text}`: the count has to be at least 1")
+    if not (math.isfinite(start) and math.isfinite(stop)):
+        raise UsageError(f"{name} `{text}`: both ends have to be finite")
+    if not 1 <= count <= MOST_VALUES:
+        raise UsageError(f"{name} `{text}`: the count has to be from 1 to {MOST_VALUES}")
     if log and not (start > 0 and stop > 0):
         raise UsageError(f"{name} `{text}`: even steps in log need both ends above 0")
     shares = [k / max(count - 1, 1) for k in range(count)]
@@ -120,8 +129,8 @@ def _sweep_arguments(values: dict[str, Any]) -> dict[str, Any]:
         if "seed" in values:
             raise UsageError("both `seed` and `seeds` are given; give the seeds themselves or their number")
         count = _number(f"seeds `{values['seeds']}`", values["seeds"], int, "expected a whole number")
-        if count < 1:
-            raise UsageError(f"seeds {count}: has to be at least 1")
+        if not 1 <= count <= MOST_VALUES:
+            raise UsageError(f"seeds {count}: has to be from 1 to {MOST_VALUES}")
         arguments["seed"] = tuple(range(count))
     for key, kind in (("batch_size", int), ("until", float), ("steps", int), ("stop_at", float)):
         if key in values:
@@ -141,7 +150,7 @@ def _sweep_arguments(values: dict[str, Any]) -> dict[str, Any]:
 def _recording(values: dict[str, Any]) -> Recording:
     snapshots = values.get("snapshots", Recording.snapshots)
     return Recording(
-        losses=_string("record", values.get("record", Recording.losses)),
+        losses=str(values.get("record", Recording.losses)),  # anything but text is none of its forms
         snapshots=_number(f"snapshots `{snapshots}`", snapshots, int, "expected a whole number"),
     )
 
@@ -159,6 +168,8 @@ def _problem(values: dict[str, Any]) -> str | Table:
     features = values.get("features")
     if isinstance(features, str):
         features = [part.strip() for part in features.split(",")]
+    if features is not None and not isinstance(features, (list, tuple)):
+        raise UsageError(f"features `{features}`: expected names, as A,B or a list")
     for key in ("standardise", "intercept", "drop_missing"):
         if key in values and not isinstance(values[key], bool):
             raise UsageError(f"{key.replace('_', '-')} `{values[key]}`: expected true or false")

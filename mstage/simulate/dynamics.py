@@ -75,5 +75,6 @@ def check_optimizer(optimizer: Optimizer) -> None:
     except Exception as error:  # whatever Optax raises of its options: there is no list of it
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise UsageError(f"optimizer {optimizer}: Optax refuses it ({reason[0][:200]})") from error
-    if jax.tree.structure(before) != jax.tree.structure(after):
+    structures: list[Any] = [jax.tree.structure(state) for state in (before, after)]
+    if structures[0] != structures[1]:
         raise UsageError(f"optimizer {optimizer}: its state changes shape from step to step and cannot be compiled")

@@ -73,7 +73,7 @@ def _sin1d(name: str) -> Dataset:
 
 def _gauss5(name: str) -> Dataset:
     """Two neurons in five Gaussian dimensions, no intercept."""
-    x = np.random.RandomState(0).randn(40, 5)  # noqa: NPY002, the problem is defined by this legacy generator
+    x = np.random.RandomState(0).randn(40, 5)
     y = np.tanh(2 * x[:, 0] + x[:, 1]) - np.tanh(x[:, 2] - x[:, 0])
     return Dataset(name, x, y, tuple(f"x{k}" for k in range(5)), "y")
 
@@ -85,7 +85,7 @@ def _condense5(name: str) -> Dataset:
         Zhang, Xu et al., dlphenomena/condensation, initial_condense.ipynb (there with width 50, standard deviation
         width^-2 and Adam at 1e-5).
     """
-    x = np.random.RandomState(0).uniform(-4, 2, (80, 5))  # noqa: NPY002, as above
+    x = np.random.RandomState(0).uniform(-4, 2, (80, 5))
     inputs = np.concatenate([x, np.ones((80, 1))], axis=1)
     return Dataset(name, inputs, 3.5 * np.sin(5 * x + 1).sum(axis=1), (*(f"x{k}" for k in range(5)), "1"), "y")
 

@@ -20,6 +20,8 @@ from mstage.simulate.dynamics import transformation
 from mstage.simulate.networks import ACTIVATIONS, Weights
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jax import Array
 
     from mstage.spec import Optimizer
@@ -96,13 +98,14 @@ def advance_block(program: Program, runs: Runs, data: Data, state: RunState, pla
     Returns:
         The state at `plan.stop`, and the recorded losses, shape (runs, records), NaN where there is none.
     """
-    start = jax.vmap(lambda one: initial_state(program, one, data))
+    start: Callable[[Runs], RunState] = jax.vmap(lambda one: initial_state(program, one, data))
     state = jax.lax.cond(plan.step == 0, lambda: start(runs), lambda: state)
     losses = jnp.full((runs.alpha.shape[0], plan.record_steps.shape[0]), jnp.nan, data.targets.dtype)
 
     def going(carry: tuple[Any, ...]) -> Array:
         step, _, state, _ = carry
-        return (step < plan.stop) & (state.status == RunStatus.RUNNING).any()
+        more: Array = (step < plan.stop) & (state.status == RunStatus.RUNNING).any()
+        return more
 
     def body(carry: tuple[Any, ...]) -> tuple[Any, ...]:
         step, record, state, losses = carry
@@ -127,7 +130,9 @@ def _step(
     order = state.order if whole else _epoch_order(program, runs, data, state.order, step)
     batch, batch_axis = (data, None) if whole else (_batch(program, data, order, step), 0)
 
-    measure = jax.vmap(lambda w, b: networks.loss_and_gradient(sigma, w, *b), in_axes=(0, batch_axis))
+    measure: Callable[..., Any] = jax.vmap(
+        lambda w, b: networks.loss_and_gradient(sigma, w, *b), in_axes=(0, batch_axis)
+    )
     batch_loss, gradient = measure(state.weights, batch)
     if whole:
         measured, loss = jnp.array(True), batch_loss
@@ -140,7 +145,7 @@ def _step(
         )
 
     was_running = state.status == RunStatus.RUNNING
-    ends = [  # the first that holds; all the later ones are of no account
+    ends: list[tuple[Array, Any]] = [  # the first that holds; all the later ones are of no account
         (~was_running, state.status),
         (~jnp.isfinite(batch_loss) | (measured & ~jnp.isfinite(loss)), RunStatus.DIVERGED),
         (measured & (loss <= stop_at), RunStatus.STOPPED),
@@ -182,7 +187,8 @@ def _epoch_order(program: Program, runs: Runs, data: Data, order: Array, step: A
         key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), BATCH_ORDER_STREAM)
         return jax.random.permutation(jax.random.fold_in(key, epoch), count).astype("int32")
 
-    return jax.lax.cond(place == 0, lambda: jax.vmap(shuffled)(runs.seed), lambda: order)
+    drawn: Array = jax.lax.cond(place == 0, lambda: jax.vmap(shuffled)(runs.seed), lambda: order)
+    return drawn
 
 
 def _batch(program: Program, data: Data, order: Array, step: Array) -> Data:

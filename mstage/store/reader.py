@@ -45,7 +45,7 @@ def open_sweep(path: str | Path) -> xr.DataTree:
         for width in sweep.width:
             if not (path / group_name(width) / "committed_records" / "c").is_file():
                 raise _damaged(path, f"{group_name(width)} is missing")
-            groups[group_name(width)] = _trusted(path, tree[group_name(width)].to_dataset(inherit=False))
+            groups[group_name(width)] = _trusted(path, tree.children[group_name(width)].to_dataset(inherit=False))
     except MstageError:
         raise
     except Exception as error:  # zarr, numcodecs and xarray have no common error for a file that is cut or missing

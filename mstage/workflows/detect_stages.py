@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import xarray as xr
 
@@ -48,7 +48,7 @@ def loss_histories(source: str | Path | xr.DataTree | xr.DataArray) -> Iterator[
         yield source
         return
     tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
-    histories = [node["loss"] for node in tree.subtree if "loss" in node.data_vars]
+    histories = [cast("xr.DataArray", node["loss"]) for node in tree.subtree if "loss" in node.data_vars]
     if not histories:
         raise InputError(f"{tree.name or 'the tree'}: no group holds a `loss`; expected a sweep as `train` returns it")
     yield from histories

@@ -1,0 +1,130 @@
+"""What makes no sense in the description of a sweep, said in one line before anything is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+from mstage.errors import UsageError
+
+if TYPE_CHECKING:
+    from mstage.spec import Sweep, Table
+
+MOST_RECORDS = 1_000_000  # of a run; more is a slip of the keyboard, and would fill the memory before the disk
+
+
+def axis_values(name: str, values: Any, kind: type[int] | type[float]) -> tuple[Any, ...]:
+    """The values of an axis as plain numbers, whatever sequence of whatever numbers they come in.
+
+    Raises:
+        UsageError: They are no sequence, or not numbers of that kind.
+    """
+    shown = name.replace("_", "-")
+    expected = "whole numbers" if kind is int else "numbers"
+    values = values.tolist() if hasattr(values, "tolist") else values  # a NumPy array
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise UsageError(f"{shown} {values!r}: expected a tuple of {expected}, as ({1 if kind is int else 1.0},)")
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, Integral if kind is int else Real):
+            raise UsageError(f"{shown} {value!r}: expected {expected}")
+    return tuple(kind(value) for value in values)
+
+
+def check_table(table: Table) -> None:
+    """Refuse a table whose columns contradict each other, without a look at the file.
+
+    Raises:
+        UsageError: They do.
+    """
+    features = table.features or ()
+    for name, value in (("data", table.path), ("target", table.target), *(("features", part) for part in features)):
+        if not isinstance(value, str) or not value:
+            raise UsageError(f"{name} {value!r}: expected a name")
+    if table.features == ():
+        raise UsageError(f"{table.path}: the list of features is empty; leave it out to take every other column")
+    if table.target in features:
+        raise UsageError(
+            f"{table.path}: the target `{table.target}` is among the features, which would tell the answer; "
+            f"leave it out of --features"
+        )
+    if len(set(features)) < len(features):
+        twice = next(name for name in features if features.count(name) > 1)
+        raise UsageError(f"{table.path}: feature `{twice}` is given twice; give each column once in --features")
+    for option in ("standardise", "intercept", "drop_missing"):
+        if not isinstance(getattr(table, option), bool):
+            raise UsageError(f"{option.replace('_', '-')} {getattr(table, option)!r}: expected true or false")
+
+
+def check_sweep(sweep: Sweep) -> None:
+    """Refuse a sweep whose numbers make no sense.
+
+    Raises:
+        UsageError: A value is out of its range, or two of them do not go together.
+    """
+    _check_axes(sweep)
+    if sweep.batch_size is not None and (not _is_whole(sweep.batch_size) or sweep.batch_size < 1):
+        raise UsageError(f"batch-size {sweep.batch_size}: has to be a whole number of at least 1")
+    if sweep.stop_at is not None and not (_is_finite(sweep.stop_at) and sweep.stop_at >= 0):
+        raise UsageError(f"stop-at {sweep.stop_at}: has to be a finite loss, 0 or more")
+    _check_horizon(sweep)
+    _check_records(sweep)
+
+
+def _check_axes(sweep: Sweep) -> None:
+    for name in ("alpha", "width", "seed", "learning_rate"):
+        values = getattr(sweep, name)
+        shown = name.replace("_", "-")
+        if not values:
+            raise UsageError(f"{shown}: the list is empty; a sweep needs at least one value")
+        if len(set(values)) < len(values):
+            twice = next(v for v in values if values.count(v) > 1)
+            raise UsageError(f"{shown}: {twice} is given twice; give each value once")
+        for value in values:
+            if not math.isfinite(value):
+                raise UsageError(f"{shown} {value}: has to be finite")
+    for what, bad, rule in (
+        ("width", [w for w in sweep.width if not 1 <= w < 2**31], "from 1 to 2^31 - 1"),
+        ("learning-rate", [r for r in sweep.learning_rate if r <= 0], "above 0"),
+        ("seed", [s for s in sweep.seed if not 0 <= s < 2**32], "from 0 to 2^32 - 1"),
+        ("alpha", [a for a in sweep.alpha if not -10 <= a <= 50], "from -10 to 50"),
+    ):
+        if bad:
+            raise UsageError(f"{what} {bad[0]}: has to be {rule}")
+
+
+def _check_horizon(sweep: Sweep) -> None:
+    until, steps = sweep.until, sweep.steps
+    if (until is None) == (steps is None):
+        found = "neither is" if until is None else "both are"
+        raise UsageError(f"{found} given of --until TIME and --steps N; give one of them")
+    if steps is not None and not (_is_whole(steps) and 1 <= steps < 2**53):
+        raise UsageError(f"steps {steps}: has to be a whole number from 1 to 2^53 - 1")
+    if until is None:
+        return
+    if not (_is_finite(until) and until > 0):
+        raise UsageError(f"until {until}: has to be a finite time above 0")
+    if not sweep.optimizer.is_gradient_descent:
+        raise UsageError(f"until {until:g}: {sweep.optimizer} has steps only, no time; give --steps N")
+    most = until / min(sweep.learning_rate)
+    if most >= 2**53:
+        raise UsageError(f"until {until:g}: that is {most:.1e} steps; take a larger learning rate")
+
+
+def _check_records(sweep: Sweep) -> None:
+    last = max(sweep.last_step(rate) for rate in sweep.learning_rate)
+    for what, count in (
+        (f"record `{sweep.recording.losses}`", sweep.recording.loss_count(last)),
+        (f"snapshots {sweep.recording.snapshots}", min(sweep.recording.snapshots, last + 1)),
+    ):
+        if count > MOST_RECORDS:
+            raise UsageError(f"{what}: that is {count} records of a run; take fewer than {MOST_RECORDS}, as log:10000")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
