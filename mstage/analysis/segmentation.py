@@ -9,6 +9,7 @@ times steeper than what lies to both of its sides.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,7 +108,7 @@ def _stretches(lines: BrokenLines, path: Path, steepness: float, change: float, 
     borders = np.flatnonzero(np.diff(path.kinds)) + 1
     ends = [0, *borders.tolist(), path.kinds.size]
     found = []
-    for begin, end in zip(ends, ends[1:], strict=False):
+    for begin, end in pairwise(ends):
         first, last = int(path.knots[begin]), int(path.knots[end])
         kind = int(path.kinds[begin])
         if abs(path.heights[end] - path.heights[begin]) < np.log1p(least_drop):

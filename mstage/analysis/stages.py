@@ -12,7 +12,7 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -103,7 +103,7 @@ class StageMethod:
         cells: Cells that the records of a curve are put into at most.
     """
 
-    segmentation: SegmentationMethod = SegmentationMethod()
+    segmentation: SegmentationMethod = field(default_factory=SegmentationMethod)
     clock_scale: ClockScale = "log"
     cells: int = 300
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from mstage.errors import UsageError
 from mstage.simulate.problems import load_problem
 from mstage.simulate.sweep import MAX_SEGMENT_RECORDS, Trainer
 from mstage.store.layout import chunk_records, stored_bytes
@@ -20,10 +24,21 @@ PROBE_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class WidthEstimate:
-    """What the runs of one width will take. `run_steps` are updates summed over the runs."""
+    """What the runs of one width will take.
+
+    Attributes:
+        width: Hidden neurons.
+        runs: Networks.
+        steps: Updates of the longest run.
+        run_steps: Updates, summed over the runs.
+        memory_bytes: Peak memory of the process.
+        disk_bytes: Size in the store.
+        seconds: Time, compilation included.
+    """
 
     width: int
     runs: int
+    steps: int
     run_steps: int
     memory_bytes: int
     disk_bytes: int
@@ -61,6 +76,18 @@ class Estimate:
         """Time, compilation included."""
         return sum(width.seconds for width in self.widths)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The widths one by one, and all of them together."""
+        names = ("runs", "run_steps", "memory_bytes", "disk_bytes", "seconds")
+        return {
+            "widths": [asdict(width) for width in self.widths],
+            "total": {name: getattr(self, name) for name in names},
+        }
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row for each width."""
+        return pd.DataFrame([asdict(width) for width in self.widths])
+
 
 def estimate(sweep: Sweep) -> Estimate:
     """Estimate what a sweep takes, from its compiled programs and from some steps of each, which are thrown away.
@@ -74,6 +101,7 @@ def estimate(sweep: Sweep) -> Estimate:
     """
     dataset = load_problem(sweep.problem)
     dim = dataset.input.shape[1]
+    check_memory(sweep, dim)
     widths = []
     for width in sweep.width:
         begun = time.monotonic()
@@ -93,6 +121,7 @@ def estimate(sweep: Sweep) -> Estimate:
             WidthEstimate(
                 width=width,
                 runs=runs,
+                steps=max(sweep.last_step(rate) for rate in sweep.learning_rate),
                 run_steps=run_steps,
                 memory_bytes=_process_bytes() + trainer.memory_bytes() + on_host,
                 disk_bytes=stored_bytes(sweep, width, dim),
@@ -100,6 +129,22 @@ def estimate(sweep: Sweep) -> Estimate:
             )
         )
     return Estimate(tuple(widths))
+
+
+def check_memory(sweep: Sweep, dim: int) -> None:
+    """Refuse a sweep whose weights alone, held twice while they move, are more than this machine has memory.
+
+    Raises:
+        UsageError: It is one.
+    """
+    runs = sweep.run_count // len(sweep.width)
+    needed = 2 * runs * max(sweep.width) * (dim + 1) * sweep.itemsize
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > there:
+        raise UsageError(
+            f"width {max(sweep.width)}: the weights of {runs:,} runs at once take {needed / 2**30:,.0f} GiB of memory "
+            f"or more, and this machine has {there / 2**30:,.0f} GiB; train fewer runs at once or a smaller width"
+        )
 
 
 def _process_bytes() -> int:

@@ -17,6 +17,7 @@ from mstage.simulate.problems import Dataset, load_problem
 from mstage.simulate.sweep import Position, Trainer
 from mstage.store.reader import open_sweep, stored_problem, stored_sweep
 from mstage.store.writer import SweepWriter
+from mstage.workflows.estimate import check_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,7 @@ def train(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    before_writing: Callable[[], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
     commit_seconds: float = COMMIT_SECONDS,
 ) -> xr.DataTree:
@@ -62,7 +64,9 @@ def train(
         path: Store to write; None keeps the sweep in memory alone.
         resume: Go on with the sweep in the store, which has to be this one.
         overwrite: Replace a sweep that lies there.
-        progress: Called between chunks.
+        before_writing: Called when all has been checked and before anything is written.
+        progress: Called before the first step of a width and between chunks. It may raise to end training; the store
+            can then be resumed.
         commit_seconds: Time between two commits.
 
     Returns:
@@ -87,12 +91,13 @@ def train(
         if stored_sweep(path).to_dict() != sweep.to_dict():
             raise UsageError(f"{path}: holds another sweep than this one. Give --resume --output {path} alone.")
         dataset = _dataset(stored_problem(path))
-        Trainer(sweep, dataset, sweep.width[0])
-        writer = SweepWriter.resume(path)
     else:
         dataset = load_problem(sweep.problem)
-        Trainer(sweep, dataset, sweep.width[0])  # refuses what cannot be trained before anything is written
-        writer = SweepWriter.create(path, sweep, _problem(dataset), overwrite)
+    check_memory(sweep, dataset.input.shape[1])
+    Trainer(sweep, dataset, sweep.width[0])  # refuses what cannot be trained before anything is written
+    if before_writing is not None:
+        before_writing()
+    writer = SweepWriter.resume(path) if resume else SweepWriter.create(path, sweep, _problem(dataset), overwrite)
     with writer:
         account = _Account(sweep, writer, progress)
         for width in sweep.width:
@@ -104,6 +109,7 @@ def train(
 def _train_width(writer: SweepWriter, trainer: Trainer, width: int, account: _Account, commit_seconds: float) -> None:
     """Train one width from its committed extent to its end."""
     committed, total = writer.committed(width), trainer.record_steps.size
+    account.begin(width)
     position = _restored(writer, trainer, width, committed) if committed else trainer.start()
     snapshots = {step: index for index, step in enumerate(writer.sweep.snapshot_steps)}
     pace, last_commit = _Pace(), time.monotonic()
@@ -167,26 +173,26 @@ class _Account:
         self._runs_done = self._runs_each * sum(writer.is_complete(width) for width in sweep.width)
         self._run_steps = 0
 
+    def begin(self, width: int) -> None:
+        """Say that a width is next."""
+        self._say(width, self._runs_done, self._run_steps)
+
     def report(self, width: int, step: int, ends: dict[str, np.ndarray]) -> None:
         """Say that a width is at a step."""
-        if self._progress is None:
-            return
         self._at[width] = min(step, self._last)
-        work = sum(self._cost.values()) * self._last
-        self._progress(
-            Progress(
-                width=width,
-                runs_done=self._runs_done + int((ends["status"] != RunStatus.RUNNING).sum()),
-                runs=self._sweep.run_count,
-                share=sum(self._cost[w] * at for w, at in self._at.items()) / work,
-                run_steps=self._run_steps + self._updates(width, ends),
-            )
-        )
+        ended = int((ends["status"] != RunStatus.RUNNING).sum())
+        self._say(width, self._runs_done + ended, self._run_steps + self._updates(width, ends))
 
     def finished(self, width: int, ends: dict[str, np.ndarray]) -> None:
         """Say that a width is through."""
         self._runs_done += self._runs_each
         self._run_steps += self._updates(width, ends)
+
+    def _say(self, width: int, runs_done: int, run_steps: int) -> None:
+        if self._progress is not None:
+            work = sum(self._cost.values()) * self._last
+            share = sum(self._cost[w] * at for w, at in self._at.items()) / work
+            self._progress(Progress(width, runs_done, self._sweep.run_count, share, run_steps))
 
     def _updates(self, width: int, ends: dict[str, np.ndarray]) -> int:
         return int(np.maximum(ends["last_step"] - self._begun[width], 0).sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
@@ -31,9 +31,7 @@ def every_line(cells: Cells, knots: np.ndarray, heights: np.ndarray):
             along = [0, *inner, last]
             for chosen in product(range(heights.shape[1]), repeat=len(along)):
                 cost, kinds = 0.0, []
-                for (a, i), (b, j) in zip(
-                    zip(along, chosen, strict=True), list(zip(along, chosen, strict=True))[1:], strict=False
-                ):
+                for (a, i), (b, j) in pairwise(zip(along, chosen, strict=True)):
                     x0, x1 = cells.position[knots[[a, b]]]
                     slope = (heights[b, j] - heights[a, i]) / (x1 - x0)
                     for k in range(knots[a], knots[b] + (b == last)):
@@ -41,7 +39,7 @@ def every_line(cells: Cells, knots: np.ndarray, heights: np.ndarray):
                         cost += (cells.value[k] - line) ** 2 / cells.variance[k]
                     cost += LINE
                     kinds.append(1 if slope < -STEEPNESS else 2 if slope > STEEPNESS else 0)
-                cost += CHANGE * sum(one != other for one, other in zip(kinds, kinds[1:], strict=False))
+                cost += CHANGE * sum(one != other for one, other in pairwise(kinds))
                 yield cost, along, [heights[k, h] for k, h in zip(along, chosen, strict=True)], kinds
 
 

@@ -72,7 +72,7 @@ def test_intervals_hold_the_border_of_the_curve_without_noise(kind: str, points:
             inside += stage.end_low <= border <= stage.end_high
             count += 1
     assert count > 50
-    assert 0.75 <= inside / count
+    assert inside / count >= 0.75
 
 
 def test_rate_of_an_exponential() -> None:

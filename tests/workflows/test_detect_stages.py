@@ -39,7 +39,7 @@ def constants(problem: str) -> dict[str, float]:
 @pytest.mark.slow
 @pytest.mark.parametrize("problem", ["cub1d", "sin1d"])
 def test_descent_from_small_weights(problem: str) -> None:
-    """Every run has the four stages; T1 within 15 % of the asinh formula, the level within 1 % of R_lin - |A|^2 c3/m."""
+    """Every run has the four stages, T1 within 15 % of the asinh formula, the level within 1 % of theory's."""
     sweep = mstage.Sweep(
         problem=problem, alpha=(1.0, 1.5), width=(400, 1600), seed=(0, 1), learning_rate=(0.1,), until=900.0,
         recording=mstage.Recording(snapshots=0),

@@ -1,0 +1,95 @@
+"""The two streams of a command: stdout for data, stderr for talk.
+
+An object that is handed to the commands, so that nothing else writes to either. Rich is imported when something is
+drawn and not before: `--help` and an error cost nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+PIPED_COLUMNS = 100
+
+
+class Streams:
+    """Where a command writes.
+
+    Args:
+        stdout: Stream for data; that of the process if None.
+        stderr: Stream for talk; that of the process if None.
+    """
+
+    def __init__(self, stdout: TextIO | None = None, stderr: TextIO | None = None) -> None:
+        self.stdout = stdout or sys.stdout or _nowhere()
+        self.stderr = stderr or sys.stderr or _nowhere()
+
+    def write(self, text: str) -> None:
+        """Write data as they are."""
+        self.stdout.write(text)
+
+    def say(self, text: str) -> None:
+        """Say one line to whoever watches; nobody may."""
+        with suppress(OSError):
+            print(" ".join(text.split()), file=self.stderr, flush=True)
+
+    def show(self, renderable: RenderableType) -> None:
+        """Draw a table or a text on stdout: as wide as it needs where nobody's screen sets a limit."""
+        from rich.measure import Measurement
+        from rich.table import Table
+
+        console = self._console(self.stdout)
+        if isinstance(renderable, Table):
+            needed = Measurement.get(console, console.options.update(max_width=10_000), renderable).maximum
+            if not console.is_terminal:
+                console.width = max(needed, PIPED_COLUMNS)
+            elif needed > console.width:
+                renderable.padding = (0, 0, 0, 0)
+        console.print(renderable)
+
+    def draw(self, text: Text) -> None:
+        """Print a text that was made for `columns`."""
+        self._console(self.stdout).print(text, soft_wrap=True, end="")
+
+    @property
+    def columns(self) -> int:
+        """Width of the screen, or of what a pipe gets."""
+        console = self._console(self.stdout)
+        return console.width if console.is_terminal else PIPED_COLUMNS
+
+    @property
+    def unicode(self) -> bool:
+        """Whether stdout takes more than ASCII."""
+        return (getattr(self.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+
+    @property
+    def talks_to_a_terminal(self) -> bool:
+        """Whether somebody may be watching stderr."""
+        return self.stderr.isatty()
+
+    def talking_console(self) -> Console:
+        """A Rich console on stderr, for what moves."""
+        return self._console(self.stderr)
+
+    def _console(self, file: TextIO) -> Console:
+        from rich.console import Console
+
+        class HonestConsole(Console):
+            """Lets a broken pipe through; Rich's own ends the process."""
+
+            def on_broken_pipe(self) -> None:
+                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+        return HonestConsole(file=file, markup=False, highlight=False, emoji=False)
+
+
+def _nowhere() -> TextIO:
+    """What stands in for a stream that the shell has closed."""
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - lives as long as the process

@@ -1,0 +1,51 @@
+"""What `mstage train --dry-run` prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mstage.report.formats import Format, csv_text, json_text
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mstage.cli.console import Streams
+    from mstage.spec import Sweep
+    from mstage.workflows.estimate import Estimate, WidthEstimate
+
+
+def print_estimate(streams: Streams, sweep: Sweep, source: str, chosen: Format) -> None:
+    """Estimate what a sweep takes, and print it.
+
+    Raises:
+        UsageError: The sweep cannot be trained.
+        InputError: Its table cannot be read.
+    """
+    from mstage.workflows.estimate import estimate
+
+    found = estimate(sweep)
+    if chosen is Format.JSON:
+        streams.write(json_text(source, {"sweep": sweep.to_dict()} | found.to_dict()))
+    elif chosen is Format.CSV:
+        streams.write(csv_text(found.to_dataframe()))
+    else:
+        streams.show(estimate_table(found))
+        streams.say("Nothing was trained and nothing written. Widths are trained one after the other.")
+
+
+def estimate_table(found: Estimate) -> Table:
+    """A row for each width, and one for all of them where there are several."""
+    from mstage.report.numbers import duration, size
+    from mstage.report.tables import plain_table
+
+    table = plain_table(["width", "runs", "steps", "memory", "disk", "time"])
+
+    def add(name: str, steps: str, of: WidthEstimate | Estimate) -> None:
+        table.add_row(name, f"{of.runs:,}", steps, size(of.memory_bytes), size(of.disk_bytes), duration(of.seconds))
+
+    for one in found.widths:
+        add(str(one.width), f"{one.steps:,}", one)
+    if len(found.widths) > 1:
+        table.add_section()
+        add("all", "", found)
+    return table

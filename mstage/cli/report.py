@@ -1,0 +1,63 @@
+"""`mstage report`: a sweep summed up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mstage.errors import ExitCode
+from mstage.report.formats import Format, csv_text, json_text
+
+if TYPE_CHECKING:
+    from mstage.analysis.summary import SweepReport
+    from mstage.cli.console import Streams
+
+
+def report(
+    context: typer.Context,
+    store: Annotated[str, typer.Argument(metavar="STORE", help="Folder that `mstage train` has written.")],
+    output_format: Annotated[
+        str, typer.Option("--format", metavar="table|json|csv", help="How to print the report.", show_default=True)
+    ] = "table",
+) -> int:
+    """Sum up a sweep: its stages by alpha and width, plateau lengths, descent rates, final losses, what diverged."""
+    chosen = Format.parse(output_format)
+    from mstage.workflows.report import report as sum_up
+
+    result = sum_up(store)
+    streams: Streams = context.obj
+    if chosen is Format.JSON:
+        streams.write(json_text(store, result.to_dict()))
+    elif chosen is Format.CSV:
+        streams.write(csv_text(result.to_dataframe()))
+    else:
+        _show(streams, store, result)
+    if result.statuses.get("running"):
+        streams.say(f"{result.statuses['running']} runs have not ended. Go on with: mstage train --resume -o {store}")
+    if result.diverged:
+        streams.say(f"{len(result.diverged)} of {sum(result.statuses.values())} runs diverged.")
+    return ExitCode.DIVERGED if result.diverged else ExitCode.DONE
+
+
+def _show(streams: Streams, store: str, result: SweepReport) -> None:
+    """The report as tables, with the drawn curve at its end."""
+    from mstage.report import tables
+    from mstage.report.curve import draw_curve
+
+    groups = result.stage_groups
+    over = "medians over seeds, with their range"
+    parts = [
+        tables.settings_table(result, store),
+        tables.stage_table(groups, title=f"Stages, in units of {groups.clock} ({over})"),
+        tables.plateau_table(groups, title="Plateaus"),
+        tables.descent_table(groups, title=f"Descents: rates per unit of {groups.clock}"),
+        tables.final_loss_table(result, title="Final losses"),
+    ]
+    if result.diverged:
+        parts.append(tables.diverged_table(result, title="Diverged"))
+    for part in parts:
+        streams.show(part)
+        streams.write("\n")
+    if result.curve is not None:
+        streams.draw(draw_curve(result.curve, streams.columns, unicode=streams.unicode))

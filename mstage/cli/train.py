@@ -1,0 +1,141 @@
+"""`mstage train`: train a sweep of networks and keep its losses and weights."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mstage.cli import train_options as options
+from mstage.cli.dry_run import print_estimate
+from mstage.cli.interrupts import Interrupts
+from mstage.cli.progress import TrainingProgress, stopped_at
+from mstage.cli.sweep_values import default_output, resumed_sweep, sweep_of
+from mstage.errors import ExitCode, UsageError
+from mstage.report.formats import Format
+from mstage.report.numbers import counted, duration
+from mstage.sweepfile import SWEEP_KEYS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from mstage.cli.console import Streams
+    from mstage.spec import Sweep
+
+
+def train(
+    context: typer.Context,
+    sweep_file: options.SweepFile = None,
+    problem: options.Problem = None,
+    data: options.Data = None,
+    target: options.Target = None,
+    features: options.Features = None,
+    standardise: options.Standardise = None,
+    intercept: options.Intercept = None,
+    drop_missing: options.DropMissing = None,
+    alpha: options.Alpha = None,
+    width: options.Width = None,
+    seed: options.Seed = None,
+    seeds: options.Seeds = None,
+    learning_rate: options.LearningRate = None,
+    activation: options.Activation = None,
+    optimizer: options.OptimizerName = None,
+    batch_size: options.BatchSize = None,
+    dtype: options.Dtype = None,
+    until: options.Until = None,
+    steps: options.Steps = None,
+    stop_at: options.StopAt = None,
+    record: options.Record = None,
+    snapshots: options.Snapshots = None,
+    output: options.Output = None,
+    resume: options.Resume = False,
+    overwrite: options.Overwrite = False,
+    dry_run: options.DryRun = False,
+    output_format: options.DryRunFormat = None,
+) -> int:
+    """Train two-layer networks, one for each alpha, width, seed and learning rate; keep their losses and weights.
+
+    A network is f(x) = sum_k a_k sigma(w_k . x); its loss is half the mean squared residual.
+    """
+    given = {key: value for key, value in locals().items() if key in SWEEP_KEYS and value is not None}
+    streams: Streams = context.obj
+    chosen = Format.parse(output_format or "table")
+    _check_together(output, resume=resume, overwrite=overwrite, dry_run=dry_run, formatted=output_format is not None)
+    if dry_run:
+        print_estimate(streams, sweep_of(sweep_file, given), sweep_file or "options", chosen)
+        return ExitCode.DONE
+    with Interrupts() as interrupts:
+        if output is not None and resume:
+            path = Path(output)
+            sweep = resumed_sweep(path, sweep_file, given)
+        else:
+            sweep = sweep_of(sweep_file, given)
+            path = default_output(sweep) if output is None else Path(output)
+        return _train(streams, interrupts, sweep, path, resume=resume, overwrite=overwrite)
+
+
+def _check_together(output: str | None, *, resume: bool, overwrite: bool, dry_run: bool, formatted: bool) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        UsageError: Some do not.
+    """
+    if output is not None and not output.strip():
+        raise UsageError("--output is empty; name a folder, as --output runs/demo")
+    if output is not None and not resume and Path(output).name in ("", ".."):
+        raise UsageError(f"--output {output}: name a folder of its own for the sweep, as --output runs/demo")
+    if resume and overwrite:
+        raise UsageError("both --resume and --overwrite are given; go on with the sweep or replace it")
+    if (resume or overwrite) and output is None and not dry_run:
+        raise UsageError(f"{'--resume' if resume else '--overwrite'}: say which sweep with --output PATH")
+    if resume and dry_run:
+        raise UsageError("--dry-run estimates a whole sweep and not what is left of one; leave --resume out")
+    if formatted and not dry_run:
+        raise UsageError("--format is for --dry-run: training prints no data. See a sweep with `mstage report PATH`.")
+
+
+def _train(
+    streams: Streams, interrupts: Interrupts, sweep: Sweep, path: Path, *, resume: bool, overwrite: bool
+) -> ExitCode:
+    """Train and say how it went."""
+    begun = time.monotonic()
+    if streams.talks_to_a_terminal:
+        runs = counted(sweep.run_count, "run")
+        streams.say(f"Going on with {runs} in {path}" if resume else f"Training {runs} into {path}")
+    progress = TrainingProgress(streams, interrupts)
+    try:
+        with progress:
+            from mstage.workflows.train import train as train_sweep
+
+            tree = train_sweep(
+                sweep, path, resume=resume, overwrite=overwrite, progress=progress, before_writing=interrupts.hold
+            )
+    except KeyboardInterrupt:
+        resume_command = f"mstage train --resume -o {shlex.quote(str(path))}"
+        raise KeyboardInterrupt(stopped_at(progress.state, resume_command)) from None
+    if progress.state is None:
+        how = "had been trained already"
+    else:
+        how = f"trained{' to the end' if resume else ''} in {duration(time.monotonic() - begun)}"
+    return _say_result(streams, tree, shlex.quote(str(path)), how)
+
+
+def _say_result(streams: Streams, tree: xr.DataTree, path: str, how: str) -> ExitCode:
+    """The closing lines: what was trained, where it lies, what comes next."""
+    from mstage.history import RunStatus
+
+    statuses = Counter(
+        int(status) for group in tree.children.values() for status in group.dataset["status"].values.flat
+    )
+    total, diverged = statuses.total(), statuses[RunStatus.DIVERGED]
+    if diverged:
+        streams.say(
+            f"{diverged:,} of {counted(total, 'run')} diverged. A smaller --learning-rate may keep them finite."
+        )
+    stopped = f", {statuses[RunStatus.STOPPED]:,} of them as far as --stop-at" if statuses[RunStatus.STOPPED] else ""
+    streams.say(f"{path}: {counted(total, 'run')} {how}{stopped}. Next: mstage report {path}")
+    return ExitCode.DIVERGED if diverged else ExitCode.DONE

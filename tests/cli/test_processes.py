@@ -1,0 +1,175 @@
+"""What only a process of its own shows: signals, closed streams, a full disk, a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from mstage.store.reader import open_sweep
+from tests.cli.run import MSTAGE, environment, files_of, shell, start, wait_until
+
+pytestmark = pytest.mark.slow
+
+DRY_RUN = "mstage train --dry-run --width 8 --steps 30"
+TINY = "mstage train --width 8 --steps 30 --snapshots 2 -o x"
+LONG = ["train", "--width", "30,50", "--seeds", "2", "--until", "1000", "--snapshots", "20"]
+CLOSING = re.compile(r"x: \d runs? trained (to the end )?in [\d.]+ s\. Next: mstage report x\n")
+INTERRUPTED = re.compile(
+    r"mstage: interrupted at \d+ %, [024] of 4 runs done\. Go on with: mstage train --resume -o x\n"
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The long sweep, trained without interruption by a process."""
+    folder = tmp_path_factory.mktemp("whole")
+    process = start(folder, *LONG, "-o", "x")
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, out) == (0, "")
+    assert CLOSING.fullmatch(err)
+    return folder / "x"
+
+
+def assert_resumes_to(whole: Path, folder: Path) -> None:
+    """`mstage train --resume -o x` there ends in the sweep that was never interrupted, to the bit."""
+    process = start(folder, "train", "--resume", "-o", "x")
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, out) == (0, "")
+    assert CLOSING.fullmatch(err)
+    xr.testing.assert_identical(open_sweep(folder / "x").load(), open_sweep(whole).load())
+
+
+def imports_jaxlib(process: subprocess.Popen[str]) -> bool:
+    """Whether it is in the middle of its imports."""
+    return "jaxlib" in Path(f"/proc/{process.pid}/maps").read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc to see the imports")
+@pytest.mark.parametrize("option", ["--output=x", "--dry-run"])
+def test_ctrl_c_during_imports_leaves_nothing(option: str, tmp_path: Path) -> None:
+    process = start(tmp_path, *LONG, option)
+    wait_until(lambda: imports_jaxlib(process), process)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "mstage: interrupted\n")
+    assert process.returncode == 130
+    assert files_of(tmp_path) == []
+
+
+def test_interrupted_again_and_again(whole: Path, tmp_path: Path) -> None:
+    """During each compilation, each training, by each signal and by somebody impatient: resumed in the end."""
+    losses = "x/width_{}/loss/c/0/0/0/{}"
+    moments = [
+        ("x/zarr.json", [signal.SIGINT], "0 of 4"),  # the store is there; compilation follows
+        (losses.format(30, 3), [signal.SIGINT], "0 of 4"),
+        (losses.format(30, 60), [signal.SIGINT] * 3, "[02] of 4"),
+        (losses.format(50, 3), [signal.SIGTERM], "2 of 4"),
+    ]
+    for number, (file, signals, done) in enumerate(moments):
+        process = start(tmp_path, *(["train", "--resume", "-o", "x"] if number else [*LONG, "-o", "x"]))
+        wait_until((tmp_path / file).exists, process)
+        for one in signals:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(one)
+        out, err = process.communicate(timeout=120)
+        assert (process.returncode, out) == (130, "")
+        assert INTERRUPTED.fullmatch(err)
+        assert re.search(f"{done} runs done", err)
+        assert [path.name for path in tmp_path.iterdir()] == ["x"]
+        assert open_sweep(tmp_path / "x")
+    assert_resumes_to(whole, tmp_path)
+
+
+def test_ignored_ctrl_c_does_not_stop_it(tmp_path: Path) -> None:
+    done = shell(tmp_path, f"trap '' INT; {TINY} & pid=$!; sleep 1; kill -INT $pid; wait $pid")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert CLOSING.fullmatch(done.stderr)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+def test_full_disk_under_stdout(tmp_path: Path) -> None:
+    done = shell(tmp_path, f"{DRY_RUN} --format csv > /dev/full")
+    line = "mstage: the output: cannot be read or written (No space left on device)\n"
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", line)
+    done = shell(tmp_path, "mstage --help > /dev/full")
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", line)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")
+def test_full_disk_under_the_store(whole: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk: from the start, and in the middle of training."""
+    done = shell(tmp_path, f"ulimit -f 0; mstage {' '.join(LONG)} -o x")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert re.fullmatch(r"mstage: x: cannot be written \(File too large\)[^\n]*\n", done.stderr)
+    assert files_of(tmp_path) == []
+    process = start(tmp_path, *LONG, "-o", "x")
+    wait_until((tmp_path / "x/width_30/loss/c/0/0/0/3").exists, process)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (50, 50))
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (3, "")
+    assert re.fullmatch(r"mstage: x: cannot be written \(File too large\)[^\n]*--resume\.\n", err)
+    assert_resumes_to(whole, tmp_path)
+
+
+def test_reader_that_has_enough(tmp_path: Path) -> None:
+    for command in (f"{DRY_RUN} --format json", "mstage train --help"):
+        done = shell(tmp_path, f"{command} | head -1 > /dev/null; echo ${{PIPESTATUS[0]}}")
+        assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_closed_streams(tmp_path: Path) -> None:
+    done = shell(tmp_path, f"{DRY_RUN} >&-")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("Nothing was trained")
+    done = shell(tmp_path, f"{TINY} 2>&-")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for stderr in ("2> >(true)", *(["2> /dev/full"] if sys.platform == "linux" else [])):
+        done = shell(tmp_path, f"mstage train --resume -o x {stderr}")  # there is nothing left to do but to say so
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        done = shell(tmp_path, f"mstage train --resume {stderr}")
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+
+
+def in_terminal(folder: Path, *arguments: str, ctrl_c_at: str | None = None) -> tuple[int, str]:
+    """Run a command in a pseudo-terminal of 80 columns; type Ctrl-C as soon as something is seen."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execve(MSTAGE[0], [*MSTAGE, *arguments], environment() | {"TERM": "xterm", "COLUMNS": "80"})
+    seen = b""
+    with contextlib.suppress(OSError):  # how the end of a terminal is told on Linux
+        while part := os.read(terminal, 65536):
+            seen += part
+            if ctrl_c_at is not None and ctrl_c_at in seen.decode(errors="replace"):
+                os.write(terminal, b"\x03")
+                ctrl_c_at = None
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode()
+
+
+def test_bar_in_a_terminal(tmp_path: Path) -> None:
+    code, seen = in_terminal(tmp_path, *LONG, "-o", "x")
+    assert code == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen)
+    assert text.startswith("Training 4 runs into x\r\n")
+    assert re.search(r"width 30 ━+ +0 % 0 of 4 runs compiling", text)
+    assert re.search(r"width 50 [━╸╺]+ +\d+ % 2 of 4 runs +[\d.]+ k steps/s +\d+ s left", text)
+    assert all(len(line) <= 80 for line in re.split(r"[\r\n]+", text))
+    assert CLOSING.fullmatch(seen.splitlines()[-1].rpartition("\x1b[2K")[2] + "\n")
+    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1  # the cursor comes back
+
+
+def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
+    code, seen = in_terminal(tmp_path, *LONG, "-o", "x", ctrl_c_at="s left")
+    assert code == 130
+    assert INTERRUPTED.fullmatch(seen.splitlines()[-1].rpartition("\x1b[2K")[2] + "\n")
+    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1
