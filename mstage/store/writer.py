@@ -19,7 +19,14 @@ import numpy as np
 import zarr
 
 from mstage.errors import InputError, UsageError
-from mstage.store.layout import RUN_COORDINATES, STATE_FOLDER, chunk_records, group_name, write_skeleton
+from mstage.store.layout import (
+    MISSING_MEANS_DAMAGE,
+    RUN_COORDINATES,
+    STATE_FOLDER,
+    chunk_records,
+    group_name,
+    write_skeleton,
+)
 from mstage.store.reader import is_store, read_attributes, sweep_from_attributes
 
 if TYPE_CHECKING:
@@ -180,7 +187,8 @@ class SweepWriter:
         os.close(self._lock)
 
     def _array(self, width: int, name: str) -> Any:
-        return self._root[f"{group_name(width)}/{name}"]
+        with zarr.config.set({f"array.{key}": value for key, value in MISSING_MEANS_DAMAGE.items()}):
+            return self._root[f"{group_name(width)}/{name}"]
 
     def _checkpoint_file(self, width: int, records: int) -> Path:
         return self.path / STATE_FOLDER / f"{group_name(width)}-record_{records}.npz"
