@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mstage.analysis.borders import Border, locate_borders
+from mstage.analysis.borders import DESCENT_SHARE, Border, locate_borders
 from mstage.analysis.broken_lines import Kind
 from mstage.analysis.cells import Cells, ClockScale, clean, log_loss, make_cells
 from mstage.analysis.rates import Model, Rate, fit_rate
-from mstage.analysis.segmentation import SegmentationMethod, Stretch, segment
+from mstage.analysis.segmentation import Segmentation, SegmentationMethod, Stretch, segment
 from mstage.errors import UsageError
 from mstage.history import check_loss_history, clock_name, curves
 
@@ -54,8 +54,8 @@ class Stage:
         loss_end: Loss at `end`.
         level: Median of the losses recorded in it.
         probability: That there is a stage of this kind here.
-        rate: Of a descent (negative for a rise): per unit of the clock where the model is `exponential`, the exponent
-            where it is `power law`; None for a plateau and where neither can be fitted.
+        rate: Of the first nine tenths of a descent (negative for a rise): per unit of the clock where the model is
+            `exponential`, the exponent where it is `power law`; None for a plateau and where neither can be fitted.
         rate_low: Lower end of the 95 % interval of `rate`.
         rate_high: Upper end of it.
         model: Which of the two models fits better.
@@ -188,9 +188,12 @@ def stages_of_curve(curve: Curve, method: StageMethod) -> RunStages:
     names = stage_names([stretch.kind for stretch in segmentation.stretches])
     ends = [_on_clock(cells, border) for border in borders] + [(float(clock[-1]),) * 3]
     starts = [float(clock[0]), *(end[0] for end in ends[:-1])]
+    rate_ends = [end[0] for end in ends[:-1]] + [_end_of_way(cells, segmentation, starts[-1])]
     stages = tuple(
-        _stage(name, stretch, start, end, cells, (clock, loss))
-        for name, stretch, start, end in zip(names, segmentation.stretches, starts, ends, strict=True)
+        _stage(name, stretch, start, end, rate_end, cells, (clock, loss))
+        for name, stretch, start, end, rate_end in zip(
+            names, segmentation.stretches, starts, ends, rate_ends, strict=True
+        )
     )
     return RunStages(curve.run, "diverged" if curve.diverged else "ok", stages)
 
@@ -219,20 +222,32 @@ def _on_clock(cells: Cells, border: Border) -> tuple[float, float, float]:
     return float(start), float(end), float(high)
 
 
+def _end_of_way(cells: Cells, segmentation: Segmentation, start: float) -> float:
+    """Where the curve's last stage has come nine tenths of its way, which is where a descent ends if a plateau follows.
+
+    A descent that goes on to the end of the curve may have a slow tail; its rate is not to speak of that.
+    """
+    inside = cells.clock >= start
+    clock, line = cells.clock[inside], segmentation.line[inside]
+    reached = np.abs(line - line[0]) >= DESCENT_SHARE * np.abs(line[-1] - line[0])
+    return float(clock[int(np.argmax(reached))])
+
+
 def _stage(
     name: str,
     stretch: Stretch,
     start: float,
     end: tuple[float, float, float],
+    rate_end: float,
     cells: Cells,
     records: tuple[np.ndarray, np.ndarray],
 ) -> Stage:
-    """One stage with its losses and its rate."""
+    """One stage with its losses, and its rate up to `rate_end`."""
     clock, loss = records
     inside = loss[(clock >= start) & (clock <= end[0])]
     at = np.interp([start, end[0]], cells.clock, cells.value)
     edges = np.exp(at) + cells.floor
-    rate = None if stretch.kind == "plateau" else _rate(cells, start, end[0], records)
+    rate = None if stretch.kind == "plateau" else _rate(cells, start, rate_end, records)
     return Stage(
         name=name,
         kind=stretch.kind,
