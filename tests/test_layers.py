@@ -12,9 +12,9 @@ SOURCES = {path.relative_to(PACKAGE.parent).as_posix(): path.read_text("utf-8") 
 
 BELOW = {
     "__main__": {"cli"},
-    "cli": {"workflows", "report"},
+    "cli": {"workflows", "render"},
     "workflows": {"simulate", "readers", "analysis", "store"},
-    "report": {"analysis"},
+    "render": {"analysis"},
     "simulate": {"spec", "history"},
     "readers": {"spec", "history"},
     "analysis": {"spec", "history"},
@@ -27,7 +27,7 @@ BESIDE_SPEC = {"sweepfile", "spec_checks"}  # one layer in several modules
 OWNERS = {
     "jax": ("mstage/simulate/",), "jaxlib": ("mstage/simulate/",), "optax": ("mstage/simulate/",),
     "diffrax": ("mstage/simulate/flow",), "ot": ("mstage/analysis/drift",), "zarr": ("mstage/store/",),
-    "matplotlib": ("mstage/report/figures",), "rich": ("mstage/cli/", "mstage/report/"), "typer": ("mstage/cli/",),
+    "matplotlib": ("mstage/render/figures",), "rich": ("mstage/cli/", "mstage/render/"), "typer": ("mstage/cli/",),
 }  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def violations(path: str, source: str) -> list[str]:
         top = module.split(".")[0]
         if top == "mstage" and here != "__init__" and layer(module) not in reachable(here):
             found.append(f"{path} imports {module}: {here} is not above {layer(module)}")
-        elif here == "report" and layer(module) == "analysis" and not name[:1].isupper():
+        elif here == "render" and layer(module) == "analysis" and not name[:1].isupper():
             found.append(f"{path} imports {module}.{name}: report takes result types only")
         elif top == "" or (top in OWNERS and not path.startswith(OWNERS[top])):
             found.append(f"{path} imports {module}: relative, or owned by {OWNERS.get(top)}")
@@ -91,16 +91,16 @@ def test_modules_and_functions_are_short(path):
         ("mstage/spec.py", "if TYPE_CHECKING:\n    from mstage.history import Curve"),
         ("mstage/sweepfile.py", "from mstage import history"),
         ("mstage/history.py", "from mstage.sweepfile import SWEEP_KEYS"),
-        ("mstage/report/tables.py", "from mstage.workflows.report import report"),
-        ("mstage/report/tables.py", "from mstage.analysis.groups import spread_columns"),
-        ("mstage/report/tables.py", "import mstage.analysis.groups"),
+        ("mstage/render/tables.py", "from mstage.workflows.report import report"),
+        ("mstage/render/tables.py", "from mstage.analysis.groups import spread_columns"),
+        ("mstage/render/tables.py", "import mstage.analysis.groups"),
         ("mstage/workflows/train.py", "from mstage.cli.console import Streams"),
         ("mstage/workflows/train.py", "from mstage import Sweep"),
         ("mstage/errors.py", "from mstage.spec import Sweep"),
         ("mstage/cli/train.py", "from . import console"),
         ("mstage/workflows/train.py", "import jax.numpy as jnp"),
         ("mstage/simulate/sweep.py", "from diffrax import Tsit5"),
-        ("mstage/report/tables.py", "from matplotlib import pyplot"),
+        ("mstage/render/tables.py", "from matplotlib import pyplot"),
         ("mstage/analysis/rates.py", "def f():\n    from rich.text import Text"),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_violation_is_found(path, source):
 
 def test_what_is_allowed_is_no_violation():
     assert violations("mstage/cli/new.py", "from mstage.workflows.train import train\nimport rich, numpy") == []
-    assert violations("mstage/report/new.py", "from mstage.analysis.groups import Spread") == []
+    assert violations("mstage/render/new.py", "from mstage.analysis.groups import Spread") == []
 
 
 def test_what_is_too_long_is_found():

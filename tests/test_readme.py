@@ -48,7 +48,7 @@ def test_commands_work_in_their_order(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_python_block(capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = blocks("python")
-    exec(code, {})  # noqa: S102 - the README's own code
+    exec(code, {})
     out = capsys.readouterr().out
     assert "initial plateau" in out
     assert "final_loss" in out

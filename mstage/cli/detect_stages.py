@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mstage.errors import ExitCode
-from mstage.report.formats import Format, csv_text, json_text
+from mstage.render.formats import Format, csv_text, json_text
 
 
 def detect_stages(
@@ -33,7 +33,7 @@ def detect_stages(
         streams.write(csv_text(stages.to_dataframe()))
     else:
         from mstage.analysis.groups import StageGroups
-        from mstage.report.tables import stage_table
+        from mstage.render.tables import stage_table
 
         streams.show(stage_table(StageGroups.of(stages)))
         streams.say(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mstage.report.formats import Format, csv_text, json_text
+from mstage.render.formats import Format, csv_text, json_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,8 +35,8 @@ def print_estimate(streams: Streams, sweep: Sweep, source: str, chosen: Format) 
 
 def estimate_table(found: Estimate) -> Table:
     """A row for each width, and one for all of them where there are several."""
-    from mstage.report.numbers import duration, size
-    from mstage.report.tables import plain_table
+    from mstage.render.numbers import duration, size
+    from mstage.render.tables import plain_table
 
     table = plain_table(["width", "runs", "steps", "memory", "disk", "time"])
 

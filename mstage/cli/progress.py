@@ -11,7 +11,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from mstage.report.numbers import counted, duration
+from mstage.render.numbers import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mstage.errors import ExitCode
-from mstage.report.formats import Format, csv_text, json_text
+from mstage.render.formats import Format, csv_text, json_text
 
 if TYPE_CHECKING:
     from mstage.analysis.summary import SweepReport
@@ -42,8 +42,8 @@ def report(
 
 def _show(streams: Streams, store: str, result: SweepReport) -> None:
     """The report as tables, with the drawn curve at its end."""
-    from mstage.report import tables
-    from mstage.report.curve import draw_curve
+    from mstage.render import tables
+    from mstage.render.curve import draw_curve
 
     groups = result.stage_groups
     over = "medians over seeds, with their range"

@@ -16,8 +16,8 @@ from mstage.cli.interrupts import Interrupts
 from mstage.cli.progress import TrainingProgress, stopped_at
 from mstage.cli.sweep_values import default_output, resumed_sweep, sweep_of
 from mstage.errors import ExitCode, UsageError
-from mstage.report.formats import Format
-from mstage.report.numbers import counted, duration
+from mstage.render.formats import Format
+from mstage.render.numbers import counted, duration
 from mstage.sweepfile import SWEEP_KEYS
 
 if TYPE_CHECKING:

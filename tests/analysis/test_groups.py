@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from mstage.analysis.groups import Spread, StageGroups
-from tests.report.synthetic import NAMES, collected, run, small_sweep, stage, stages_with_ends
+from tests.render.synthetic import NAMES, collected, run, small_sweep, stage, stages_with_ends
 
 
 def random_runs(seed=0, groups=12, seeds=5):

@@ -10,8 +10,8 @@ import pytest
 from mstage.analysis.groups import Spread
 from mstage.analysis.summary import summarise
 from mstage.history import RunStatus
-from mstage.report.formats import json_text
-from tests.report.synthetic import collected, run, small_sweep, stages_with_ends, tree
+from mstage.render.formats import json_text
+from tests.render.synthetic import collected, run, small_sweep, stages_with_ends, tree
 
 RATE = {"learning_rate": 0.1}
 

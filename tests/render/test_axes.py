@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mstage.report.axes import Axis
+from mstage.render.axes import Axis
 
 RNG = np.random.default_rng(0)
 AXES = [

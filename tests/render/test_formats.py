@@ -10,8 +10,8 @@ import pytest
 
 from mstage.analysis.groups import StageGroups
 from mstage.errors import UsageError
-from mstage.report.formats import Format, csv_text, json_text
-from tests.report.synthetic import small_sweep
+from mstage.render.formats import Format, csv_text, json_text
+from tests.render.synthetic import small_sweep
 
 
 def test_json_knows_no_numbers_that_are_not_finite():

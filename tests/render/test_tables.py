@@ -12,8 +12,8 @@ from rich.console import Console
 
 from mstage.analysis.groups import StageGroups
 from mstage.analysis.summary import summarise
-from mstage.report import tables
-from tests.report.synthetic import collected, run, small_sweep, stage, stages_with_ends, tree
+from mstage.render import tables
+from tests.render.synthetic import collected, run, small_sweep, stage, stages_with_ends, tree
 
 RATE = {"learning_rate": 0.1}
 

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from mstage.analysis.stages import Stage
 from mstage.analysis.summary import StagedCurve
-from mstage.report.curve import draw_curve
-from tests.report.synthetic import stage, stages_with_ends
+from mstage.render.curve import draw_curve
+from tests.render.synthetic import stage, stages_with_ends
 
 RUN = {"alpha": 1.0, "width": 400, "seed": 0, "learning_rate": 0.1}
 

@@ -13,8 +13,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from mstage.report.colours import KIND_COLOURS
-from mstage.report.numbers import counted, given, interval, middle, spread_range
+from mstage.render.colours import KIND_COLOURS
+from mstage.render.numbers import counted, given, interval, middle, spread_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

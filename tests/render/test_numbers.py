@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mstage.analysis.groups import Spread
-from mstage.report.numbers import counted, duration, given, interval, middle, number, size, spread_range
+from mstage.render.numbers import counted, duration, given, interval, middle, number, size, spread_range
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.text import Text
 
-from mstage.report.axes import Axis
-from mstage.report.colours import KIND_COLOURS
-from mstage.report.numbers import given
+from mstage.render.axes import Axis
+from mstage.render.colours import KIND_COLOURS
+from mstage.render.numbers import given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
