@@ -1,0 +1,100 @@
+"""`make bench`: what is claimed of speed and accuracy, measured; each comparison side by side and with its spread."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+
+import mstage
+from mstage.simulate.problems import load_problem
+from tests import curves
+from tests.bench import staircases
+
+
+def help_against_imports(rounds: int = 12) -> None:
+    """`mstage --help` beside the imports that any such tool pays for."""
+    commands = {"help": ["-m", "mstage", "--help"], "imports": ["-c", "import typer, rich"]}
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, arguments in commands.items():
+            begun = time.perf_counter()
+            subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
+            times[name].append(time.perf_counter() - begun)
+    ratios = np.array(times["help"]) / np.array(times["imports"])
+    print(f"  {np.median(ratios):.2f} times (from {ratios.min():.2f} to {ratios.max():.2f}); goal: under 2")
+
+
+def speed_of_stages(runs: int = 200, records: int = 2000) -> None:
+    """Curves of a sweep: a staircase without noise and one with."""
+    clock = np.geomspace(0.05, 300, records)
+    clean = curves.staircase((1.0, 0.1))(clock)
+    for name, decades in (("without noise", 0.0), ("with noise", 0.03)):
+        loss = np.stack([clean * curves.noise("white", records, decades, seed) for seed in range(runs)])
+        data = xr.DataArray(loss, dims=("seed", "step"), coords={"seed": np.arange(runs), "step": clock})
+        begun = time.perf_counter()
+        mstage.detect_stages(data)
+        seconds = (time.perf_counter() - begun) / runs * 1000
+        print(f"  {name}: {seconds:.0f} s for 1,000 runs of {records:,} records; goal: under 60 s")
+
+
+def stages_against_theory() -> None:
+    """End of the initial plateau and level of the secondary one, beside their formulas."""
+    for problem in ("cub1d", "sin1d"):
+        data = load_problem(problem)
+        x, y, n = data.input, data.target, data.target.size
+        v, covariance = x.T @ y / n, x.T @ x / n
+        rate, best = np.linalg.norm(v), np.linalg.solve(covariance, v)
+        along = rate / (v @ covariance @ v / rate**2)
+        zero, residual = y @ y / (2 * n), x @ best - y
+        linear = residual @ residual / (2 * n)
+        cubic = np.mean(residual * (x @ best) ** 3) / np.linalg.norm(best)  # |A|^2 c3
+        share = 1 - np.sqrt(1 - 0.1 * (zero - linear) / (rate * along / 2))
+        sweep = mstage.Sweep(problem=problem, alpha=(1.0, 1.5), width=(400, 1600), seed=(0, 1, 2), until=900.0)
+        exits, levels, named = [], [], []
+        for one in mstage.detect_stages(mstage.train(sweep)).runs:
+            width, alpha = one.run["width"], one.run["alpha"]
+            exit_time = np.arcsinh(along * share * width ** (2 * alpha - 1)) / (2 * np.log1p(0.1 * rate) / 0.1)
+            exits.append(one.stages[0].end / exit_time - 1)
+            levels.append(one.stages[2].level / (linear - cubic / width) - 1)
+            named.append([s.kind for s in one.stages][:4] == ["plateau", "descent", "plateau", "descent"])
+        print(
+            f"  {problem}: four stages in {np.mean(named):.0%} of {len(named)} runs, end of the initial plateau off by "
+            f"{np.abs(exits).max():.1%} at most (goal 15 %), secondary level by {np.abs(levels).max():.2%} (goal 1 %)"
+        )
+
+
+def memory_of_a_large_sweep() -> None:
+    """Peak memory of 256 runs of width 1,600, short and long."""
+    code = (
+        "import resource, sys, mstage;"
+        "sweep = mstage.Sweep(width=(1600,), seed=tuple(range(256)), steps=int(sys.argv[1]),"
+        "  recording=mstage.Recording('log:1000', 4));"
+        "mstage.train(sweep, sys.argv[2], progress=None);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)"
+    )
+    from tempfile import TemporaryDirectory
+
+    for steps in (20, 200):
+        with TemporaryDirectory() as folder:
+            arguments = [sys.executable, "-c", code, str(steps), f"{folder}/sweep"]
+            peak = float(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
+        print(f"  {steps} steps: {peak:.2f} GiB; goal: under 2 GiB however long")
+
+
+SECTIONS: dict[str, Callable[[], None]] = {
+    "mstage --help, in units of `import typer, rich`": help_against_imports,
+    "detect-stages: speed": speed_of_stages,
+    "detect-stages: whole sequences right on known curves": staircases.measure,
+    "detect-stages: sweeps against theory": stages_against_theory,
+    "train: memory of 256 runs of width 1,600": memory_of_a_large_sweep,
+}
+
+if __name__ == "__main__":
+    for title, section in SECTIONS.items():
+        print(title, flush=True)
+        section()
