@@ -1,9 +1,9 @@
 """How often does the stage finder name the whole sequence of stages, over families of curves with known stages?
 
 Staircases of one to three modes, an exponential, a power law and a flat null; three noise levels; white noise, AR(1)
-noise and spikes; linear and logarithmic logging; 400 and 5,000 points. The truth is the derivative of the curve without
-noise: a descent is where |d log loss / d log time| exceeds 0.3 and at least 0.05 decades are lost; a plateau between two
-descents counts from 0.1 decades on.
+noise and spikes; linear and logarithmic logging; 400 and 5,000 points. The truth is the derivative of the curve
+without noise: a descent is where |d log loss / d log time| exceeds 0.3 and at least 0.05 decades are lost; a plateau
+between two descents counts from 0.1 decades on.
 """
 
 from __future__ import annotations
