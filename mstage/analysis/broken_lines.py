@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["plateau", "descent", "rise"]
 KINDS: tuple[Kind, ...] = ("plateau", "descent", "rise")
+EVERY_KIND = np.arange(3)[:, None, None, None]
 
 
 class BrokenLines:
@@ -40,44 +41,48 @@ class BrokenLines:
         self.knots = knots
         self.heights = heights
         self.at = cells.position[knots]
-        span = self.at[None, :] - self.at[:, None]
-        self._span = np.where(span > 0, span, 1.0)[:, :, None, None]
-        self.slope = (heights[None, :, None, :] - heights[:, None, :, None]) / self._span
         self.cost = self._misfits(cells) + line_penalty
 
     def _misfits(self, cells: Cells) -> np.ndarray:
         """Weighted square misfit of the line from knot a at height i to knot b at height j, shape (a, b, i, j).
 
-        The cell of a knot counts for the line that begins there, the last cell for the one that ends there.
+        The cell of a knot counts for the line that begins there, the last cell for the one that ends there. A misfit
+        is sum w (y - (1 - tau) low - tau high)^2, tau from 0 to 1 along the line: a quadratic form in low and high,
+        whose coefficients are differences of running sums.
         """
         x, y, weight = cells.position - cells.position[0], cells.value - cells.value.mean(), 1 / cells.variance
         ends = np.append(self.knots[:-1], x.size)
 
         def over(terms: np.ndarray) -> np.ndarray:
             sums = np.append(0.0, np.cumsum(terms))[ends]
-            return np.asarray(sums[None, :] - sums[:, None])[:, :, None, None]
+            return np.asarray(sums[None, :] - sums[:, None])
 
-        start = (self.at - cells.position[0])[:, None, None, None]
-        low = (self.heights - cells.value.mean())[:, None, :, None]
-        rise = (self.heights - cells.value.mean())[None, :, None, :] - low
+        start, height = (self.at - cells.position[0])[:, None], self.heights - cells.value.mean()
+        span = np.where(np.tri(start.size, k=0, dtype=bool), 1.0, start.T - start)
         w, wx, wy = over(weight), over(weight * x), over(weight * y)
         wxx, wxy, wyy = over(weight * x * x), over(weight * x * y), over(weight * y * y)
-        first = (wx - start * w) / self._span  # sums of w tau, w tau^2, w y tau for tau = (x - start) / span
-        second = (wxx - 2 * start * wx + start * start * w) / self._span**2
-        mixed = (wxy - start * wy) / self._span
-        misfit = wyy - 2 * low * wy + low * low * w - 2 * rise * (mixed - low * first) + rise * rise * second
-        return np.asarray(np.maximum(misfit, 0.0))
+        first, mixed = (wx - start * w) / span, (wxy - start * wy) / span  # sums of w tau and of w y tau
+        second = (wxx - 2 * start * wx + start * start * w) / span**2  # sums of w tau^2
+        low, high = height[:, None, :], height[None, :, :]
+        of_low = wyy[:, :, None] + low * (low * (w - 2 * first + second)[:, :, None] - 2 * (wy - mixed)[:, :, None])
+        of_high = high * (high * second[:, :, None] - 2 * mixed[:, :, None])
+        misfit = (2 * (first - second)[:, :, None] * low)[:, :, :, None] * high[:, :, None, :]
+        misfit += of_low[:, :, :, None]
+        misfit += of_high[:, :, None, :]
+        return np.asarray(np.maximum(misfit, 0.0, out=misfit))
 
     def labels(self, steepness: float) -> np.ndarray:
         """Index into `KINDS` of each line, of the shape of `cost`: a plateau is less steep than `steepness`."""
-        return np.where(self.slope < -steepness, 1, np.where(self.slope > steepness, 2, 0)).astype(np.int8)
+        rise = self.heights[None, :, None, :] - self.heights[:, None, :, None]
+        most = steepness * (self.at[None, :] - self.at[:, None])[:, :, None, None]
+        return np.asarray((rise < -most) + 2 * (rise > most).view(np.int8))
 
     def part(self, first: int, last: int) -> BrokenLines:
         """Those between two knots (inclusive), as a view."""
         part = object.__new__(BrokenLines)
         knots = slice(first, last + 1)
         part.knots, part.heights, part.at = self.knots[knots], self.heights[knots], self.at[knots]
-        part._span, part.slope, part.cost = (table[knots, knots] for table in (self._span, self.slope, self.cost))
+        part.cost = self.cost[knots, knots]
         return part
 
 
@@ -113,14 +118,11 @@ def best_path(lines: BrokenLines, steepness: float, change: float) -> Path:
     came_from = np.zeros((3, count, choices), np.int64)
     label_before = np.zeros((3, count, choices), np.int8)
     leave[:, 0] = 0.0
-    every = np.arange(choices)
     for end in range(1, count):
         cost, label = lines.cost[:end, end], labels[:end, end]
-        for kind in range(3):
-            ways = np.where(label == kind, cost + leave[kind, :end, :, None], np.inf).reshape(-1, choices)
-            best = ways.argmin(axis=0)
-            came_from[kind, end] = best
-            arrive[kind, end] = ways[best, every]
+        ways = np.where(label == EVERY_KIND, cost + leave[:, :end, :, None], np.inf).reshape(3, -1, choices)
+        came_from[:, end] = ways.argmin(axis=1)
+        arrive[:, end] = ways.min(axis=1)
         cheapest, changed = arrive[:, end].argmin(axis=0), arrive[:, end].min(axis=0) + change
         stays = arrive[:, end] <= changed
         leave[:, end] = np.where(stays, arrive[:, end], changed)
@@ -158,7 +160,7 @@ def label_probabilities(lines: BrokenLines, path: Path, steepness: float, change
     excess = lines.cost + reach[:, None, :, None] - reach[None, :, None, :]
     ordered = np.triu(np.ones((count, count), bool), 1)[:, :, None, None]
     weight = np.exp(np.where(ordered, -excess / 2, -np.inf))
-    by_label = [np.where(labels == kind, weight, 0.0) for kind in range(3)]
+    by_label = np.where(labels == EVERY_KIND[..., None], weight, 0.0)
     switch = np.full((3, 3), np.exp(-change / 2))
     np.fill_diagonal(switch, 1.0)
     forward = np.zeros((3, count, choices))  # on from a place, by the label of the next line
@@ -166,13 +168,10 @@ def label_probabilities(lines: BrokenLines, path: Path, steepness: float, change
     backward = np.zeros((3, count, choices))  # on from a place, by the label of the line that ended there
     backward[:, -1] = np.exp(-(reach[-1] - reach[-1].min()) / 2)
     for at in range(1, count):
-        arrive = [np.einsum("aij,ai->j", by_label[k][:at, at], forward[k, :at]) for k in range(3)]
-        forward[:, at] = switch @ np.stack(arrive)
+        forward[:, at] = switch @ np.einsum("kaij,kai->kj", by_label[:, :at, at], forward[:, :at])
     for at in range(count - 2, -1, -1):
-        onward = [np.einsum("bij,bj->i", by_label[k][at, at + 1 :], backward[k, at + 1 :]) for k in range(3)]
-        backward[:, at] = switch @ np.stack(onward)
-    mass = np.stack(
-        [np.einsum("ai,abij,bj->ab", forward[k], by_label[k], backward[k], optimize=True) for k in range(3)]
-    )
-    covering = np.stack([mass[:, : place + 1, place + 1 :].sum(axis=(1, 2)) for place in range(count - 1)], axis=1)
+        backward[:, at] = switch @ np.einsum("kbij,kbj->ki", by_label[:, at, at + 1 :], backward[:, at + 1 :])
+    onward = np.einsum("kabij,kbj->kabi", by_label, backward)
+    mass = np.einsum("kai,kabi->kab", forward, onward)
+    covering = np.cumsum(mass.sum(axis=2) - mass.sum(axis=1), axis=1)[:, :-1].clip(min=0.0)
     return np.asarray(covering / covering.sum(axis=0))

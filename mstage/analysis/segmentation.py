@@ -65,7 +65,7 @@ class Stretch:
     kind: Kind
     first: int
     last: int
-    probability: float
+    probability: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -93,28 +93,25 @@ def segment(cells: Cells, method: SegmentationMethod) -> Segmentation:
         lines = BrokenLines(cells, knots, heights, method.line_penalty * unit)
         path = best_path(lines, method.steepness, change)
         middle = np.interp(lines.at, lines.at[path.knots], path.heights)
-    found = _stretches(lines, path, method.steepness, change, method.least_drop)
+    found = _merged(_stretches(path, method.least_drop))
+    found = _with_probabilities(lines, path, found, method.steepness, change)
     for bar in LOWER_BARS:
         lower = bar * method.steepness
         split = (_split(lines, path, one, lower, SPLIT_PENALTY * change, method.least_drop) for one in found)
-        found = _merged(part for parts in split for part in parts)
+        found = [part for parts in split for part in parts]
     line = np.interp(cells.position, lines.at[path.knots], path.heights)
     return Segmentation(tuple(replace(s, first=int(knots[s.first]), last=int(knots[s.last])) for s in found), line)
 
 
-def _stretches(lines: BrokenLines, path: Path, steepness: float, change: float, least_drop: float) -> list[Stretch]:
-    """The stretches of a path, in knots of the table; descents and rises that change too little count as plateau."""
-    probability = label_probabilities(lines, path, steepness, change)
+def _stretches(path: Path, least_drop: float) -> list[Stretch]:
+    """The stretches of a path, in knots of its table; descents and rises that change too little count as plateau."""
     borders = np.flatnonzero(np.diff(path.kinds)) + 1
-    ends = [0, *borders.tolist(), path.kinds.size]
     found = []
-    for begin, end in pairwise(ends):
-        first, last = int(path.knots[begin]), int(path.knots[end])
-        kind = int(path.kinds[begin])
-        if abs(path.heights[end] - path.heights[begin]) < np.log1p(least_drop):
-            kind = 0
-        found.append(Stretch(KINDS[kind], first, last, float(probability[kind, first:last].max())))
-    return _merged(found)
+    for begin, end in pairwise([0, *borders.tolist(), path.kinds.size]):
+        small = abs(path.heights[end] - path.heights[begin]) < np.log1p(least_drop)
+        kind = KINDS[0 if small else path.kinds[begin]]
+        found.append(Stretch(kind, int(path.knots[begin]), int(path.knots[end])))
+    return found
 
 
 def _merged(stretches: Iterable[Stretch]) -> list[Stretch]:
@@ -122,11 +119,21 @@ def _merged(stretches: Iterable[Stretch]) -> list[Stretch]:
     out: list[Stretch] = []
     for one in stretches:
         if out and out[-1].kind == one.kind:
-            before = out.pop()
-            out.append(Stretch(one.kind, before.first, one.last, max(before.probability, one.probability)))
+            out[-1] = replace(out[-1], last=one.last)
         else:
             out.append(one)
     return out
+
+
+def _with_probabilities(
+    lines: BrokenLines, path: Path, stretches: list[Stretch], steepness: float, change: float
+) -> list[Stretch]:
+    """The stretches with their probabilities: that of their label where it is surest."""
+    probability = label_probabilities(lines, path, steepness, change)
+    return [
+        replace(one, probability=float(probability[KINDS.index(one.kind), one.first : one.last].max()))
+        for one in stretches
+    ]
 
 
 def _split(
@@ -141,9 +148,7 @@ def _split(
         return [stretch]
     part = lines.part(stretch.first, stretch.last)
     closer = best_path(part, steepness, change)
-    if not np.any(closer.kinds[1:-1]) and not (stretch.first == 0 or stretch.last == lines.at.size - 1):
-        return [stretch]
-    found = _stretches(part, closer, steepness, change, least_drop)
+    found = _stretches(closer, least_drop)
     if stretch.first > 0:
         found[0] = replace(found[0], kind="plateau")
     if stretch.last < lines.at.size - 1:
@@ -151,6 +156,7 @@ def _split(
     found = _merged(found)
     if len(found) == 1:
         return [stretch]
+    found = _with_probabilities(part, closer, found, steepness, change)
     return [replace(s, first=stretch.first + s.first, last=stretch.first + s.last) for s in found]
 
 

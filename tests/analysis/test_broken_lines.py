@@ -70,4 +70,4 @@ def test_part_is_the_table_of_those_knots() -> None:
     alone = BrokenLines(cut, knots[1:] - 3, heights[1:], LINE)
     upper = np.triu_indices(3, 1)
     np.testing.assert_allclose(part.cost[upper], alone.cost[upper])
-    np.testing.assert_array_equal(part.slope[upper], alone.slope[upper])
+    np.testing.assert_array_equal(part.labels(STEEPNESS)[upper], alone.labels(STEEPNESS)[upper])
