@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from mstage.analysis.cells import Cells
 
-HEIGHTS = np.arange(-4, 5)  # heights tried at a knot, in steps
-FIRST_STEP = 0.7  # of a standard error of the smoothed curve: the first pass covers 2.8 of them to each side
+HEIGHTS = np.arange(-3, 4)  # heights tried at a knot, in steps
+FIRST_STEP = 0.9  # of a standard error of the smoothed curve: the first pass covers 2.7 of them to each side
 SECOND_STEP = 0.25  # the second pass looks closer around the first one's line
 SMOOTHING_HALF = 5  # cells to each side that the smoothed curve takes
 SHAPE_SIGMA = 0.002  # of log loss, that a straight line may be off where the curve is flat, noise or no noise
@@ -46,7 +46,7 @@ class SegmentationMethod:
 
     steepness: float = 0.3
     least_drop: float = 0.05
-    knots: int = 50
+    knots: int = 40
     line_penalty: float = 0.4
     change_penalty: float = 1.0
 
