@@ -50,7 +50,7 @@ def _worded(error: BaseException) -> tuple[str, ExitCode]:
         case OSError():
             where = error.filename or "the output"  # what fails without a name is one of the streams
             return f"{where}: cannot be read or written ({error.strerror or error})", ExitCode.INPUT
-    if isinstance(error, MemoryError) or str(error).startswith("RESOURCE_EXHAUSTED"):  # the latter is XLA's
+    if isinstance(error, MemoryError):
         return "out of memory. Train fewer runs at once; `mstage train --dry-run` says what they take.", ExitCode.INPUT
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

@@ -102,6 +102,9 @@ class Trainer:
 
         Returns:
             The new position and the losses recorded on the way, shape (runs, records), NaN after a run's end.
+
+        Raises:
+            MemoryError: The device has too little memory.
         """
         ahead = self.record_steps[position.record : end_record]
         goal = self.record_steps[end_record] if end_record < self.record_steps.size else self.record_steps[-1] + 1
@@ -110,9 +113,15 @@ class Trainer:
         steps[: ahead.size] = ahead
         with jax.enable_x64(True):
             plan = Plan(np.int64(position.step), np.int64(stop), steps, np.asarray(self._stop_at, self._program.dtype))
-            state, losses = self._compiled(self._runs, self._data, position.state, plan)
+            try:
+                state, losses = self._compiled(self._runs, self._data, position.state, plan)
+                recorded = np.asarray(losses)  # waits for the program; what it lacks is said here
+            except jax.errors.JaxRuntimeError as error:
+                if "RESOURCE_EXHAUSTED" in str(error):
+                    raise MemoryError from error
+                raise
             taken = int(np.searchsorted(ahead, stop))
-            return Position(stop, position.record + taken, state), np.asarray(losses)[: self.run_count, :taken]
+            return Position(stop, position.record + taken, state), recorded[: self.run_count, :taken]
 
     def weights(self, position: Position) -> dict[str, np.ndarray]:
         """The weights, each leading with the axis of runs; NaN for runs that ended before this step."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from mstage.spec import Sweep
 
+KEPT = "What was committed before is kept; make it writable, then go on with --resume."
 DECIDING_PACKAGES = ("jax", "jaxlib", "optax")  # those whose version can change the bits of a run
 
 
@@ -75,7 +76,7 @@ class SweepWriter:
         path = Path(path)
         _check_place(path, overwrite)
         new = path.with_name(f".{path.name}.new-{os.getpid()}")
-        with _disk_errors(path):
+        with _disk_errors(path, "Nothing was written there. Choose another --output."):
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(new, ignore_errors=True)
             try:
@@ -180,9 +181,14 @@ class SweepWriter:
                 f"the sweep cannot go on. Train it anew with --overwrite."
             ) from None
 
+    def discard(self) -> None:
+        """Take the store away again if nothing in it is committed."""
+        if not any(self.committed(width) for width in self.sweep.width):
+            shutil.rmtree(self.path, ignore_errors=True)
+
     def close(self) -> None:
         """Let others at the store; tidy up if it is complete."""
-        if all(self.is_complete(width) for width in self.sweep.width):
+        if self.path.exists() and all(self.is_complete(width) for width in self.sweep.width):
             shutil.rmtree(self.path / STATE_FOLDER, ignore_errors=True)
         os.close(self._lock)
 
@@ -254,12 +260,9 @@ def _lock(path: Path) -> int:
 
 
 @contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
+def _disk_errors(path: Path, way_out: str = KEPT) -> Iterator[None]:
     """Turn what the operating system says of a write into one line."""
     try:
         yield
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror or error}). What was committed before is kept; "
-            f"make it writable, then go on with --resume."
-        ) from error
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}). {way_out}") from error

@@ -100,9 +100,13 @@ def train(
     writer = SweepWriter.resume(path) if resume else SweepWriter.create(path, sweep, _problem(dataset), overwrite)
     with writer:
         account = _Account(sweep, writer, progress)
-        for width in sweep.width:
-            if not writer.is_complete(width):
-                _train_width(writer, Trainer(sweep, dataset, width), width, account, commit_seconds)
+        try:
+            for width in sweep.width:
+                if not writer.is_complete(width):
+                    _train_width(writer, Trainer(sweep, dataset, width), width, account, commit_seconds)
+        except MemoryError:  # there is no going on with a sweep that does not fit
+            writer.discard()
+            raise
     return open_sweep(path)
 
 

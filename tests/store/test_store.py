@@ -324,3 +324,13 @@ def test_chunks_are_neither_many_nor_large() -> None:
         chunks = -(-len(sweep.loss_steps) // chunk_records(sweep))
         assert chunks <= 128
         assert chunk_records(sweep) <= 256
+
+
+def test_what_does_not_fit_into_memory_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_large(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("mstage.workflows.train.Trainer.start", too_large)
+    with pytest.raises(MemoryError):
+        train(SMALL, tmp_path / "sweep.zarr")
+    assert list(tmp_path.iterdir()) == []
