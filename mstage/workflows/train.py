@@ -99,15 +99,19 @@ def train(
         before_writing()
     writer = SweepWriter.resume(path) if resume else SweepWriter.create(path, sweep, _problem(dataset), overwrite)
     with writer:
-        account = _Account(sweep, writer, progress)
-        try:
-            for width in sweep.width:
-                if not writer.is_complete(width):
-                    _train_width(writer, Trainer(sweep, dataset, width), width, account, commit_seconds)
-        except MemoryError:  # there is no going on with a sweep that does not fit
-            writer.discard()
-            raise
+        _train_widths(writer, dataset, _Account(sweep, writer, progress), commit_seconds)
     return open_sweep(path)
+
+
+def _train_widths(writer: SweepWriter, dataset: Dataset, account: _Account, commit_seconds: float) -> None:
+    """Train what is not yet trained, width by width."""
+    try:
+        for width in writer.sweep.width:
+            if not writer.is_complete(width):
+                _train_width(writer, Trainer(writer.sweep, dataset, width), width, account, commit_seconds)
+    except MemoryError:  # there is no going on with a sweep that does not fit
+        writer.discard()
+        raise
 
 
 def _train_width(writer: SweepWriter, trainer: Trainer, width: int, account: _Account, commit_seconds: float) -> None:
