@@ -1,9 +1,10 @@
 """mstage: the stages of training, found, measured and set beside what theory predicts.
 
-The three commands are functions here, on xarray objects and without printing:
+The commands are functions here, on xarray objects and without printing:
 
     >>> import mstage
     >>> sweep = mstage.Sweep(problem="cub1d", alpha=(1.0, 1.5), width=(400,), seed=(0, 1, 2), until=400.0)
+    >>> mstage.predict(sweep).to_dataframe()
     >>> tree = mstage.train(sweep)
     >>> stages = mstage.detect_stages(tree)
     >>> mstage.report(tree).stages
@@ -17,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mstage.analysis.predictions import SweepTheory, Theory
     from mstage.analysis.stages import StageMethod, Stages
     from mstage.analysis.summary import SweepReport
     from mstage.errors import InputError, MstageError, UsageError
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
     from mstage.store.reader import open_sweep
     from mstage.workflows.detect_stages import detect_stages
     from mstage.workflows.estimate import Estimate, estimate
+    from mstage.workflows.predict import predict
     from mstage.workflows.report import report
     from mstage.workflows.train import Progress, train
 
 _HOMES = {
+    "mstage.analysis.predictions": ("SweepTheory", "Theory"),
     "mstage.analysis.stages": ("StageMethod", "Stages"),
     "mstage.analysis.summary": ("SweepReport",),
     "mstage.errors": ("InputError", "MstageError", "UsageError"),
@@ -35,6 +39,7 @@ _HOMES = {
     "mstage.store.reader": ("open_sweep",),
     "mstage.workflows.detect_stages": ("detect_stages",),
     "mstage.workflows.estimate": ("Estimate", "estimate"),
+    "mstage.workflows.predict": ("predict",),
     "mstage.workflows.report": ("report",),
     "mstage.workflows.train": ("Progress", "train"),
 }
@@ -51,11 +56,14 @@ __all__ = [
     "Stages",
     "Sweep",
     "SweepReport",
+    "SweepTheory",
     "Table",
+    "Theory",
     "UsageError",
     "detect_stages",
     "estimate",
     "open_sweep",
+    "predict",
     "report",
     "train",
 ]

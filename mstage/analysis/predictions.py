@@ -5,7 +5,7 @@ A prediction whose conditions do not hold says so in place of a number (see `the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,8 @@ from mstage.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    import pandas as pd
 
 ESCAPE_FACTORS = (0.45, 0.7, 1.0)  # measured time over the formula's: least, typical, greatest
 NO_SLOPE = "the activation has no derivative at 0"
@@ -163,8 +165,11 @@ class Theory:
         duration = min(durations)
         low, value, high = (exit_time.value + factor * float(duration) for factor in ESCAPE_FACTORS)
         why = "a scaling law: right within a factor of 1.5"
-        if known.tangential > abs(known.cubic):
-            why += "; |g_perp| > |c3|: expect it early"
+        if known.tangential > abs(
+            known.cubic
+        ):  # the drift along the sphere is of the same order, and not in the formula
+            low = exit_time.value + (low - exit_time.value) * abs(known.cubic) / (abs(known.cubic) + known.tangential)
+            why = "|g_perp| > |c3|: rather an upper limit, for a drift left out here can be several times faster"
         return Prediction(*name, value, low, high, why)
 
     def _why_no_escape(self, pull: float) -> str:
@@ -200,3 +205,45 @@ def _number(name: str, symbol: str, value: float, why: str = "") -> Prediction:
 
 def _none(name: str, symbol: str, why: str) -> Prediction:
     return Prediction(name, symbol, None, None, None, why)
+
+
+@dataclass(frozen=True)
+class SweepTheory:
+    """What theory says of the runs of a sweep; seeds do not matter to it.
+
+    Attributes:
+        problem: Name of what is learnt.
+        constants: Of the training set.
+        runs: One entry for each alpha, width and learning rate.
+    """
+
+    problem: str
+    constants: ProblemConstants
+    runs: tuple[Theory, ...]
+
+    def of(self, run: Mapping[str, Any]) -> Theory | None:
+        """The entry of a run, by its coordinates `alpha`, `width` and `learning_rate`, as far as it has them."""
+        for one in self.runs:
+            place = {"alpha": one.alpha, "width": one.width, "learning_rate": one.learning_rate}
+            if all(run.get(name, value) == value for name, value in place.items()):
+                return one
+        return None
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a prediction: `alpha`, `width`, `learning_rate`, then the fields of `Prediction`."""
+        import pandas as pd
+
+        rows = [
+            {"alpha": one.alpha, "width": one.width, "learning_rate": one.learning_rate} | asdict(prediction)
+            for one in self.runs
+            for prediction in one.predictions
+        ]
+        return pd.DataFrame(rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "problem": self.problem,
+            "constants": self.constants.to_dict(),
+            "runs": [one.to_dict() for one in self.runs],
+        }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mstage.analysis.comparison import Comparison, compare
 from mstage.analysis.groups import Spread, StageGroups, rows_table, spread_columns
 from mstage.history import RunStatus, curves
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from mstage.analysis.predictions import SweepTheory
     from mstage.analysis.stages import RunStages, Stage, Stages
     from mstage.history import Curve
 
@@ -59,6 +61,7 @@ class SweepReport:
         final_losses: The loss measured last, of the runs of each group that did not diverge, in the order of groups.
         diverged: The runs that diverged.
         curve: A run to look at, near the medians of a group whose runs agree; None if no run has stages.
+        theory: Predictions beside measurements, by group.
     """
 
     settings: Mapping[str, Any]
@@ -68,6 +71,7 @@ class SweepReport:
     final_losses: tuple[Spread | None, ...]
     diverged: tuple[DivergedRun, ...]
     curve: StagedCurve | None
+    theory: tuple[Comparison, ...] = ()
 
     @property
     def stages(self) -> pd.DataFrame:
@@ -98,16 +102,18 @@ class SweepReport:
             "statuses": dict(self.statuses),
             "clock": self.stage_groups.clock,
             "groups": groups,
+            "theory": [one.to_dict() for one in self.theory],
             "diverged": [{"run": dict(one.run), "step": one.step} for one in self.diverged],
         }
 
 
-def summarise(tree: xr.DataTree, stages: Stages) -> SweepReport:
+def summarise(tree: xr.DataTree, stages: Stages, theory: SweepTheory | None = None) -> SweepReport:
     """Sum up a sweep.
 
     Args:
         tree: The sweep, as `open_sweep` reads it.
         stages: The stages of its runs.
+        theory: What theory says of it; None where it says nothing.
 
     Returns:
         Medians over seeds with their range, by alpha and width; nothing is averaged over runs whose stages differ.
@@ -129,6 +135,7 @@ def summarise(tree: xr.DataTree, stages: Stages) -> SweepReport:
         final_losses=tuple(Spread.of(final.get(groups.place(group.run), ())) for group in groups.groups),
         diverged=tuple(run for loss in histories for run in _diverged(loss)),
         curve=_staged(chosen, by_run[_key(chosen.run)], groups.clock) if chosen else None,
+        theory=compare(groups, theory) if theory is not None else (),
     )
 
 

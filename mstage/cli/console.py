@@ -41,17 +41,16 @@ class Streams:
             print(" ".join(text.split()), file=self.stderr, flush=True)
 
     def show(self, renderable: RenderableType) -> None:
-        """Draw a table or a text on stdout: as wide as it needs where nobody's screen sets a limit."""
+        """Draw a table, with notes or without, on stdout: as wide as it needs where nobody's screen sets a limit."""
         from rich.measure import Measurement
         from rich.table import Table
 
         console = self._console(self.stdout)
-        if isinstance(renderable, Table):
-            needed = Measurement.get(console, console.options.update(max_width=10_000), renderable).maximum
-            if not console.is_terminal:
-                console.width = max(needed, PIPED_COLUMNS)
-            elif needed > console.width:
-                renderable.padding = (0, 0, 0, 0)
+        needed = Measurement.get(console, console.options.update(max_width=10_000), renderable).maximum
+        if not console.is_terminal:
+            console.width = max(needed, PIPED_COLUMNS)
+        elif needed > console.width and isinstance(renderable, Table):
+            renderable.padding = (0, 0, 0, 0)
         console.print(renderable)
 
     def draw(self, text: Text) -> None:

@@ -10,6 +10,8 @@ from mstage.errors import ExitCode
 from mstage.render.formats import Format, csv_text, json_text
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from mstage.analysis.summary import SweepReport
     from mstage.cli.console import Streams
 
@@ -44,16 +46,19 @@ def _show(streams: Streams, store: str, result: SweepReport) -> None:
     """The report as tables, with the drawn curve at its end."""
     from mstage.render import tables
     from mstage.render.curve import draw_curve
+    from mstage.render.theory_tables import comparison_table
 
     groups = result.stage_groups
     over = "medians over seeds, with their range"
-    parts = [
+    parts: list[RenderableType] = [
         tables.settings_table(result, store),
         tables.stage_table(groups, title=f"Stages, in units of {groups.clock} ({over})"),
         tables.plateau_table(groups, title="Plateaus"),
         tables.descent_table(groups, title=f"Descents: rates per unit of {groups.clock}"),
-        tables.final_loss_table(result, title="Final losses"),
     ]
+    if result.theory:
+        parts.append(comparison_table(groups, result.theory))
+    parts.append(tables.final_loss_table(result, title="Final losses"))
     if result.diverged:
         parts.append(tables.diverged_table(result, title="Diverged"))
     for part in parts:

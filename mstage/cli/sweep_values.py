@@ -33,7 +33,7 @@ def sweep_of(file: str | None, given: Mapping[str, Any]) -> Sweep:
         UsageError: It makes no sense, or says not how long to train.
         InputError: The file cannot be read.
     """
-    values, source = _values(file, given)
+    values, source = sweep_values(file, given)
     horizon = {"until", "steps"} & values.keys()
     sweep = sweep_from_dict(values if horizon else values | {"steps": 1}, source)
     if not horizon:
@@ -56,7 +56,7 @@ def resumed_sweep(path: Path, file: str | None, given: Mapping[str, Any]) -> Swe
     from mstage.store.reader import stored_sweep
 
     stored = stored_sweep(path)
-    values, source = _values(file, given)
+    values, source = sweep_values(file, given)
     held = stored.to_dict()
     asked = sweep_from_dict(merged(held, values), source).to_dict()
     differing = [key for key in {**held, **asked} if held.get(key) != asked.get(key)]
@@ -87,7 +87,7 @@ def default_output(sweep: Sweep) -> Path:
     return next(path for path in paths if not path.exists())
 
 
-def _values(file: str | None, given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def sweep_values(file: str | None, given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """The keys of the file and the options, and what to call where they come from."""
     if file is None:
         return dict(given), "options"

@@ -146,7 +146,10 @@ def test_rescaling_time() -> None:
         (on_a_line(np.linspace(-1, 1, 40) ** 2, intercept=False), "tanh", 1.0,
          {"exit time", "secondary level", "escape time"}, "v = 0"),
         (on_a_line(2 * np.linspace(-1, 1, 40) + 0.3), "tanh", 1.0, {"secondary level", "escape time"}, "linear"),
-        (on_a_line(np.linspace(-1, 1, 40) + 0.5 * np.linspace(-1, 1, 40) ** 3), "tanh", 1.0, {"escape time"}, "its sign"),
+        (
+            on_a_line(np.linspace(-1, 1, 40) + 0.5 * np.linspace(-1, 1, 40) ** 3),
+            "tanh", 1.0, {"escape time"}, "its sign",
+        ),
         (on_a_line(np.zeros(40)), "tanh", 1.0, {"exit time", "secondary level", "escape time"}, "v = 0"),
     ],
     ids=["relu", "wide", "identity", "v = 0", "linear targets", "c3 < 0", "zero targets"],

@@ -1,0 +1,87 @@
+"""Tables of theory: the constants of a problem, its predictions, and these beside what was measured.
+
+What theory does not give, or gives with a reserve, is said in numbered notes below the table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.text import Text
+
+from mstage.render.numbers import given, interval, number, spread_range
+from mstage.render.tables import plain_table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mstage.analysis.comparison import Comparison
+    from mstage.analysis.groups import StageGroups
+    from mstage.analysis.predictions import SweepTheory
+
+
+class Notes:
+    """Remarks, each with a number by which a table refers to it."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def mark(self, remark: str) -> str:
+        """`[2]` for a remark, the same for the same; nothing for none."""
+        return f"[{self._numbers.setdefault(remark, len(self._numbers) + 1)}]" if remark else ""
+
+    def lines(self) -> Text:
+        """All the remarks, a line each."""
+        return Text("\n".join(f"[{index}] {remark}" for remark, index in self._numbers.items()), style="dim")
+
+
+def constants_table(theory: SweepTheory) -> RenderableType:
+    """The constants of the training set, in a row."""
+    values = theory.constants.to_dict()
+    table = plain_table(list(values), title=f"{theory.problem}: constants of its {theory.constants.samples} samples")
+    table.add_row(*(number(value) for value in values.values()))
+    return table
+
+
+def prediction_table(theory: SweepTheory) -> RenderableType:
+    """Every prediction of every alpha, width and learning rate."""
+    rates = len({one.learning_rate for one in theory.runs}) > 1
+    heads = ["alpha", "width", *(["learning rate"] if rates else [])]
+    table = plain_table(
+        [*heads, "prediction", "", "value", "range", "note"], title="Predictions", left=["prediction", ""]
+    )
+    notes = Notes()
+    for one in theory.runs:
+        place = [given(value) for value in (one.alpha, one.width, *([one.learning_rate] if rates else []))]
+        for prediction in one.predictions:
+            low, high = prediction.low, prediction.high
+            spread = interval((low, high)) if low is not None and high is not None and low < high else ""
+            value = number(prediction.value) if prediction.applies else "none"
+            table.add_row(*place, prediction.name, prediction.symbol, value, spread, notes.mark(prediction.why))
+            place = [""] * len(place)
+        table.add_section()
+    return Group(table, notes.lines())
+
+
+def comparison_table(groups: StageGroups, comparisons: tuple[Comparison, ...]) -> RenderableType:
+    """Prediction, measurement and deviation side by side."""
+    heads = [axis.replace("_", " ") for axis in groups.axes]
+    several = any(group.runs > 1 for group in groups.groups)
+    names = ["predicted", "measured", *(["range"] if several else []), "off by", "note"]
+    table = plain_table([*heads, "quantity", *names], title="Theory beside measurement", left=["quantity"])
+    notes, last = Notes(), None
+    for one in comparisons:
+        here = [given(one.run.get(axis, "")) for axis in groups.axes]
+        if last is not None and here != last:
+            table.add_section()
+        predicted = number(one.prediction.value) if one.prediction.applies else "none"
+        measured = number(one.measured.median) if one.measured else "none"
+        off = f"{100 * one.deviation:+.1f} %" if one.deviation is not None else ""
+        ranges = [spread_range(one.measured)] if several else []
+        mark = notes.mark(one.prediction.why)
+        table.add_row(
+            *(here if here != last else [""] * len(here)), one.prediction.name, predicted, measured, *ranges, off, mark
+        )  # fmt: skip
+        last = here
+    return Group(table, notes.lines())

@@ -1,0 +1,54 @@
+"""What theory says of a sweep, before it is trained or after."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mstage.analysis.predictions import SweepTheory, Theory
+from mstage.analysis.theory import problem_constants
+from mstage.simulate.problems import load_problem
+from mstage.store.reader import stored_problem, stored_sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mstage.spec import Sweep
+
+
+def predict(source: Sweep | str | Path) -> SweepTheory:
+    """Predict the stages of a sweep.
+
+    Args:
+        source: A sweep, trained or not, or the store of one.
+
+    Returns:
+        Exit time, rise, levels and escape time for each alpha, width and learning rate, in gradient-flow time; each
+        with its conditions, and a reason where it does not apply.
+
+    Raises:
+        InputError: The store or the table cannot be read.
+
+    Example:
+        >>> predict(Sweep(problem="cub1d", alpha=(1.5,), width=(1600,), until=1.0)).runs[0].exit_time.value
+        11.27...
+    """
+    if isinstance(source, (str, Path)):
+        problem = stored_problem(source)
+        return theory_of(stored_sweep(source), problem.attrs["name"], problem)
+    data = load_problem(source.problem)
+    return theory_of(source, data.name, {"input": data.input, "target": data.target})
+
+
+def theory_of(sweep: Sweep, problem: str, data: Mapping[Any, Any]) -> SweepTheory:
+    """The theory of a sweep whose training set is at hand, as `input` and `target`."""
+    constants = problem_constants(np.asarray(data["input"]), np.asarray(data["target"]))
+    descends = sweep.optimizer.is_gradient_descent
+    runs = tuple(
+        Theory(constants, sweep.activation, alpha, width, rate if descends else None)
+        for alpha, width, rate in product(sweep.alpha, sweep.width, sweep.learning_rate if descends else (None,))
+    )
+    return SweepTheory(problem, constants, runs)
