@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mstage.analysis.drift import Drift, DriftMethod
     from mstage.analysis.predictions import SweepTheory, Theory
     from mstage.analysis.stages import StageMethod, Stages
     from mstage.analysis.summary import SweepReport
@@ -25,12 +26,14 @@ if TYPE_CHECKING:
     from mstage.spec import Optimizer, Recording, Sweep, Table
     from mstage.store.reader import open_sweep
     from mstage.workflows.detect_stages import detect_stages
+    from mstage.workflows.drift import SweepDrift, drift
     from mstage.workflows.estimate import Estimate, estimate
     from mstage.workflows.predict import predict
     from mstage.workflows.report import report
     from mstage.workflows.train import Progress, train
 
 _HOMES = {
+    "mstage.analysis.drift": ("Drift", "DriftMethod"),
     "mstage.analysis.predictions": ("SweepTheory", "Theory"),
     "mstage.analysis.stages": ("StageMethod", "Stages"),
     "mstage.analysis.summary": ("SweepReport",),
@@ -38,6 +41,7 @@ _HOMES = {
     "mstage.spec": ("Optimizer", "Recording", "Sweep", "Table"),
     "mstage.store.reader": ("open_sweep",),
     "mstage.workflows.detect_stages": ("detect_stages",),
+    "mstage.workflows.drift": ("SweepDrift", "drift"),
     "mstage.workflows.estimate": ("Estimate", "estimate"),
     "mstage.workflows.predict": ("predict",),
     "mstage.workflows.report": ("report",),
@@ -46,6 +50,8 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Drift",
+    "DriftMethod",
     "Estimate",
     "InputError",
     "MstageError",
@@ -55,12 +61,14 @@ __all__ = [
     "StageMethod",
     "Stages",
     "Sweep",
+    "SweepDrift",
     "SweepReport",
     "SweepTheory",
     "Table",
     "Theory",
     "UsageError",
     "detect_stages",
+    "drift",
     "estimate",
     "open_sweep",
     "predict",

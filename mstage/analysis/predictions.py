@@ -165,10 +165,9 @@ class Theory:
         duration = min(durations)
         low, value, high = (exit_time.value + factor * float(duration) for factor in ESCAPE_FACTORS)
         why = "a scaling law: right within a factor of 1.5"
-        if known.tangential > abs(
-            known.cubic
-        ):  # the drift along the sphere is of the same order, and not in the formula
-            low = exit_time.value + (low - exit_time.value) * abs(known.cubic) / (abs(known.cubic) + known.tangential)
+        cubic = abs(known.cubic)
+        if known.tangential > cubic:  # the drift of the directions is of the same order, and not in the formula
+            low = exit_time.value + (low - exit_time.value) * cubic / (cubic + known.tangential)
             why = "|g_perp| > |c3|: rather an upper limit, for a drift left out here can be several times faster"
         return Prediction(*name, value, low, high, why)
 

@@ -8,6 +8,7 @@ import typer
 
 from mstage.cli.console import Streams
 from mstage.cli.detect_stages import detect_stages
+from mstage.cli.drift import drift
 from mstage.cli.help import PanelledCommand
 from mstage.cli.predict import predict
 from mstage.cli.report import report
@@ -30,6 +31,7 @@ app.command(
     "detect-stages", cls=PanelledCommand, short_help="Find the plateaus and descents of every run."
 )(detect_stages)  # fmt: skip
 app.command("predict", cls=PanelledCommand, short_help="Say what theory predicts, before training.")(predict)
+app.command("drift", cls=PanelledCommand, short_help="Measure how far the distribution of the weights moves.")(drift)
 app.command("report", cls=PanelledCommand, short_help="Sum up a sweep in tables and a curve.")(report)
 
 

@@ -1,0 +1,100 @@
+"""How long before the loss does the distribution of amplitudes announce the escape from the secondary plateau?
+
+On the plateau the amplitudes over their mean are chi-squared with one degree of freedom; as the largest neurons run
+ahead their distance from it grows, while the loss stands still. The warning is when that distance has come to twice its
+least value on the plateau; its lead is the time from there to the plateau's end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mstage.analysis.groups import Spread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import xarray as xr
+
+    from mstage.analysis.drift import Drift
+    from mstage.analysis.stages import RunStages, Stages
+
+GROWTH = 2.0  # of the distance over its plateau value, that counts as a warning
+PLATEAU = "secondary plateau"
+FEWEST_SNAPSHOTS = 3  # on the plateau
+
+
+@dataclass(frozen=True)
+class EarlyWarning:
+    """Warning and escape of the runs of one alpha, width and learning rate.
+
+    Attributes:
+        run: Their coordinates.
+        runs: How many escape, of those that there are.
+        warning: Time of the warning, over the runs that escape after one.
+        escape: End of the secondary plateau.
+        lead: Escape less warning.
+    """
+
+    run: Mapping[str, float | int | str]
+    runs: tuple[int, int]
+    warning: Spread | None
+    escape: Spread | None
+    lead: Spread | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        values = {name: asdict(one) if (one := getattr(self, name)) else None for name in ("warning", "escape", "lead")}
+        return {"run": dict(self.run), "escaped": self.runs[0], "runs": self.runs[1]} | values
+
+
+def early_warnings(drifts: Iterable[Drift], stages: Stages) -> tuple[EarlyWarning, ...]:
+    """Warnings of a sweep, by alpha, width and learning rate.
+
+    Args:
+        drifts: Of each width, with `snapshot_time` among their coordinates.
+        stages: Of the same runs, their clock gradient-flow time.
+    """
+    found: dict[tuple[Any, ...], list[tuple[float, float]]] = {}
+    counts: dict[tuple[Any, ...], int] = {}
+    by_width = {int(drift.distances.coords["width"]): drift.distances for drift in drifts}
+    for one in stages.runs:
+        place = tuple((name, value) for name, value in one.run.items() if name != "seed")
+        counts[place] = counts.get(place, 0) + 1
+        times = _warning(one, by_width[int(one.run["width"])])
+        if times is not None:
+            found.setdefault(place, []).append(times)
+    warnings = []
+    for place, count in counts.items():
+        pairs = found.get(place, [])
+        warning, escape = ([pair[k] for pair in pairs] for k in (0, 1))
+        lead = [late - early for early, late in pairs]
+        spreads = (Spread.of(values) for values in (warning, escape, lead))
+        warnings.append(EarlyWarning(dict(place), (len(pairs), count), *spreads))
+    return tuple(warnings)
+
+
+def _warning(one: RunStages, distances: xr.Dataset) -> tuple[float, float] | None:
+    """Times of the warning and of the escape of one run; None where it does not escape or was seen too rarely."""
+    names = [stage.name for stage in one.stages]
+    if PLATEAU not in names or names[-1] == PLATEAU:
+        return None
+    plateau = one.stages[names.index(PLATEAU)]
+    place = {name: one.run[name] for name in ("alpha", "seed", "learning_rate") if name in distances.dims}
+    distance = distances["chi_squared"].sel(place)
+    time = distance.coords["snapshot_time"].values
+    inside = (time > 0) & (time >= plateau.start) & np.isfinite(distance.values)
+    time, values = time[inside], distance.values[inside]
+    if np.count_nonzero(time <= plateau.end) < FEWEST_SNAPSHOTS:
+        return None
+    least = int(values[time <= plateau.end].argmin())
+    above = np.flatnonzero(values[least:] >= GROWTH * values[least])
+    if not above.size:
+        return None
+    right = least + int(above[0])
+    share = np.log(GROWTH * values[least] / values[right - 1]) / np.log(values[right] / values[right - 1])
+    warning = float(np.exp(np.log(time[right - 1]) + share * np.log(time[right] / time[right - 1])))
+    return warning, plateau.end

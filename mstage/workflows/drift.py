@@ -1,0 +1,74 @@
+"""Measure how far the weights of a sweep move, and how early that announces the escape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import xarray as xr
+
+from mstage.analysis.drift import Drift, DriftMethod, measure_drift
+from mstage.analysis.early_warning import EarlyWarning, early_warnings
+from mstage.errors import InputError
+from mstage.store.reader import open_sweep
+from mstage.workflows.detect_stages import detect_stages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class SweepDrift:
+    """The drift of a sweep.
+
+    Attributes:
+        clock: `time` where it is defined, else `step`.
+        drifts: One entry a width.
+        warnings: By alpha, width and learning rate; none where there is no gradient-flow time.
+        method: How it was measured.
+    """
+
+    clock: str
+    drifts: tuple[Drift, ...]
+    warnings: tuple[EarlyWarning, ...]
+    method: DriftMethod
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a run and snapshot, all widths."""
+        return pd.concat([drift.to_dataframe() for drift in self.drifts], ignore_index=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        rows: list[dict[str, Any]] = [
+            {str(name): value for name, value in row.items()} for row in self.to_dataframe().to_dict("records")
+        ]
+        warnings = [one.to_dict() for one in self.warnings]
+        return {"clock": self.clock, "order": self.method.order, "warnings": warnings, "snapshots": rows}
+
+
+def drift(source: str | Path | xr.DataTree, method: DriftMethod | None = None) -> SweepDrift:
+    """Measure the Wasserstein drift of every run of a sweep, and the early warning that it gives.
+
+    Args:
+        source: A store, or a sweep as `open_sweep` or `train` return it.
+        method: Order of the distance, and whether the joint law is measured.
+
+    Raises:
+        InputError: There is no sweep there, or it kept no weights.
+    """
+    method = method or DriftMethod()
+    tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
+    drifts = tuple(measure_drift(*weights, method) for weights in _weights(tree))
+    if not drifts:
+        raise InputError(f"{tree.name or 'the tree'}: holds no weights; expected a sweep as `train` returns it")
+    stages = detect_stages(tree)
+    warnings = early_warnings(drifts, stages) if stages.clock == "time" else ()
+    return SweepDrift(stages.clock, drifts, warnings, method)
+
+
+def _weights(tree: xr.DataTree) -> Iterator[tuple[xr.DataArray, xr.DataArray]]:
+    for node in tree.subtree:
+        if "output_weight" in node.data_vars:
+            yield node.dataset["output_weight"], node.dataset["input_weight"]

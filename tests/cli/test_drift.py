@@ -1,0 +1,69 @@
+"""`mstage drift`: distances and the early warning, from a sweep that escapes and from one that does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import mstage as package
+from tests.cli.run import mstage
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("drift") / "sweep"
+    package.train(package.Sweep(alpha=(1.0,), width=(100, 200), seed=(0, 1), until=260.0), path)
+    return str(path)
+
+
+def test_the_warning_comes_before_the_escape(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(mstage(capsys, "drift", store, "--format", "json").out)
+    assert (found["clock"], found["order"]) == ("time", 1)
+    for one in found["warnings"]:
+        assert (one["escaped"], one["runs"]) == (2, 2)
+        assert 0 < one["warning"]["median"] < one["escape"]["median"]
+        assert one["lead"]["least"] > 0
+    assert len(found["snapshots"]) == 2 * 2 * 60
+
+
+def test_table_and_csv(store: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    outcome = mstage(capsys, "drift", store)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Wasserstein distances W1" in outcome.out
+    assert "Early warning" in outcome.out
+    second = mstage(capsys, "drift", store, "--order", "2", "--joint", "--format", "csv")
+    assert second.err == "Joint law: exact.\n"
+    (tmp_path / "drift.csv").write_text(second.out)
+    table = pd.read_csv(tmp_path / "drift.csv")
+    assert {"alpha", "width", "seed", "snapshot_time", "output_input", "joint"} <= set(table.columns)
+    assert (table.joint[table.snapshot == 0] < 1e-6).all()
+
+
+def test_no_clock_no_warning(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "adam"
+    adam = package.Optimizer("adam")
+    package.train(package.Sweep(optimizer=adam, learning_rate=(0.001,), width=(20,), steps=50), path)
+    outcome = mstage(capsys, "drift", str(path))
+    assert outcome.code == 0
+    assert "step" in outcome.out
+    assert "Early warning" not in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"), [(["nowhere"], 3, "there is nothing there"), (["x", "--order", "3"], 2, "--order 3")]
+)
+def test_refusals(arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = mstage(capsys, "drift", *arguments)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert said in outcome.err
+
+
+def test_a_sweep_without_snapshots_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "bare"
+    package.train(package.Sweep(width=(20,), steps=30, recording=package.Recording(snapshots=0)), path)
+    outcome = mstage(capsys, "drift", str(path))
+    assert outcome.code == 3
+    assert "no snapshot" in outcome.err
