@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mstage.analysis.condensation import Condensation, CondensationMethod
     from mstage.analysis.drift import Drift, DriftMethod
     from mstage.analysis.predictions import SweepTheory, Theory
     from mstage.analysis.stages import StageMethod, Stages
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mstage.errors import InputError, MstageError, UsageError
     from mstage.spec import Optimizer, Recording, Sweep, Table
     from mstage.store.reader import open_sweep
+    from mstage.workflows.condensation import SweepCondensation, condensation
     from mstage.workflows.detect_stages import detect_stages
     from mstage.workflows.drift import SweepDrift, drift
     from mstage.workflows.estimate import Estimate, estimate
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from mstage.workflows.train import Progress, train
 
 _HOMES = {
+    "mstage.analysis.condensation": ("Condensation", "CondensationMethod"),
     "mstage.analysis.drift": ("Drift", "DriftMethod"),
     "mstage.analysis.predictions": ("SweepTheory", "Theory"),
     "mstage.analysis.stages": ("StageMethod", "Stages"),
@@ -40,6 +43,7 @@ _HOMES = {
     "mstage.errors": ("InputError", "MstageError", "UsageError"),
     "mstage.spec": ("Optimizer", "Recording", "Sweep", "Table"),
     "mstage.store.reader": ("open_sweep",),
+    "mstage.workflows.condensation": ("SweepCondensation", "condensation"),
     "mstage.workflows.detect_stages": ("detect_stages",),
     "mstage.workflows.drift": ("SweepDrift", "drift"),
     "mstage.workflows.estimate": ("Estimate", "estimate"),
@@ -50,6 +54,8 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Condensation",
+    "CondensationMethod",
     "Drift",
     "DriftMethod",
     "Estimate",
@@ -61,12 +67,14 @@ __all__ = [
     "StageMethod",
     "Stages",
     "Sweep",
+    "SweepCondensation",
     "SweepDrift",
     "SweepReport",
     "SweepTheory",
     "Table",
     "Theory",
     "UsageError",
+    "condensation",
     "detect_stages",
     "drift",
     "estimate",

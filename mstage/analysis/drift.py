@@ -13,19 +13,19 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from scipy.stats import chi2
 
-from mstage.errors import InputError, UsageError
+from mstage.analysis.snapshots import measure_snapshots
+from mstage.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
-Distance: TypeAlias = Literal["output_input", "from_first", "from_previous", "chi_squared", "joint"]
-DISTANCES: dict[Distance, str] = {
+DISTANCES = {
     "output_input": "laws of |a| and of |w|",
     "from_first": "law of the amplitude and its first snapshot",
     "from_previous": "law of the amplitude and its previous snapshot",
@@ -92,27 +92,9 @@ def measure_drift(output: xr.DataArray, inputs: xr.DataArray, method: DriftMetho
         >>> measure_drift(group.output_weight, group.input_weight).distances.chi_squared
     """
     method = method or DriftMethod()
-    if output.dims[-2:] != ("snapshot", "neuron") or inputs.dims != (*output.dims, "dim"):
-        raise InputError(
-            f"weights over {output.dims} and {inputs.dims}: expected (..., snapshot, neuron) and the same with dim"
-        )
-    if not output.sizes["snapshot"]:
-        raise InputError("there is no snapshot of the weights; train with --snapshots N, N at least 2")
-    run_shape = output.shape[:-2]
-    places = [dict(zip(output.dims, index, strict=False)) for index in np.ndindex(*run_shape)]
-    parts = [_one_run(output.isel(place).values, inputs.isel(place).values, method) for place in places]
-    shape = (*run_shape, output.sizes["snapshot"])
-    axes = output.dims[:-1]
-    coordinates = {name: one for name, one in output.coords.items() if set(one.dims) <= set(axes)}
-    variables = {
-        name: (axes, np.stack([part[name] for part in parts]).reshape(shape), {"long_name": _long_name(name, method)})
-        for name in parts[0]
-    }
-    return Drift(xr.Dataset(variables, coords=coordinates), method)
-
-
-def _long_name(name: str, method: DriftMethod) -> str:
-    return f"W{method.order}: {DISTANCES[name]}" if name in DISTANCES else "mean of |a| |w| over neurons"
+    meanings = {name: f"W{method.order}: {meaning}" for name, meaning in DISTANCES.items()}
+    meanings["mean_amplitude"] = "mean of |a| |w| over neurons"
+    return Drift(measure_snapshots(output, inputs, lambda a, w: _one_run(a, w, method), meanings), method)
 
 
 def _one_run(output: np.ndarray, inputs: np.ndarray, method: DriftMethod) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mstage.cli.condensation import condensation
 from mstage.cli.console import Streams
 from mstage.cli.detect_stages import detect_stages
 from mstage.cli.drift import drift
@@ -32,6 +33,7 @@ app.command(
 )(detect_stages)  # fmt: skip
 app.command("predict", cls=PanelledCommand, short_help="Say what theory predicts, before training.")(predict)
 app.command("drift", cls=PanelledCommand, short_help="Measure how far the distribution of the weights moves.")(drift)
+app.command("condensation", cls=PanelledCommand, short_help="Measure how the neurons line up.")(condensation)
 app.command("report", cls=PanelledCommand, short_help="Sum up a sweep in tables and a curve.")(report)
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mstage.analysis.drift import DISTANCES
-from mstage.render.numbers import given, middle, number, spread_range
+from mstage.render.numbers import given, middle, spread_range
+from mstage.render.snapshot_tables import snapshot_table
 from mstage.render.tables import plain_table
 
 if TYPE_CHECKING:
@@ -16,8 +14,8 @@ if TYPE_CHECKING:
     from mstage.analysis.drift import Drift
     from mstage.analysis.early_warning import EarlyWarning
 
-MOST_SNAPSHOTS = 9  # of a group that a table shows; csv has them all
 HEADS = {
+    "mean_amplitude": "amplitude",
     "output_input": "|a| to |w|",
     "from_first": "from first",
     "from_previous": "from previous",
@@ -27,30 +25,9 @@ HEADS = {
 
 
 def drift_table(drifts: tuple[Drift, ...]) -> Table:
-    """Distances over time, medians over seeds, of each alpha and width (and learning rate where there are several)."""
-    first = drifts[0].distances
-    names = [name for name in DISTANCES if name in first]
-    timed = "snapshot_time" in first.coords
-    rates = first.sizes["learning_rate"] > 1
-    heads = ["alpha", "width", *(["learning rate"] if rates else []), "time" if timed else "step"]
+    """Distances over time."""
     title = f"Wasserstein distances W{drifts[0].method.order} of the weights (medians over seeds)"
-    table = plain_table([*heads, "amplitude", *(HEADS[name] for name in names)], title=title)
-    for drift in drifts:
-        data = drift.distances.median("seed", skipna=True, keep_attrs=True)
-        for alpha in data.alpha.values:
-            for rate in data.learning_rate.values:
-                one = data.sel(alpha=alpha, learning_rate=rate)
-                seen = np.flatnonzero(np.isfinite(one.mean_amplitude.values))
-                chosen = seen[np.linspace(0, seen.size - 1, min(MOST_SNAPSHOTS, seen.size)).round().astype(int)]
-                place = [given(float(alpha)), given(int(data.width)), *([given(float(rate))] if rates else [])]
-                for index in chosen:
-                    at = one.isel(snapshot=index)
-                    when = float(at.snapshot_time) if timed else int(at.snapshot)
-                    values = [number(float(at[name])) for name in ("mean_amplitude", *names)]
-                    table.add_row(*place, number(when), *values)
-                    place = [""] * len(place)
-                table.add_section()
-    return table
+    return snapshot_table([drift.distances for drift in drifts], HEADS, title=title)
 
 
 def warning_table(warnings: tuple[EarlyWarning, ...]) -> Table:

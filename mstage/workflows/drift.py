@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import xarray as xr
 
 from mstage.analysis.drift import Drift, DriftMethod, measure_drift
 from mstage.analysis.early_warning import EarlyWarning, early_warnings
-from mstage.errors import InputError
 from mstage.store.reader import open_sweep
 from mstage.workflows.detect_stages import detect_stages
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from mstage.workflows.weights import weight_histories
 
 
 @dataclass(frozen=True)
@@ -60,15 +57,7 @@ def drift(source: str | Path | xr.DataTree, method: DriftMethod | None = None) -
     """
     method = method or DriftMethod()
     tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
-    drifts = tuple(measure_drift(*weights, method) for weights in _weights(tree))
-    if not drifts:
-        raise InputError(f"{tree.name or 'the tree'}: holds no weights; expected a sweep as `train` returns it")
+    drifts = tuple(measure_drift(*weights, method) for weights in weight_histories(tree))
     stages = detect_stages(tree)
     warnings = early_warnings(drifts, stages) if stages.clock == "time" else ()
     return SweepDrift(stages.clock, drifts, warnings, method)
-
-
-def _weights(tree: xr.DataTree) -> Iterator[tuple[xr.DataArray, xr.DataArray]]:
-    for node in tree.subtree:
-        if "output_weight" in node.data_vars:
-            yield node.dataset["output_weight"], node.dataset["input_weight"]

@@ -1,0 +1,54 @@
+"""What is a quantity of the weights at every snapshot of every run?
+
+The runs are gone through one by one, for the weights of all of them need not fit into memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from mstage.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def measure_snapshots(
+    output: xr.DataArray,
+    inputs: xr.DataArray,
+    measure: Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]],
+    meanings: Mapping[str, str],
+) -> xr.Dataset:
+    """Measure each run.
+
+    Args:
+        output: a_k, axes (..., snapshot, neuron).
+        inputs: w_k, axes (..., snapshot, neuron, dim), the same otherwise.
+        measure: Takes a_k (snapshots, neurons) and w_k (snapshots, neurons, dim) of one run, and returns its
+            quantities by name, each of shape (snapshots,).
+        meanings: What the quantities are, by name.
+
+    Returns:
+        One variable a quantity, (..., snapshot), with the coordinates of the weights.
+
+    Raises:
+        InputError: The axes are not these, or there is no snapshot.
+    """
+    if output.dims[-2:] != ("snapshot", "neuron") or inputs.dims != (*output.dims, "dim"):
+        raise InputError(
+            f"weights over {output.dims} and {inputs.dims}: expected (..., snapshot, neuron) and the same with dim"
+        )
+    if not output.sizes["snapshot"]:
+        raise InputError("there is no snapshot of the weights; train with --snapshots N, N at least 2")
+    places = [dict(zip(output.dims, index, strict=False)) for index in np.ndindex(*output.shape[:-2])]
+    parts = [measure(output.isel(place).values, inputs.isel(place).values) for place in places]
+    axes = output.dims[:-1]
+    variables = {
+        name: (axes, np.stack([part[name] for part in parts]).reshape(output.shape[:-1]), {"long_name": meanings[name]})
+        for name in parts[0]
+    }
+    coordinates = {name: one for name, one in output.coords.items() if set(one.dims) <= set(axes)}
+    return xr.Dataset(variables, coords=coordinates)

@@ -1,0 +1,53 @@
+"""`mstage condensation`: how the neurons line up, and how many of them matter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mstage.errors import ExitCode
+from mstage.render.formats import Format, csv_text, json_text
+
+if TYPE_CHECKING:
+    from mstage.cli.console import Streams
+
+HEADS = {
+    "alignment": "along z",
+    "weighted_cosine_z": "cos to z",
+    "weighted_cosine_fit": "cos to A",
+    "participation": "participating",
+    "largest_share": "largest",
+    "orientations": "orientations",
+    "rank_correlation": "rank from step 0",
+}
+
+
+def condensation(
+    context: typer.Context,
+    store: Annotated[str, typer.Argument(metavar="STORE", help="Folder that `mstage train` has written.")],
+    output_format: Annotated[
+        str, typer.Option("--format", metavar="table|json|csv", help="How to print the quantities.")
+    ] = "table",
+) -> int:
+    """Measure how the neurons line up: along z while the loss waits, along the linear fit A on the secondary plateau.
+
+    Cosines are weighted by amplitude |a| |w|; csv and json have the unweighted ones too. `participating` is the number
+    of neurons that share the amplitude, `largest` the share of the largest one, `orientations` how many directions hold
+    95 % of the amplitude, and `rank from step 0` how well the growing mode at step 0 tells the order of amplitudes.
+    """
+    chosen = Format.parse(output_format)
+    from mstage.workflows.condensation import condensation as measure
+
+    result = measure(store)
+    streams: Streams = context.obj
+    if chosen is Format.JSON:
+        streams.write(json_text(store, result.to_dict()))
+    elif chosen is Format.CSV:
+        streams.write(csv_text(result.to_dataframe()))
+    else:
+        from mstage.render.snapshot_tables import snapshot_table
+
+        title = "Condensation (medians over seeds)"
+        streams.show(snapshot_table([one.quantities for one in result.widths], HEADS, title=title))
+    return ExitCode.DONE

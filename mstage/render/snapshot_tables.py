@@ -1,0 +1,49 @@
+"""Tables of what was measured at every snapshot: some snapshots of each group of runs, medians over seeds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mstage.render.numbers import given, number
+from mstage.render.tables import plain_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import xarray as xr
+    from rich.table import Table
+
+MOST_SNAPSHOTS = 9  # of a group that a table shows; csv has them all
+
+
+def snapshot_table(measured: Sequence[xr.Dataset], heads: Mapping[str, str], *, title: str) -> Table:
+    """Quantities over time of each alpha and width (and learning rate where there are several).
+
+    Args:
+        measured: One dataset a width, each (alpha, seed, learning_rate, snapshot).
+        heads: The heading of each quantity that is shown, by its name; those that were not measured are left out.
+        title: Above the table.
+    """
+    first = measured[0]
+    names = [name for name in heads if name in first]
+    timed = "snapshot_time" in first.coords
+    rates = first.sizes["learning_rate"] > 1
+    coordinates = ["alpha", "width", *(["learning rate"] if rates else []), "time" if timed else "step"]
+    table = plain_table([*coordinates, *(heads[name] for name in names)], title=title)
+    for dataset in measured:
+        data = dataset.median("seed", skipna=True, keep_attrs=True)
+        for alpha in data.alpha.values:
+            for rate in data.learning_rate.values:
+                one = data.sel(alpha=alpha, learning_rate=rate)
+                seen = np.flatnonzero(np.isfinite(one[names[0]].values))
+                chosen = seen[np.linspace(0, seen.size - 1, min(MOST_SNAPSHOTS, seen.size)).round().astype(int)]
+                place = [given(float(alpha)), given(int(data.width)), *([given(float(rate))] if rates else [])]
+                for index in chosen:
+                    at = one.isel(snapshot=index)
+                    when = float(at.snapshot_time) if timed else int(at.snapshot)
+                    table.add_row(*place, number(when), *(number(float(at[name])) for name in names))
+                    place = [""] * len(place)
+                table.add_section()
+    return table
