@@ -34,6 +34,7 @@ QUANTITIES = {
     "cosine_fit": "mean |cos(w_k, A)|",
     "weighted_cosine_fit": "mean |cos(w_k, A)| weighted by amplitude",
     "alignment": "||theta_{w,z}|| / ||theta_w||",
+    "relative_distance": "||theta_w(t) - theta_w(0)|| / ||theta_w(0)||",
     "participation": "participation ratio (sum rho)^2 / sum rho^2",
     "largest_share": "share of the largest neuron of sum rho",
     "orientations": "distinct orientations that hold the amplitude",
@@ -91,6 +92,17 @@ def measure_condensation(
     return Condensation(quantities, method)
 
 
+def measure_relative_distance(output: xr.DataArray, inputs: xr.DataArray) -> xr.Dataset:
+    """`relative_distance` alone, of the same arguments."""
+    return measure_snapshots(output, inputs, lambda _, w: {"relative_distance": relative_distance(w)}, QUANTITIES)
+
+
+def relative_distance(inputs: np.ndarray) -> np.ndarray:
+    """||theta_w(t) - theta_w(0)|| / ||theta_w(0)|| of one run, `inputs` (snapshots, neurons, dim)."""
+    moved = np.square(inputs - inputs[0]).sum(axis=(-2, -1))
+    return np.asarray(np.sqrt(moved / np.square(inputs[0]).sum()))
+
+
 def cosine_matrix(output: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     """Cosines between the input weights of every two neurons at one snapshot, shape (neurons, neurons).
 
@@ -123,6 +135,7 @@ def _one_run(
             "cosine_fit": to_fit.mean(axis=-1),
             "weighted_cosine_fit": (amplitude * to_fit).sum(axis=-1) / total,
             "alignment": np.sqrt((along**2).sum(axis=-1) / (norms**2).sum(axis=-1)),
+            "relative_distance": relative_distance(inputs),
             "participation": total**2 / (amplitude**2).sum(axis=-1),
             "largest_share": amplitude.max(axis=-1) / total,
         }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from mstage.analysis.predictions import SweepTheory
+    from mstage.analysis.scaling import ScalingLaw
     from mstage.analysis.stages import RunStages, Stage, Stages
     from mstage.history import Curve
 
@@ -62,6 +63,7 @@ class SweepReport:
         diverged: The runs that diverged.
         curve: A run to look at, near the medians of a group whose runs agree; None if no run has stages.
         theory: Predictions beside measurements, by group.
+        laws: How exit, escape, level and distance scale with the width.
     """
 
     settings: Mapping[str, Any]
@@ -72,6 +74,7 @@ class SweepReport:
     diverged: tuple[DivergedRun, ...]
     curve: StagedCurve | None
     theory: tuple[Comparison, ...] = ()
+    laws: tuple[ScalingLaw, ...] = ()
 
     @property
     def stages(self) -> pd.DataFrame:
@@ -103,17 +106,21 @@ class SweepReport:
             "clock": self.stage_groups.clock,
             "groups": groups,
             "theory": [one.to_dict() for one in self.theory],
+            "scaling": [one.to_dict() for one in self.laws],
             "diverged": [{"run": dict(one.run), "step": one.step} for one in self.diverged],
         }
 
 
-def summarise(tree: xr.DataTree, stages: Stages, theory: SweepTheory | None = None) -> SweepReport:
+def summarise(
+    tree: xr.DataTree, stages: Stages, theory: SweepTheory | None = None, laws: tuple[ScalingLaw, ...] = ()
+) -> SweepReport:
     """Sum up a sweep.
 
     Args:
         tree: The sweep, as `open_sweep` reads it.
         stages: The stages of its runs.
         theory: What theory says of it; None where it says nothing.
+        laws: How its quantities scale with the width.
 
     Returns:
         Medians over seeds with their range, by alpha and width; nothing is averaged over runs whose stages differ.
@@ -136,6 +143,7 @@ def summarise(tree: xr.DataTree, stages: Stages, theory: SweepTheory | None = No
         diverged=tuple(run for loss in histories for run in _diverged(loss)),
         curve=_staged(chosen, by_run[_key(chosen.run)], groups.clock) if chosen else None,
         theory=compare(groups, theory) if theory is not None else (),
+        laws=laws,
     )
 
 

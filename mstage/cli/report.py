@@ -46,7 +46,7 @@ def _show(streams: Streams, store: str, result: SweepReport) -> None:
     """The report as tables, with the drawn curve at its end."""
     from mstage.render import tables
     from mstage.render.curve import draw_curve
-    from mstage.render.theory_tables import comparison_table
+    from mstage.render.theory_tables import comparison_table, scaling_table
 
     groups = result.stage_groups
     over = "medians over seeds, with their range"
@@ -58,6 +58,8 @@ def _show(streams: Streams, store: str, result: SweepReport) -> None:
     ]
     if result.theory:
         parts.append(comparison_table(groups, result.theory))
+    if result.laws:
+        parts.append(scaling_table(result.laws))
     parts.append(tables.final_loss_table(result, title="Final losses"))
     if result.diverged:
         parts.append(tables.diverged_table(result, title="Diverged"))

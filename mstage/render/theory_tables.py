@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mstage.analysis.comparison import Comparison
     from mstage.analysis.groups import StageGroups
     from mstage.analysis.predictions import SweepTheory
+    from mstage.analysis.scaling import ScalingLaw
 
 
 class Notes:
@@ -85,3 +86,25 @@ def comparison_table(groups: StageGroups, comparisons: tuple[Comparison, ...]) -
         )  # fmt: skip
         last = here
     return Group(table, notes.lines())
+
+
+def scaling_table(laws: tuple[ScalingLaw, ...]) -> RenderableType:
+    """Slope of each law, its interval over seeds, and the slope that theory predicts."""
+    axes = [
+        name for name in ("alpha", "learning_rate") if len({one.run.get(name) for one in laws}) > 1 or name == "alpha"
+    ]
+    heads = [name.replace("_", " ") for name in axes]
+    names = ["widths", "seeds", "slope", "95 % over seeds", "predicted"]
+    table = plain_table([*heads, "law", *names], title="Scaling with the width m", left=["law"])
+    last = None
+    for one in laws:
+        here = [given(one.run.get(name, "")) for name in axes]
+        if last is not None and here != last:
+            table.add_section()
+        spread = interval((one.low, one.high), 3) if one.low is not None and one.high is not None else ""
+        predicted = number(one.predicted, 3) if one.predicted is not None else "none"
+        widths = f"{one.widths[0]} to {one.widths[-1]}"
+        place = here if here != last else [""] * len(here)
+        table.add_row(*place, one.form, widths, str(one.seeds), number(one.slope, 3), spread, predicted)
+        last = here
+    return table

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from mstage.analysis.condensation import measure_relative_distance
+from mstage.analysis.predictions import SweepTheory
+from mstage.analysis.scaling import ScalingLaw, scaling_laws
 from mstage.analysis.summary import SweepReport, summarise
 from mstage.store.reader import open_sweep
 from mstage.sweepfile import sweep_from_dict
 from mstage.workflows.detect_stages import detect_stages
 from mstage.workflows.predict import theory_of
+from mstage.workflows.weights import weight_histories
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +31,12 @@ def report(source: str | Path | xr.DataTree) -> SweepReport:
     """
     tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
     stages = detect_stages(tree)
-    theory = None
+    theory: SweepTheory | None = None
+    laws: tuple[ScalingLaw, ...] = ()
     if stages.clock == "time" and {"sweep", "problem"} <= tree.attrs.keys():
         sweep = sweep_from_dict(tree.attrs["sweep"])
         theory = theory_of(sweep, tree.attrs["problem"]["name"], tree.dataset)
-    return summarise(tree, stages, theory)
+        if len(sweep.width) > 1:
+            kept = weight_histories(tree) if sweep.recording.snapshots > 1 else []
+            laws = scaling_laws(stages, theory, [measure_relative_distance(*weights) for weights in kept])
+    return summarise(tree, stages, theory, laws)

@@ -46,6 +46,7 @@ def test_against_naive_loops() -> None:
             assert float(one.weighted_cosine_z) == pytest.approx(np.average(cos_z, weights=rho))
             assert float(one.weighted_cosine_fit) == pytest.approx(np.average(cos_fit, weights=rho))
             assert float(one.alignment) == pytest.approx(np.linalg.norm(w @ z) / np.linalg.norm(w))
+            assert float(one.relative_distance) == pytest.approx(np.linalg.norm(w - w0) / np.linalg.norm(w0))
             assert float(one.participation) == pytest.approx(sum(rho) ** 2 / sum(r * r for r in rho))
             assert float(one.largest_share) == pytest.approx(max(rho) / sum(rho))
             assert float(one.rank_correlation) == pytest.approx(spearmanr(np.abs(a0 + w0 @ z), rho).statistic)
