@@ -103,20 +103,6 @@ def relative_distance(inputs: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(moved / np.square(inputs[0]).sum()))
 
 
-def cosine_matrix(output: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """Cosines between the input weights of every two neurons at one snapshot, shape (neurons, neurons).
-
-    Ordered by orientation, each neuron's taken by the angle of its projection on the two leading directions of the
-    amplitude-weighted input weights, so that condensed groups stand together; neurons of no weight have cosine 0.
-    """
-    norms = np.linalg.norm(inputs, axis=1)
-    unit = np.divide(inputs, norms[:, None], out=np.zeros_like(inputs, dtype=float), where=norms[:, None] > 0)
-    _, _, directions = np.linalg.svd(unit * np.sqrt(np.abs(output) * norms)[:, None], full_matrices=False)
-    plane = unit @ directions[:2].T
-    order = np.argsort(np.arctan2(plane[:, -1], plane[:, 0]) if plane.shape[1] > 1 else plane[:, 0], kind="stable")
-    return np.asarray(np.clip(unit[order] @ unit[order].T, -1, 1))
-
-
 def _one_run(
     output: np.ndarray, inputs: np.ndarray, constants: ProblemConstants, method: CondensationMethod
 ) -> dict[str, np.ndarray]:

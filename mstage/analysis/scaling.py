@@ -1,20 +1,22 @@
 """How do exit, escape, level and distance scale with the width, and is it as theory says?
 
 Over the widths of a sweep, for each alpha and learning rate: the exit time T1 against log m; the escape time T2 and the
-relative distance of the input weights at the exit against m, in logs; the gap of the secondary level to R_lin, which is
-to go as 1/m, against m, in logs. Each is a straight line through one run a width, fitted for each seed by itself, so
-that the interval of the slope is over seeds; the slope that theory predicts is that of the same line through its
-predictions for the same widths.
+relative distance of the input weights at the exit against m, in logs; the gap between R_lin and the loss where the
+secondary plateau is flattest, which is to go as 1/m, against m, in logs. Each is a straight line through one run a
+width, fitted for each seed by itself, so that the interval of the slope is over seeds; the slope that theory predicts
+is that of the same line through its predictions for the same widths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import t as student
+
+from mstage.analysis.exemplars import run_key
+from mstage.analysis.flattest import flattest_losses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from mstage.analysis.predictions import SweepTheory, Theory
     from mstage.analysis.stages import RunStages, Stages
+    from mstage.history import Curve
 
 
 @dataclass(frozen=True)
@@ -32,19 +35,21 @@ class Law:
     Attributes:
         quantity: As theory's predictions call it.
         form: The straight line, as `T1 against log m`.
-        of_value: Ordinate from values and R_lin.
+        ordinate: What stands over the widths, in words.
+        logarithmic: Whether its logarithm is linear in log m, or it itself.
     """
 
     quantity: str
     form: str
-    of_value: Callable[[np.ndarray, float], np.ndarray]
+    ordinate: str
+    logarithmic: bool = True
 
 
 LAWS = (
-    Law("exit time", "T1 against log m", lambda values, _: values),
-    Law("escape time", "log T2 against log m", lambda values, _: np.log(values)),
-    Law("secondary level", "log |R_lin - level| against log m", lambda values, linear: np.log(np.abs(linear - values))),
-    Law("relative distance at exit", "log RD against log m", lambda values, _: np.log(values)),
+    Law("exit time", "T1 against log m", "exit time T1", logarithmic=False),
+    Law("escape time", "log T2 against log m", "escape time T2"),
+    Law("secondary level", "log |R_lin - R| against log m", "|R_lin - R| on the secondary plateau"),
+    Law("relative distance at exit", "log RD against log m", "relative distance RD at the exit"),
 )
 
 
@@ -54,50 +59,68 @@ class ScalingLaw:
 
     Attributes:
         run: `alpha` (and `learning_rate` where runs have one).
-        quantity: What scales.
-        form: The straight line.
+        law: What scales with what.
         widths: Widths m that it goes through.
-        seeds: Seeds that have all of them.
+        points: The ordinate by seed, shape (seeds, widths); of the seeds that have all widths.
         slope: Mean over seeds.
         low: Lower end of the 95 % interval of the mean; None for a single seed.
         high: Upper end of it.
         predicted: Theory's slope over the same widths; None where it gives none.
-        points: Values by seed, shape (seeds, widths).
+        predictions: Theory's ordinate at these widths, shape (widths,); None where it gives none.
     """
 
     run: Mapping[str, Any]
-    quantity: str
-    form: str
+    law: Law
     widths: tuple[int, ...]
-    seeds: int
+    points: np.ndarray
     slope: float
     low: float | None
     high: float | None
     predicted: float | None
-    points: np.ndarray
+    predictions: np.ndarray | None
+
+    @property
+    def seeds(self) -> int:
+        """How many there are."""
+        return len(self.points)
+
+    @property
+    def fitted(self) -> np.ndarray:
+        """The ordinate of the mean of the seeds' lines at the widths, shape (widths,)."""
+        line = np.polyval(_line(self.law, self.widths, self.points.T).mean(axis=1), np.log(self.widths))
+        return np.asarray(np.exp(line) if self.law.logarithmic else line)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self) | {"points": self.points.tolist(), "widths": list(self.widths)}
+        plain = {name: getattr(self, name) for name in ("slope", "low", "high", "predicted")}
+        predictions = None if self.predictions is None else self.predictions.tolist()
+        head = {"run": dict(self.run), "quantity": self.law.quantity, "form": self.law.form, "seeds": self.seeds}
+        return head | plain | {
+            "widths": list(self.widths), "points": self.points.tolist(), "predictions": predictions,
+        }  # fmt: skip
 
 
-def scaling_laws(stages: Stages, theory: SweepTheory, weights: Iterable[xr.Dataset] = ()) -> tuple[ScalingLaw, ...]:
+def scaling_laws(
+    stages: Stages, theory: SweepTheory, losses: Iterable[Curve], weights: Iterable[xr.Dataset] = ()
+) -> tuple[ScalingLaw, ...]:
     """Fit the laws of a sweep.
 
     Args:
         stages: Of its runs, their clock gradient-flow time.
         theory: Of the same sweep.
+        losses: The curves of its runs.
         weights: One dataset a width with `relative_distance` over snapshots (see `condensation`), for the law of it.
 
     Returns:
         The laws that have at least two widths, in the order of `LAWS` for each alpha and learning rate.
     """
+    levels = flattest_losses(stages, losses, "secondary plateau")
     distances = {int(one.coords["width"]): one["relative_distance"] for one in weights}
     values: dict[tuple[Any, ...], dict[str, dict[Any, dict[int, float]]]] = {}
     for one in stages.runs:
         place = tuple((name, one.run[name]) for name in ("alpha", "learning_rate") if name in one.run)
         width, seed = int(one.run["width"]), one.run.get("seed", 0)
-        for quantity, value in _measured(one, distances.get(width)).items():
+        for quantity, value in _measured(one, levels.get(run_key(one.run)), distances.get(width)).items():
             values.setdefault(place, {}).setdefault(quantity, {}).setdefault(seed, {})[width] = value
     laws = []
     for place, by_quantity in values.items():
@@ -107,7 +130,7 @@ def scaling_laws(stages: Stages, theory: SweepTheory, weights: Iterable[xr.Datas
     return tuple(laws)
 
 
-def _measured(one: RunStages, distance: xr.DataArray | None) -> dict[str, float]:
+def _measured(one: RunStages, level: float | None, distance: xr.DataArray | None) -> dict[str, float]:
     """The quantities of one run that its stages (and its weights) show."""
     stages = {stage.name: stage for stage in one.stages[:-1]}  # the last one ends with the run
     found = {}
@@ -120,7 +143,7 @@ def _measured(one: RunStages, distance: xr.DataArray | None) -> dict[str, float]
             )
     if "secondary plateau" in stages:
         found["escape time"] = stages["secondary plateau"].end
-        found["secondary level"] = stages["secondary plateau"].level
+        found |= {"secondary level": level} if level is not None else {}
     return found
 
 
@@ -132,32 +155,37 @@ def _fit(
     complete = [of_width for of_width in by_seed.values() if set(of_width) == set(widths)]
     if len(widths) < 2 or not complete:
         return None
-    points = np.array([[of_width[width] for width in widths] for of_width in complete])
     linear = theory.constants.loss_linear
-    slopes = np.array([_slope(law, widths, row, linear) for row in points])
+    points = _ordinate(law, np.array([[of_width[width] for width in widths] for of_width in complete]), linear)
+    slopes = _line(law, widths, points.T)[0]
     reach = None
     if slopes.size > 1:
         reach = float(student.ppf(0.975, slopes.size - 1) * slopes.std(ddof=1) / np.sqrt(slopes.size))
     mean = float(slopes.mean())
-    theories = [theory.of(run | {"width": width}) for width in widths]
-    predicted = [_predicted(one, law.quantity) for one in theories]
-    known = [value for value in predicted if value is not None]
+    values = [_predicted(theory.of(run | {"width": width}), law.quantity) for width in widths]
+    known = np.array([value for value in values if value is not None])
+    predictions = _ordinate(law, known, linear) if known.size == len(widths) else None
     return ScalingLaw(
         run=run,
-        quantity=law.quantity,
-        form=law.form,
+        law=law,
         widths=widths,
-        seeds=len(complete),
+        points=points,
         slope=mean,
         low=None if reach is None else mean - reach,
         high=None if reach is None else mean + reach,
-        predicted=_slope(law, widths, np.array(known), linear) if len(known) == len(widths) else None,
-        points=points,
+        predicted=None if predictions is None else float(_line(law, widths, predictions)[0]),
+        predictions=predictions,
     )
 
 
-def _slope(law: Law, widths: tuple[int, ...], values: np.ndarray, linear: float) -> float:
-    return float(np.polyfit(np.log(widths), law.of_value(values, linear), 1)[0])
+def _ordinate(law: Law, values: np.ndarray, linear: float) -> np.ndarray:
+    """What stands over the widths, from the quantity itself."""
+    return np.abs(linear - values) if law.quantity == "secondary level" else values
+
+
+def _line(law: Law, widths: tuple[int, ...], points: np.ndarray) -> np.ndarray:
+    """Slope and intercept, shape (2, ...), of the line through points of shape (widths, ...)."""
+    return np.asarray(np.polyfit(np.log(widths), np.log(points) if law.logarithmic else points, 1))
 
 
 def _predicted(one: Theory | None, quantity: str) -> float | None:

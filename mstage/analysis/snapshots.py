@@ -52,3 +52,8 @@ def measure_snapshots(
     }
     coordinates = {name: one for name, one in output.coords.items() if set(one.dims) <= set(axes)}
     return xr.Dataset(variables, coords=coordinates)
+
+
+def snapshot_clock(weights: xr.DataArray, clock_name: str) -> np.ndarray:
+    """The clock of the snapshots of one run: their time where the clock is time, else their steps."""
+    return np.asarray(weights.coords["snapshot_time" if clock_name == "time" else "snapshot"].values, float)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mstage.analysis.comparison import Comparison, compare
+from mstage.analysis.exemplars import RUN_COORDINATES, StagedCurve, exemplar, run_key, staged_curve
 from mstage.analysis.groups import Spread, StageGroups, rows_table, spread_columns
 from mstage.history import RunStatus, curves
 
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
 
     from mstage.analysis.predictions import SweepTheory
     from mstage.analysis.scaling import ScalingLaw
-    from mstage.analysis.stages import RunStages, Stage, Stages
-    from mstage.history import Curve
-
-RUN_COORDINATES = ("alpha", "width", "seed", "learning_rate")  # in the order in which a person names them
+    from mstage.analysis.stages import Stages
 
 
 @dataclass(frozen=True)
@@ -37,17 +35,6 @@ class DivergedRun:
 
     run: Mapping[str, float | int | str]
     step: int
-
-
-@dataclass(frozen=True)
-class StagedCurve:
-    """One run to look at: its losses against its clock, and its stages."""
-
-    run: Mapping[str, float | int | str]
-    clock_name: str
-    clock: np.ndarray
-    loss: np.ndarray
-    stages: tuple[Stage, ...]
 
 
 @dataclass(frozen=True)
@@ -62,7 +49,9 @@ class SweepReport:
         final_losses: The loss measured last, of the runs of each group that did not diverge, in the order of groups.
         diverged: The runs that diverged.
         curve: A run to look at, near the medians of a group whose runs agree; None if no run has stages.
-        theory: Predictions beside measurements, by group.
+        run_stages: The stages of every run.
+        theory: What theory says of the runs; None where it says nothing.
+        comparisons: Predictions beside measurements, by group.
         laws: How exit, escape, level and distance scale with the width.
     """
 
@@ -73,7 +62,9 @@ class SweepReport:
     final_losses: tuple[Spread | None, ...]
     diverged: tuple[DivergedRun, ...]
     curve: StagedCurve | None
-    theory: tuple[Comparison, ...] = ()
+    run_stages: Stages
+    theory: SweepTheory | None = None
+    comparisons: tuple[Comparison, ...] = ()
     laws: tuple[ScalingLaw, ...] = ()
 
     @property
@@ -105,7 +96,7 @@ class SweepReport:
             "statuses": dict(self.statuses),
             "clock": self.stage_groups.clock,
             "groups": groups,
-            "theory": [one.to_dict() for one in self.theory],
+            "theory": [one.to_dict() for one in self.comparisons],
             "scaling": [one.to_dict() for one in self.laws],
             "diverged": [{"run": dict(one.run), "step": one.step} for one in self.diverged],
         }
@@ -126,14 +117,14 @@ def summarise(
         Medians over seeds with their range, by alpha and width; nothing is averaged over runs whose stages differ.
     """
     histories = [node.dataset["loss"] for node in tree.subtree if "loss" in node.data_vars]
-    by_run = {_key(curve.run): curve for loss in histories for curve in curves(loss)}
+    by_run = {run_key(curve.run): curve for loss in histories for curve in curves(loss)}
     groups = StageGroups.of(stages)
     final: dict[tuple[Any, ...], list[float]] = {}
     for curve in by_run.values():
         finite = curve.loss[np.isfinite(curve.loss)]
         if finite.size and not curve.diverged:
             final.setdefault(groups.place(curve.run), []).append(float(finite[-1]))
-    chosen = _representative(groups, stages)
+    chosen = exemplar(groups, stages)
     return SweepReport(
         settings=tree.attrs.get("sweep", {}),
         versions=tree.attrs.get("versions", {}),
@@ -141,8 +132,10 @@ def summarise(
         stage_groups=groups,
         final_losses=tuple(Spread.of(final.get(groups.place(group.run), ())) for group in groups.groups),
         diverged=tuple(run for loss in histories for run in _diverged(loss)),
-        curve=_staged(chosen, by_run[_key(chosen.run)], groups.clock) if chosen else None,
-        theory=compare(groups, theory) if theory is not None else (),
+        curve=staged_curve(chosen, by_run[run_key(chosen.run)], groups.clock) if chosen else None,
+        run_stages=stages,
+        theory=theory,
+        comparisons=compare(groups, theory) if theory is not None else (),
         laws=laws,
     )
 
@@ -167,33 +160,3 @@ def _diverged(loss: xr.DataArray) -> list[DivergedRun]:
         run = {name: one.coords[name].item() for name in RUN_COORDINATES if name in one.coords}
         found.append(DivergedRun(run, int(one.coords["last_step"].item())))
     return found
-
-
-def _representative(groups: StageGroups, stages: Stages) -> RunStages | None:
-    """A run of the group that agrees best, has most stages and comes first: the one nearest to the group's medians."""
-    staged = [group for group in groups.groups if group.sequences and group.sequences[0].stages]
-    if not staged:
-        return None
-    group = max(staged, key=lambda g: (g.sequences[0].runs / g.runs, len(g.sequences[0].stages)))
-    typical = group.sequences[0].stages
-
-    def is_typical(one: RunStages) -> bool:
-        names = [stage.name for stage in one.stages]
-        here = groups.place(one.run) == groups.place(group.run)
-        return here and one.status == "ok" and names == [stage.name for stage in typical]
-
-    def distance(one: RunStages) -> float:
-        pairs = [(s.end, t.end.median) for s, t in zip(one.stages, typical, strict=True) if t.end]
-        return sum(abs(end - middle) / (abs(middle) or 1.0) for end, middle in pairs)
-
-    same = sorted(filter(is_typical, stages.runs), key=lambda one: _key(one.run))
-    return min(same, key=distance)
-
-
-def _staged(run: RunStages, curve: Curve, clock: str) -> StagedCurve:
-    names = dict.fromkeys([*(name for name in RUN_COORDINATES if name in run.run), *run.run])
-    return StagedCurve({name: run.run[name] for name in names}, clock, curve.clock, curve.loss, run.stages)
-
-
-def _key(run: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(sorted(run.items()))

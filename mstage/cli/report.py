@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mstage.errors import ExitCode
-from mstage.render.formats import Format, csv_text, json_text
+from mstage.errors import ExitCode, UsageError
+from mstage.render.formats import FigureFormat, Format, csv_text, json_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,19 +22,32 @@ def report(
     output_format: Annotated[
         str, typer.Option("--format", metavar="table|json|csv", help="How to print the report.", show_default=True)
     ] = "table",
+    figures: Annotated[
+        str | None,
+        typer.Option("--figures", metavar="DIR", help="Draw its figures into a folder.", show_default=False),
+    ] = None,
+    figure_format: Annotated[
+        str | None,
+        typer.Option(metavar="png,pdf,svg", help="File formats of the figures. [default: png]", show_default=False),
+    ] = None,
 ) -> int:
     """Sum up a sweep: its stages by alpha and width, plateau lengths, descent rates, final losses, what diverged."""
     chosen = Format.parse(output_format)
+    if figure_format is not None and figures is None:
+        raise UsageError(f"--figure-format {figure_format}: needs a folder for the figures, --figures DIR")
+    formats = FigureFormat.parse(figure_format or "png")
     from mstage.workflows.report import report as sum_up
 
-    result = sum_up(store)
     streams: Streams = context.obj
+    result = sum_up(store)
     if chosen is Format.JSON:
         streams.write(json_text(store, result.to_dict()))
     elif chosen is Format.CSV:
         streams.write(csv_text(result.to_dataframe()))
     else:
         _show(streams, store, result)
+    if figures is not None:
+        _draw(streams, store, result, figures, formats)
     if result.statuses.get("running"):
         streams.say(f"{result.statuses['running']} runs have not ended. Go on with: mstage train --resume -o {store}")
     if result.diverged:
@@ -56,8 +69,8 @@ def _show(streams: Streams, store: str, result: SweepReport) -> None:
         tables.plateau_table(groups, title="Plateaus"),
         tables.descent_table(groups, title=f"Descents: rates per unit of {groups.clock}"),
     ]
-    if result.theory:
-        parts.append(comparison_table(groups, result.theory))
+    if result.comparisons:
+        parts.append(comparison_table(groups, result.comparisons))
     if result.laws:
         parts.append(scaling_table(result.laws))
     parts.append(tables.final_loss_table(result, title="Final losses"))
@@ -68,3 +81,17 @@ def _show(streams: Streams, store: str, result: SweepReport) -> None:
         streams.write("\n")
     if result.curve is not None:
         streams.draw(draw_curve(result.curve, streams.columns, unicode=streams.unicode))
+
+
+def _draw(streams: Streams, store: str, result: SweepReport, folder: str, formats: tuple[FigureFormat, ...]) -> None:
+    """The figures as files; what there is none of is said with its reason."""
+    from mstage.render.figures.write import FIGURES, write_figures
+    from mstage.workflows.figures import figure_data
+
+    data = figure_data(store, result)
+    written = write_figures(data, folder, formats)
+    if written:
+        streams.say(f"Figures in {folder}: {', '.join(path.name for path in written)}.")
+    for name, (field, _) in FIGURES.items():
+        if field in data.missing:
+            streams.say(f"No {name}: {data.missing[field]}.")

@@ -23,8 +23,8 @@ from mstage.render.numbers import given
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from mstage.analysis.exemplars import StagedCurve
     from mstage.analysis.stages import Stage
-    from mstage.analysis.summary import StagedCurve
 
 MOST_COLUMNS = 100
 FEWEST_COLUMNS = 20  # of the plot itself

@@ -1,4 +1,4 @@
-"""A result as JSON or as CSV: the one place that writes either.
+"""The formats of results and of figures, and a result as JSON or as CSV: the one place that writes either.
 
 JSON has no number for what is not finite, so such values become null; in CSV they are empty.
 """
@@ -36,6 +36,28 @@ class Format(StrEnum):
             return cls(text.strip().lower())
         except ValueError:
             raise UsageError(f"--format: {unknown_name('format', text, [str(one) for one in cls])}") from None
+
+
+class FigureFormat(StrEnum):
+    """How figures are written."""
+
+    PNG = "png"
+    PDF = "pdf"
+    SVG = "svg"
+
+    @classmethod
+    def parse(cls, text: str) -> tuple[FigureFormat, ...]:
+        """Read the value of `--figure-format`, as `png,pdf`; each once.
+
+        Raises:
+            UsageError: One of them is not known.
+        """
+        try:
+            return tuple(dict.fromkeys(cls(part.strip().lower().lstrip(".")) for part in text.split(",")))
+        except ValueError:
+            raise UsageError(
+                f"--figure-format {text}: expected one or several of {', '.join(cls)}, as in png,pdf"
+            ) from None
 
 
 def json_text(source: str, values: dict[str, Any]) -> str:

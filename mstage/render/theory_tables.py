@@ -105,6 +105,6 @@ def scaling_table(laws: tuple[ScalingLaw, ...]) -> RenderableType:
         predicted = number(one.predicted, 3) if one.predicted is not None else "none"
         widths = f"{one.widths[0]} to {one.widths[-1]}"
         place = here if here != last else [""] * len(here)
-        table.add_row(*place, one.form, widths, str(one.seeds), number(one.slope, 3), spread, predicted)
+        table.add_row(*place, one.law.form, widths, str(one.seeds), number(one.slope, 3), spread, predicted)
         last = here
     return table

@@ -10,11 +10,12 @@ from mstage.analysis.condensation import measure_relative_distance
 from mstage.analysis.predictions import SweepTheory
 from mstage.analysis.scaling import ScalingLaw, scaling_laws
 from mstage.analysis.summary import SweepReport, summarise
+from mstage.history import curves
 from mstage.store.reader import open_sweep
 from mstage.sweepfile import sweep_from_dict
-from mstage.workflows.detect_stages import detect_stages
+from mstage.workflows.detect_stages import detect_stages, loss_histories
 from mstage.workflows.predict import theory_of
-from mstage.workflows.weights import weight_histories
+from mstage.workflows.weights import kept_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +38,7 @@ def report(source: str | Path | xr.DataTree) -> SweepReport:
         sweep = sweep_from_dict(tree.attrs["sweep"])
         theory = theory_of(sweep, tree.attrs["problem"]["name"], tree.dataset)
         if len(sweep.width) > 1:
-            kept = weight_histories(tree) if sweep.recording.snapshots > 1 else []
-            laws = scaling_laws(stages, theory, [measure_relative_distance(*weights) for weights in kept])
+            losses = (curve for history in loss_histories(tree) for curve in curves(history))
+            distances = (measure_relative_distance(*weights) for weights in kept_weights(tree))
+            laws = scaling_laws(stages, theory, losses, distances)
     return summarise(tree, stages, theory, laws)

@@ -10,17 +10,25 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def weight_histories(tree: xr.DataTree) -> list[tuple[xr.DataArray, xr.DataArray]]:
-    """Output and input weights of each width.
-
-    Raises:
-        InputError: There are none.
-    """
+def kept_weights(tree: xr.DataTree) -> list[tuple[xr.DataArray, xr.DataArray]]:
+    """Output and input weights of each width; none where fewer than two snapshots were kept."""
     found = [
         (node.dataset["output_weight"], node.dataset["input_weight"])
         for node in tree.subtree
         if "output_weight" in node.data_vars
     ]
+    return [weights for weights in found if weights[0].sizes["snapshot"] > 1]
+
+
+def weight_histories(tree: xr.DataTree) -> list[tuple[xr.DataArray, xr.DataArray]]:
+    """Output and input weights of each width.
+
+    Raises:
+        InputError: Fewer than two snapshots of them were kept.
+    """
+    found = kept_weights(tree)
     if not found:
-        raise InputError(f"{tree.name or 'the tree'}: holds no weights; expected a sweep as `train` returns it")
+        raise InputError(
+            f"{tree.name or 'the tree'}: has no snapshots of weights to compare; train with --snapshots N, N at least 2"
+        )
     return found

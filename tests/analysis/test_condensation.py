@@ -11,7 +11,6 @@ import mstage
 from mstage.analysis.condensation import (
     QUANTITIES,
     CondensationMethod,
-    cosine_matrix,
     count_orientations,
     measure_condensation,
 )
@@ -68,16 +67,6 @@ def test_orientations_are_counted() -> None:
     assert count_orientations(unit, np.r_[np.ones(10), np.full(25, 1e-4)], method) == 1
     assert np.isnan(count_orientations(unit, np.full(35, np.nan), method))
     assert count_orientations(unit, np.zeros(35), method) == 0
-
-
-def test_cosine_matrix_is_ordered() -> None:
-    groups = np.repeat([[1.0, 0, 0], [0, 1, 0], [-1, 0, 0]], 8, axis=0) + 0.01 * RANDOM.standard_normal((24, 3))
-    shuffled = groups[RANDOM.permutation(24)]
-    matrix = cosine_matrix(np.ones(24), shuffled)
-    np.testing.assert_allclose(matrix, matrix.T)
-    np.testing.assert_allclose(np.diag(matrix), 1)
-    blocks = np.abs(np.diff(matrix, axis=1)).max(axis=0) > 0.5
-    assert blocks.sum() <= 3  # neighbours differ at the borders of the groups alone
 
 
 def test_a_real_sweep_condenses() -> None:

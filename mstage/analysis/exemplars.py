@@ -1,0 +1,122 @@
+"""Which run stands for a group of runs, where one has to be shown?
+
+Of the runs that went through the group's most frequent stages, the one whose borders lie nearest to the group's
+medians. A group is shown by it, with the losses of the others beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mstage.analysis.groups import StageGroup, StageGroups
+    from mstage.analysis.predictions import SweepTheory
+    from mstage.analysis.stages import RunStages, Stage, Stages
+    from mstage.analysis.theory import Prediction
+    from mstage.history import Curve
+
+RUN_COORDINATES = ("alpha", "width", "seed", "learning_rate")  # in the order in which a person names them
+
+
+@dataclass(frozen=True)
+class StagedCurve:
+    """One run to look at: its losses against its clock, and its stages."""
+
+    run: Mapping[str, float | int | str]
+    clock_name: str
+    clock: np.ndarray
+    loss: np.ndarray
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class GroupCurves:
+    """A group to look at.
+
+    Attributes:
+        run: The coordinates that tell it from the other groups.
+        exemplar: The run that stands for it.
+        others: Clock and loss of its other runs.
+        predictions: What theory says of it, by name; none where it says nothing.
+    """
+
+    run: Mapping[str, float | int | str]
+    exemplar: StagedCurve
+    others: tuple[tuple[np.ndarray, np.ndarray], ...]
+    predictions: Mapping[str, Prediction]
+
+
+def exemplar(groups: StageGroups, stages: Stages) -> RunStages | None:
+    """The run that stands for a whole history: of the group that agrees best, has most stages and comes first."""
+    staged = [group for group in groups.groups if group.sequences and group.sequences[0].stages]
+    if not staged:
+        return None
+    return group_exemplar(max(staged, key=_agreement), groups, stages)
+
+
+def group_exemplar(group: StageGroup, groups: StageGroups, stages: Stages) -> RunStages | None:
+    """The run that stands for one group; None if none of its runs has stages."""
+    if not group.sequences or not group.sequences[0].stages:
+        return None
+    typical = group.sequences[0].stages
+    place = groups.place(group.run)
+
+    def is_typical(one: RunStages) -> bool:
+        names = [stage.name for stage in one.stages]
+        return groups.place(one.run) == place and one.status == "ok" and names == [stage.name for stage in typical]
+
+    def distance(one: RunStages) -> float:
+        pairs = [(s.end, t.end.median) for s, t in zip(one.stages, typical, strict=True) if t.end]
+        return sum(abs(end - middle) / (abs(middle) or 1.0) for end, middle in pairs)
+
+    same = sorted(filter(is_typical, stages.runs), key=lambda one: run_key(one.run))
+    return min(same, key=distance)
+
+
+def staged_curve(run: RunStages, curve: Curve, clock: str) -> StagedCurve:
+    """A run with its losses, its coordinates in the order in which a person names them."""
+    names = dict.fromkeys([*(name for name in RUN_COORDINATES if name in run.run), *run.run])
+    return StagedCurve({name: run.run[name] for name in names}, clock, curve.clock, curve.loss, run.stages)
+
+
+def group_curves(
+    groups: StageGroups, stages: Stages, losses: Sequence[Curve], theory: SweepTheory | None, most: int
+) -> tuple[GroupCurves, ...]:
+    """The groups of a history to look at, at most `most` of them: the first, the last, and even steps between."""
+    by_place: dict[tuple[Any, ...], list[Curve]] = {}
+    for curve in losses:
+        by_place.setdefault(groups.place(curve.run), []).append(curve)
+    found = []
+    for group in groups.groups:
+        chosen = group_exemplar(group, groups, stages)
+        if chosen is None:
+            continue
+        here = by_place[groups.place(group.run)]
+        own = next(curve for curve in here if run_key(curve.run) == run_key(chosen.run))
+        others = tuple((curve.clock, curve.loss) for curve in here if curve is not own)
+        said = theory.of(group.run) if theory is not None else None
+        predictions = {one.name: one for one in said.predictions} if said is not None else {}
+        shared = {name: group.run[name] for name in groups.axes}
+        found.append(GroupCurves(shared, staged_curve(chosen, own, groups.clock), others, predictions))
+    return evenly(tuple(found), most)
+
+
+def evenly(items: tuple[Any, ...], most: int) -> tuple[Any, ...]:
+    """At most `most` of some things: the first, the last, and even steps between."""
+    if len(items) <= most:
+        return items
+    return tuple(items[place] for place in np.linspace(0, len(items) - 1, most).round().astype(int))
+
+
+def run_key(run: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What tells runs apart, whatever the order of their coordinates."""
+    return tuple(sorted(run.items()))
+
+
+def _agreement(group: StageGroup) -> tuple[float, int]:
+    return group.sequences[0].runs / group.runs, len(group.sequences[0].stages)

@@ -1,0 +1,137 @@
+"""Figures of losses: curves with their stages, and the ends of the initial plateaus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mstage.render.figures.style import (
+    BLACK,
+    PREDICTED,
+    line,
+    panels,
+    place,
+    series_look,
+    set_clock_axis,
+    shade_stages,
+    stage_handles,
+)
+from mstage.render.numbers import given
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from mstage.analysis.exemplars import GroupCurves
+    from mstage.analysis.figure_data import FigureData
+
+BORDERS = ("exit time", "escape time")
+DIVERGED = 30.0  # times the first loss, above which nothing is shown
+LEVELS = ("initial level", "secondary level")
+
+
+def loss_curves(data: FigureData) -> Figure:
+    """The loss of each group's exemplar over time, its stages shaded, theory's borders and levels marked."""
+    groups = data.curves
+    widths = {curve.run.get("width") for curve in groups}
+    is_grid = len(widths) in (2, 3) and len(groups) % len(widths) == 0 and len(groups) <= 4 * len(widths)
+    columns = len(widths) if is_grid else min(len(groups), 3)
+    rows = -(-len(groups) // columns)
+    figure, grid = panels(rows, columns, 1.7 if rows > 1 else 2.4, sharey=True)
+    for axes, group in zip(grid.flat, groups, strict=False):
+        _curve(axes, group)
+    for axes in grid.flat[len(groups) :]:
+        axes.remove()
+    _limit(grid[0, 0], [one.exemplar.loss for one in groups])
+    for axes in grid[:, 0]:
+        axes.set_ylabel("training loss")
+    for axes in grid[:-1].flat:
+        axes.set_xlabel("")
+    predicted = any(one.predictions[name].applies for one in groups for name in one.predictions)
+    handles: list[Artist] = [*stage_handles([one.exemplar for one in groups])]
+    seen = [line("loss", color=BLACK)]
+    seen += [line("loss of other seeds", color="0.6", linewidth=0.6)] if any(one.others for one in groups) else []
+    said = (
+        [line("predicted end (its range below), level", color=PREDICTED, linestyle="--", linewidth=0.9)]
+        if predicted
+        else []
+    )
+    figure.legend(handles=[*seen, *handles, *said], loc="outside lower center", ncols=6)
+    some = f" ({len(groups)} of {data.groups} groups of runs)" if len(groups) < data.groups else ""
+    figure.suptitle(f"Loss and its stages{some}")
+    return figure
+
+
+def _limit(axes: Axes, losses: Sequence[np.ndarray]) -> None:
+    """Leave out what lies far above the first losses: one run that diverged would flatten all the others."""
+    top = DIVERGED * max(float(loss[0]) for loss in losses)
+    if axes.get_ylim()[1] > top > 0:
+        low = min(float(loss[np.isfinite(loss)].min()) for loss in losses)
+        axes.set_ylim(low / 2 if low > 0 else low, top)
+
+
+def _curve(axes: Axes, group: GroupCurves) -> None:
+    """One panel: the curves of a group, with what theory says of them."""
+    curve = group.exemplar
+    for clock, loss in group.others:
+        axes.plot(clock, loss, color="0.6", linewidth=0.6, zorder=1)
+    axes.plot(curve.clock, curve.loss, color=BLACK, zorder=3)
+    finite = curve.loss[np.isfinite(curve.loss)]
+    if finite.size and finite.min() > 0:
+        axes.set_yscale("log")
+    set_clock_axis(axes, curve.clock, curve.clock_name)
+    shade_stages(axes, curve)
+    left, right = axes.get_xlim()
+    for name in BORDERS:
+        said = group.predictions.get(name)
+        if said is not None and said.value is not None and left < said.value < right:
+            axes.axvline(said.value, color=PREDICTED, linestyle="--", linewidth=0.9, zorder=4)
+            if said.low is not None and said.high is not None and said.low < said.high:
+                axes.axvspan(said.low, said.high, ymax=0.03, color=PREDICTED, alpha=0.5, linewidth=0, zorder=4)
+    for name, stage in zip(LEVELS, (s for s in curve.stages if s.kind == "plateau"), strict=False):
+        said = group.predictions.get(name)
+        if said is not None and said.value is not None and stage.name.startswith(name.split()[0]):
+            start, end = max(stage.start, left), min(stage.end, right)
+            axes.plot([start, end], [said.value] * 2, color=PREDICTED, linestyle="--", linewidth=0.9, zorder=4)
+    axes.set_title(place(group.run))
+
+
+def plateau_ends(data: FigureData) -> Figure:
+    """The end of each run's initial plateau against alpha log m, and against what theory says it is linear in."""
+    ends = data.ends
+    unit = {"time": " (learning rate × step)", "step": " (step)"}.get(ends.clock, "")
+    forms = (
+        ("α log m", ends.alpha * np.log(ends.width)),
+        ("(2α − 1) log m", (2 * ends.alpha - 1) * np.log(ends.width)),
+    )
+    figure, grid = panels(1, 2, 2.8, sharey=True)
+    for axes, (name, abscissa) in zip(grid.flat, forms, strict=True):
+        for index, alpha in enumerate(np.unique(ends.alpha)):
+            here, look = ends.alpha == alpha, series_look(index)
+            low, high = ends.end[here] - ends.low[here], ends.high[here] - ends.end[here]
+            axes.errorbar(
+                abscissa[here], ends.end[here], np.maximum([low, high], 0), linestyle="none", markersize=4,
+                elinewidth=0.8, markerfacecolor="none", label=f"α = {given(float(alpha))}", **look,
+            )  # fmt: skip
+            if axes is grid[0, 0]:
+                _line(axes, abscissa[here], ends.predicted[here], look["color"])
+        axes.set_xlabel(name)
+    _line(grid[0, 1], forms[1][1], ends.predicted, "0.3")
+    grid[0, 0].set_ylim(bottom=0)
+    grid[0, 0].set_ylabel(f"end of the initial plateau{unit}")
+    handles, _ = grid[0, 0].get_legend_handles_labels()
+    if np.isfinite(ends.predicted).any():
+        handles.append(line("predicted", color="0.3", linestyle="--", linewidth=0.9))
+    grid[0, 0].legend(handles=handles)
+    figure.suptitle("End of the initial plateau, each run with its 90 % interval")
+    return figure
+
+
+def _line(axes: Axes, abscissa: np.ndarray, predicted: np.ndarray, colour: str) -> None:
+    """A dashed line through predictions."""
+    order = np.argsort(abscissa)
+    axes.plot(abscissa[order], predicted[order], "--", color=colour, linewidth=0.9, zorder=1)
