@@ -112,7 +112,7 @@ def _shown(output: np.ndarray, inputs: np.ndarray) -> np.ndarray:
 
 
 def _ordered(output: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """The directions of the input weights, (neurons, dim), in the order of a map, a quarter turn before the largest on."""
+    """The directions of the input weights, (neurons, dim), ordered from a quarter turn before the largest neuron on."""
     norms = np.linalg.norm(inputs, axis=1)
     unit = np.divide(inputs, norms[:, None], out=np.zeros_like(inputs, dtype=float), where=norms[:, None] > 0)
     amplitude = np.abs(output) * norms

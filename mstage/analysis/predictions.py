@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ESCAPE_FACTORS = (0.45, 0.7, 1.0)  # measured time over the formula's: least, typical, greatest
+ALONG = 0.98  # cosine of the best fit to z, from which the rise is along z alone
 NO_SLOPE = "the activation has no derivative at 0"
 WIDE = "alpha is at most 1/2: the weights are not small, and there is no initial plateau"
 UNRELATED = "the targets have no linear trend (v = 0), so nothing grows at this order"
@@ -104,7 +105,10 @@ class Theory:
         name = ("10-90 % rise along z", "ln(81)/(2 lambda)")
         if self.taylor is None or self.flow is None:
             return _none(*name, NO_SLOPE if self.taylor is None else UNRELATED)
-        return _number(*name, float(np.log(81) / (2 * self.taylor.slope * self.constants.rate)))
+        turned = float(self.constants.best_fit @ self.constants.direction) / (self.constants.size or 1.0)
+        why = f"the best fit lies off z (cosine {turned:.2f}): the rise turns towards it and differs by a tenth or more"
+        value = float(np.log(81) / (2 * self.taylor.slope * self.constants.rate))
+        return _number(*name, value, why if turned < ALONG else "")
 
     @property
     def secondary_level(self) -> Prediction:

@@ -11,9 +11,8 @@ import numpy as np
 import xarray as xr
 
 import mstage
-from mstage.simulate.problems import load_problem
 from tests import curves
-from tests.bench import staircases
+from tests.bench import staircases, theory
 
 
 def help_against_imports(rounds: int = 12) -> None:
@@ -42,32 +41,6 @@ def speed_of_stages(runs: int = 200, records: int = 2000) -> None:
         print(f"  {name}: {seconds:.0f} s for 1,000 runs of {records:,} records; goal: under 60 s")
 
 
-def stages_against_theory() -> None:
-    """End of the initial plateau and level of the secondary one, beside their formulas."""
-    for problem in ("cub1d", "sin1d"):
-        data = load_problem(problem)
-        x, y, n = data.input, data.target, data.target.size
-        v, covariance = x.T @ y / n, x.T @ x / n
-        rate, best = np.linalg.norm(v), np.linalg.solve(covariance, v)
-        along = rate / (v @ covariance @ v / rate**2)
-        zero, residual = y @ y / (2 * n), x @ best - y
-        linear = residual @ residual / (2 * n)
-        cubic = np.mean(residual * (x @ best) ** 3) / np.linalg.norm(best)  # |A|^2 c3
-        share = 1 - np.sqrt(1 - 0.1 * (zero - linear) / (rate * along / 2))
-        sweep = mstage.Sweep(problem=problem, alpha=(1.0, 1.5), width=(400, 1600), seed=(0, 1, 2), until=900.0)
-        exits, levels, named = [], [], []
-        for one in mstage.detect_stages(mstage.train(sweep)).runs:
-            width, alpha = one.run["width"], one.run["alpha"]
-            exit_time = np.arcsinh(along * share * width ** (2 * alpha - 1)) / (2 * np.log1p(0.1 * rate) / 0.1)
-            exits.append(one.stages[0].end / exit_time - 1)
-            levels.append(one.stages[2].level / (linear - cubic / width) - 1)
-            named.append([s.kind for s in one.stages][:4] == ["plateau", "descent", "plateau", "descent"])
-        print(
-            f"  {problem}: four stages in {np.mean(named):.0%} of {len(named)} runs, end of the initial plateau off by "
-            f"{np.abs(exits).max():.1%} at most (goal 15 %), secondary level by {np.abs(levels).max():.2%} (goal 1 %)"
-        )
-
-
 def memory_of_a_large_sweep() -> None:
     """Peak memory of 256 runs of width 1,600, short and long."""
     code = (
@@ -90,7 +63,7 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "mstage --help, in units of `import typer, rich`": help_against_imports,
     "detect-stages: speed": speed_of_stages,
     "detect-stages: whole sequences right on known curves": staircases.measure,
-    "detect-stages: sweeps against theory": stages_against_theory,
+    "theory: sweeps against prediction": theory.measure,
     "train: memory of 256 runs of width 1,600": memory_of_a_large_sweep,
 }
 
