@@ -1,7 +1,8 @@
-"""The examples: what they export is what they say."""
+"""The examples: what they export is what they say, and each script answers its question."""
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
@@ -40,3 +41,40 @@ def test_the_diabetes_table_can_be_learnt() -> None:
     np.testing.assert_allclose([data.target.mean(), data.target.std()], [0, 1], atol=1e-13)
     # scikit-learn's own scaling is ours divided by sqrt(442).
     np.testing.assert_allclose(data.input[:, :10], load_diabetes().data * np.sqrt(442), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("script", "printed"),
+    [
+        (
+            "01_stages_of_a_network.py",
+            r"secondary plateau .*\n(.*\n)*alpha 1.5: exit time predicted 6\.\d+, measured 6\.",
+        ),
+        ("02_length_of_the_first_plateau.py", r"alpha 1: slope 0\.[89]\d* \(.*\), predicted at these widths 0\.91"),
+        ("03_which_targets_are_escaped.py", r"R_lin at t = 2000, by seed: 0\.0.*\n.*no escape.*\n.*by seed: 1\.0"),
+        ("04_early_warning.py", r"3 of 3 runs escape, at t = \d+; the distance had doubled [1-9]\d* before"),
+        ("05_who_escapes.py", r"(seed \d: the largest neuron has \d+% .* was number 1\n){4}"),
+        ("06_phase_diagram.py", r" 0\.30 .*-0\.\d+  linear\n(.*\n)* 1\.00 .*\+0\.4\d  condensed"),
+    ],
+)
+def test_numbered_scripts_answer_their_questions(
+    script: str, printed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = (EXAMPLES / script).read_text("utf-8")
+    assert len(source.splitlines()) < 80
+    assert source.splitlines()[0].endswith("?")
+    monkeypatch.setattr("sys.argv", [script, "--quick"])
+    runpy.run_path(str(EXAMPLES / script), run_name="__main__")
+    assert re.search(printed, capsys.readouterr().out)
+
+
+def test_every_numbered_script_is_tested() -> None:
+    listed = test_numbered_scripts_answer_their_questions.pytestmark[0].args[1]
+    assert sorted(path.name for path in EXAMPLES.glob("[0-9]*.py")) == sorted(script for script, _ in listed)
+
+
+def test_a_figure_of_an_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tmp_path / "plateaus.png"
+    monkeypatch.setattr("sys.argv", ["02_length_of_the_first_plateau.py", "--quick", str(made)])
+    runpy.run_path(str(EXAMPLES / "02_length_of_the_first_plateau.py"), run_name="__main__")
+    assert made.read_bytes().startswith(b"\x89PNG")

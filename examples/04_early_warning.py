@@ -1,0 +1,37 @@
+"""Do the weights announce the escape before the loss shows it?
+
+    python examples/04_early_warning.py [--quick]
+
+While the loss waits on the second plateau, the amplitudes |a_k| |w_k| over their mean are chi-squared with one degree
+of freedom. Their Wasserstein distance from that law grows long before the loss moves.
+"""
+
+import sys
+
+import numpy as np
+
+import mstage
+
+
+def main(quick: bool = False) -> None:
+    width = 200 if quick else 1600
+    sweep = mstage.Sweep(problem="cub1d", width=(width,), seed=(0, 1, 2), until=250.0 if quick else 700.0)
+    tree = mstage.train(sweep)
+    drift = mstage.drift(tree)
+
+    distance = drift.drifts[0].distances["chi_squared"].isel(alpha=0, seed=0, learning_rate=0)
+    loss = tree[f"width_{width}"].loss.isel(alpha=0, seed=0, learning_rate=0)
+    linear = mstage.predict(sweep).constants.loss_linear
+    print("    time  W1(amplitude, chi^2)  loss / R_lin")
+    time = distance.snapshot_time.values
+    for at in np.flatnonzero(time > 8)[::3]:
+        now = float(np.interp(time[at], loss.time.values, loss.values)) / linear
+        print(f"{time[at]:8.1f}  {float(distance[at]):20.3f}  {now:12.4f}")
+    for one in drift.warnings:
+        if one.lead is not None:
+            escaped = f"{one.runs[0]} of {one.runs[1]} runs escape, at t = {one.escape.median:.0f}"
+            print(f"{escaped}; the distance had doubled {one.lead.median:.0f} before")
+
+
+if __name__ == "__main__":
+    main("--quick" in sys.argv[1:])

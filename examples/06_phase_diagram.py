@@ -1,0 +1,37 @@
+"""At which initialization scale does a wide network begin to learn features?
+
+    python examples/06_phase_diagram.py [--quick]
+
+How far the input weights move, RD = |w(t) - w(0)| / |w(0)|, goes to 0 with the width where the weights start large
+(the linear regime), and to infinity where they start small (the condensed regime). The exponent of RD in m changes
+its sign at alpha = 1/2 (Luo, Xu, Ma, Zhang 2021; here for tanh and weights of standard deviation m^-alpha).
+"""
+
+import sys
+
+import numpy as np
+
+import mstage
+
+
+def main(quick: bool = False) -> None:
+    widths = (100, 400) if quick else (100, 200, 400, 800, 1600)
+    sweep = mstage.Sweep(
+        problem="cub1d",
+        alpha=(0.3, 0.4, 0.5, 0.6, 0.75, 1.0),
+        width=widths,
+        seed=(0, 1) if quick else (0, 1, 2, 3),
+        learning_rate=(0.01,),
+        until=10.0 if quick else 40.0,
+    )
+    measured = [one.quantities["relative_distance"] for one in mstage.condensation(mstage.train(sweep)).widths]
+    print("alpha   " + "".join(f"RD at m={width:<6}" for width in widths) + "exponent")
+    for alpha in sweep.alpha:
+        farthest = [one.sel(alpha=alpha).max("snapshot").mean("seed").item() for one in measured]
+        exponent = np.polyfit(np.log(widths), np.log(farthest), 1)[0]
+        regime = "linear" if exponent < 0 else "condensed"
+        print(f"{alpha:5.2f}   " + "".join(f"{value:<13.3f}" for value in farthest) + f"{exponent:+.2f}  {regime}")
+
+
+if __name__ == "__main__":
+    main("--quick" in sys.argv[1:])
