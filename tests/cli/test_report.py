@@ -1,0 +1,51 @@
+"""`mstage report`: the tables, the figures beside them, and what is said of those that there are none of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.run import assert_refused, mstage
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from mstage.__main__ import main
+
+    path = tmp_path_factory.mktemp("report") / "sweep"
+    assert main(["train", "--width", "30,60", "--seeds", "2", "--until", "40", "-o", str(path)]) == 0
+    return path
+
+
+def test_figures_beside_any_format(store: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    plain = mstage(capsys, "report", store, "--format", "json")
+    drawn = mstage(capsys, "report", store, "--format", "json", "--figures", tmp_path / "f", "--figure-format", "svg")
+    assert drawn.out == plain.out
+    assert json.loads(drawn.out)["scaling"]
+    names = sorted(path.name for path in (tmp_path / "f").iterdir())
+    assert "loss_curves.svg" in names
+    assert {Path(name).suffix for name in names} == {".svg"}
+    assert drawn.err.startswith(f"Figures in {tmp_path / 'f'}: loss_curves.svg, ")
+    table = mstage(capsys, "report", store, "--figures", tmp_path / "f")
+    assert "Scaling with the width m" in table.out
+    assert (tmp_path / "f" / "loss_curves.png").exists()
+
+
+def test_a_figure_that_there_is_none_of_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    store = tmp_path / "one"
+    assert mstage(capsys, "train", "--width", "20", "--snapshots", "0", "--until", "9", "-o", store).code == 0
+    err = mstage(capsys, "report", store, "--figures", tmp_path / "f").err
+    assert "No scaling_fits: the sweep has a single width" in err
+    assert "No cosine_maps: the sweep kept no weights; train with --snapshots 60." in err
+
+
+def test_refusals_come_before_any_output(store: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert_refused(mstage(capsys, "report", store, "--figure-format", "png"), 2, "needs a folder .* --figures DIR")
+    refused = mstage(capsys, "report", store, "--figures", tmp_path / "f", "--figure-format", "jpg")
+    assert_refused(refused, 2, "--figure-format jpg: expected one or several of png, pdf, svg")
+    (tmp_path / "file").touch()
+    blocked = mstage(capsys, "report", store, "--figures", tmp_path / "file")
+    assert blocked.code == 3
+    assert "cannot be written" in blocked.err
