@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import signal
+from tempfile import mkdtemp
 
 import jax
 
@@ -12,3 +14,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Before any test uses JAX: as many devices as the trainer itself would ask for, and no silent broadcasting.
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# What the commands under test compile is kept, but not in the cache of whoever runs the tests.
+os.environ["XDG_CACHE_HOME"] = mkdtemp(prefix="mstage-tests-")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mstage.cli import train_options as options
+from mstage.cli.compilation_cache import keep_compilations
 from mstage.cli.dry_run import print_estimate
 from mstage.cli.interrupts import Interrupts
 from mstage.cli.progress import TrainingProgress, stopped_at
@@ -65,6 +66,7 @@ def train(
     streams: Streams = context.obj
     chosen = Format.parse(output_format or "table")
     _check_together(output, resume=resume, overwrite=overwrite, dry_run=dry_run, formatted=output_format is not None)
+    keep_compilations()
     if dry_run:
         print_estimate(streams, sweep_of(sweep_file, given), sweep_file or "options", chosen)
         return ExitCode.DONE
