@@ -39,7 +39,7 @@ SUMMARIES = {
     "mean_magnitude": "mean of |w|",
     "mean_row_norm": "mean of the norms of the rows",
 }
-BLOCK = 1 << 18  # values that are compared at once
+BLOCK = 1 << 16  # values that are compared at once
 
 
 @dataclass(frozen=True)
@@ -143,15 +143,14 @@ def quantile_distance(one: np.ndarray, other: np.ndarray, orders: Sequence[int] 
     if not (n and m):
         return np.full(len(orders), np.nan)
     sums = np.zeros(len(orders))
-    powers = np.asarray(orders, float)
     for begin in range(0, n, BLOCK):
         end = min(begin + BLOCK, n)
         if n == m:
-            gaps, share = _gaps(one[begin:end], other[begin:end]), np.ones(1)
+            gaps, share = _gaps(one[begin:end], other[begin:end]), np.ones(end - begin)
         else:
             gaps, share = _unequal_gaps(one, other, begin, end)
-        sums += [float((gaps**order * share).sum()) for order in orders]
-    return np.asarray((sums / n) ** (1 / powers))
+        sums += [np.einsum("i,i->", gaps**order, share) for order in orders]  # unlike a dot, on no threads of its own
+    return np.asarray((sums / n) ** (1 / np.asarray(orders, float)))
 
 
 def _gaps(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mstage.render.numbers import counted, given
@@ -16,19 +17,32 @@ if TYPE_CHECKING:
     from mstage.workflows.checkpoint_drift import CheckpointDrift
 
 MOST_NAMED = 3
+REDRAW_SECONDS = 0.25
 
 
 @contextmanager
 def reading(streams: Streams) -> Iterator[Callable[[float], None] | None]:
-    """A bar that is drawn while checkpoints are read, where somebody may be watching."""
+    """A line that says how far reading is, where somebody may be watching; it is gone afterwards.
+
+    Not a bar of Rich's: that hides the cursor, and an interruption, which ends the process at once, would leave it so.
+    """
     if not streams.talks_to_a_terminal:
         yield None
         return
-    from rich.progress import Progress
+    shown_at = time.monotonic()
 
-    with Progress(console=streams.talking_console(), transient=True) as bar:
-        task = bar.add_task("reading weights", total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+    def show(share: float) -> None:
+        nonlocal shown_at
+        if time.monotonic() - shown_at > REDRAW_SECONDS:
+            shown_at = time.monotonic()
+            with suppress(OSError):  # the terminal has gone
+                print(f"\rreading weights: {100 * share:.0f} %", end="", file=streams.stderr, flush=True)
+
+    try:
+        yield show
+    finally:
+        with suppress(OSError):
+            print("\r" + " " * len("reading weights: 100 %") + "\r", end="", file=streams.stderr, flush=True)
 
 
 def remarks(result: CheckpointDrift) -> list[str]:

@@ -78,7 +78,8 @@ def read_safetensors(path: Path) -> dict[str, StoredTensor]:
 
 def looks_like_safetensors(start: bytes) -> bool:
     """Whether a file that begins so is safetensors, whole or not."""
-    return start[LENGTH : LENGTH + 1] == b"{"
+    length = int.from_bytes(start[:LENGTH], "little")  # whose bytes may be those that other formats begin with
+    return length <= LONGEST_HEADER and start[LENGTH : LENGTH + 1] == b"{"
 
 
 def _tensor(path: Path, name: str, entry: Any, values: int) -> StoredTensor:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXPECTED = "expected safetensors or npz"
 SUFFIXES = (".safetensors", ".npz")  # of what is looked for in a folder
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
-PICKLE = b"\x80"
+PICKLES = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
 FOREIGN = {
     b"\x89HDF": "HDF5 (Keras); save its weights with numpy.savez, a name each",
     b"GGUF": "GGUF",
@@ -47,14 +47,14 @@ def read_tensors(path: Path) -> dict[str, StoredTensor]:
         start = file.read(64)
     if not start:
         raise InputError(f"{path}: is empty; {EXPECTED}")
-    if start.startswith(ZIP):
-        if _is_torch_archive(path):
-            raise torch_refusal(path)
-        return read_npz(path)
-    if start.startswith(PICKLE):
-        raise torch_refusal(path)
-    if looks_like_safetensors(start) or path.suffix == ".safetensors":
+    if looks_like_safetensors(start):
         return read_safetensors(path)
+    if start.startswith(ZIP) and not _is_torch_archive(path):
+        return read_npz(path)
+    if start.startswith((ZIP, *PICKLES)) or path.suffix.lower() in TORCH_SUFFIXES:
+        raise torch_refusal(path)
+    if path.suffix.lower() == ".safetensors":
+        return read_safetensors(path)  # which says what is wrong with it
     for begin, what in FOREIGN.items():
         if start.startswith(begin):
             raise InputError(f"{path}: is {what}; {EXPECTED}")
@@ -63,7 +63,8 @@ def read_tensors(path: Path) -> dict[str, StoredTensor]:
 
 def torch_refusal(path: Path) -> InputError:
     """What is said of a file that would have to be unpickled."""
-    line = CONVERSION.format(path=path, converted=path.with_suffix(".safetensors"))
+    name = path.with_suffix("") if path.suffix.lower() in TORCH_SUFFIXES else path
+    line = CONVERSION.format(path=path, converted=f"{name}.safetensors")
     return InputError(f"{path}: is pickled (PyTorch), which is never read, since it runs code; convert it with: {line}")
 
 
@@ -72,4 +73,4 @@ def _is_torch_archive(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             return any(name.rpartition("/")[2] == "data.pkl" for name in archive.namelist())
     except (zipfile.BadZipFile, ValueError):
-        return False  # damaged, which the reader of npz says
+        return path.suffix.lower() in TORCH_SUFFIXES  # damaged; else the reader of npz says so
