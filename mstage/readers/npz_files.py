@@ -7,10 +7,13 @@ the archive, which checks their sum; pickled objects are refused before anything
 from __future__ import annotations
 
 import io
+import lzma
 import math
+import tokenize
 import warnings
 import zipfile
 import zlib
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -27,7 +30,10 @@ if TYPE_CHECKING:
 
 ZIP = b"PK"
 LONGEST_HEADER = 1 << 16  # bytes of an npy header: one line with a dtype and a shape
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OverflowError)
+DAMAGE = (  # what zipfile, its decompressors and NumPy raise where a file is not what it should be
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError,
+    EOFError, ValueError, NotImplementedError, RuntimeError, OverflowError, SyntaxError, KeyError, TypeError,
+)  # fmt: skip
 KINDS = {
     "b": "yes or no", "i": "whole numbers", "u": "whole numbers", "c": "complex numbers", "M": "times",
     "m": "durations", "U": "text", "S": "text", "V": "records",
@@ -40,17 +46,24 @@ def read_npz(path: Path) -> dict[str, StoredTensor]:
     Raises:
         InputError: It is no npz file, is damaged, or holds Python objects.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
-            arrays = {_name(one): _tensor(path, archive, one) for one in members if one.filename.endswith(".npy")}
-            others = sorted(one.filename for one in members if not one.filename.endswith(".npy"))
-    except DAMAGE as error:
-        raise _flawed(path, error) from None
+    with _archive(path) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        arrays = {_name(one): _tensor(path, archive, one) for one in members if one.filename.endswith(".npy")}
+        others = sorted(one.filename for one in members if not one.filename.endswith(".npy"))
     if not arrays:
         held = f"holds `{others[0]}`" if others else "is empty"
         raise InputError(f"{path}: is a zip archive that {held} and no arrays; expected npz, as numpy.savez writes it")
     return arrays
+
+
+def archived_names(path: Path) -> list[str]:
+    """What a zip archive holds.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    with _archive(path) as archive:
+        return archive.namelist()
 
 
 def _tensor(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> StoredTensor:
@@ -70,16 +83,13 @@ def _tensor(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> St
 
 
 def _parts(path: Path, member: str, shape: tuple[int, ...], dtype: np.dtype, fortran: bool) -> Iterator[np.ndarray]:
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-            _header(file)
-            if fortran:  # its rows are scattered: it has to be read whole
-                values = np.frombuffer(file.read(), dtype).reshape(shape, order="F")
-                yield np.ascontiguousarray(as_floats(values))
-                return
-            yield from row_parts(shape, dtype, lambda _, count: _all(file, count))
-    except DAMAGE as error:
-        raise _flawed(path, error) from None
+    with _archive(path) as archive, archive.open(member) as file:
+        _header(file)
+        if fortran:  # its rows are scattered: it has to be read whole
+            values = np.frombuffer(file.read(), dtype).reshape(shape, order="F")
+            yield np.ascontiguousarray(as_floats(values))
+            return
+        yield from row_parts(shape, dtype, lambda _, count: _all(file, count))
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -119,7 +129,19 @@ def _name(member: zipfile.ZipInfo) -> str:
     return member.filename.removesuffix(".npy")
 
 
-def _flawed(path: Path, error: Exception) -> InputError:
-    reason = f"{type(error).__name__}: {error}"
-    shown = reason if len(reason) <= 200 else f"{reason[:197]}..."
-    return InputError(f"{path}: is damaged, cut short or no npz ({shown}). Write or copy it anew.")
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """An archive that is read from.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.filename is not None:  # the file itself cannot be opened
+            raise
+        reason = f"{type(error).__name__}: {error}"
+        shown = reason if len(reason) <= 200 else f"{reason[:197]}..."
+        raise InputError(f"{path}: is damaged, cut short or no npz ({shown}). Write or copy it anew.") from None

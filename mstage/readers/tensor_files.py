@@ -6,11 +6,10 @@ what the file says: for PyTorch's own files with the line that converts them.
 
 from __future__ import annotations
 
-import zipfile
 from typing import TYPE_CHECKING
 
 from mstage.errors import InputError
-from mstage.readers.npz_files import ZIP, read_npz
+from mstage.readers.npz_files import ZIP, archived_names, read_npz
 from mstage.readers.safetensors_files import looks_like_safetensors, read_safetensors
 
 if TYPE_CHECKING:
@@ -70,7 +69,6 @@ def torch_refusal(path: Path) -> InputError:
 
 def _is_torch_archive(path: Path) -> bool:
     try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.rpartition("/")[2] == "data.pkl" for name in archive.namelist())
-    except (zipfile.BadZipFile, ValueError):
+        return any(name.rpartition("/")[2] == "data.pkl" for name in archived_names(path))
+    except InputError:
         return path.suffix.lower() in TORCH_SUFFIXES  # damaged; else the reader of npz says so
