@@ -231,7 +231,8 @@ def _between(one: np.ndarray | None, other: np.ndarray | None, laws: _Laws, befo
         return np.full(len(ORDERS), np.nan)
     if one is other:
         return np.zeros(len(ORDERS))
-    return quantile_distance(one, other)
+    with np.errstate(over="ignore", invalid="ignore"):  # of weights beyond 1e154, whose squares are infinite
+        return quantile_distance(one, other)
 
 
 def _meaning(name: str) -> dict[str, str]:
