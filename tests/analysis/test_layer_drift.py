@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from math import gcd
 
 import numpy as np
@@ -146,6 +147,22 @@ def test_huge_weights_are_no_warning() -> None:
     huge = np.full((2, 2), 1e200)
     found = measure_layer_drift({"w": [snapshot(0, huge), snapshot(1, -2 * huge)]}).distances
     assert float(found.magnitude_from_first.sel(order=1)[0, 1]) == pytest.approx(1e200)
+
+
+def test_a_layer_is_in_memory_at_three_checkpoints_at_most() -> None:
+    count, rows = 25, 4096
+
+    def parts():
+        for begin in range(0, rows, 64):
+            yield np.full((64, 256), begin, np.float32)
+
+    layers = {name: [LayerSnapshot(step, (rows, 256), parts) for step in range(count)] for name in "ab"}
+    tracemalloc.start()
+    measure_layer_drift(layers)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    one = rows * 256 * 4
+    assert 3 * one < peak < 3.7 * one
 
 
 def test_no_layer() -> None:

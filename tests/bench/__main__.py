@@ -13,7 +13,7 @@ import xarray as xr
 import mstage
 from mstage.simulate.problems import load_problem
 from tests import curves
-from tests.bench import staircases
+from tests.bench import drift, staircases
 
 
 def help_against_imports(rounds: int = 12) -> None:
@@ -91,6 +91,8 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "detect-stages: speed": speed_of_stages,
     "detect-stages: whole sequences right on known curves": staircases.measure,
     "detect-stages: sweeps against theory": stages_against_theory,
+    "drift: speed on sweeps": drift.speed_on_sweeps,
+    "drift: speed and memory on checkpoints": drift.speed_on_checkpoints,
     "train: memory of 256 runs of width 1,600": memory_of_a_large_sweep,
 }
 
