@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 WORDS = ("steps?", "iter(?:ation)?s?", "updates?", "tokens?", "epochs?", "ep", "checkpoint", "ckpt")  # best first
 NUMBER = r"(\d+(?:\.\d+)?)([kKmMB]?)(?![A-Za-z0-9])"
+MOST = 10**15  # steps: more digits are a hash or a date with its time
 UNITS = {"": 1, "k": 10**3, "K": 10**3, "m": 10**6, "M": 10**6, "B": 10**9}
 
 
@@ -51,4 +52,5 @@ def natural_order(name: str) -> list[str | int]:
 def _different(numbers: Sequence[tuple[str, str]]) -> tuple[float, ...] | None:
     """The values of numbers with their units, whole where they can be; None where two are the same."""
     values = [float(digits) * UNITS[unit] if "." in digits else int(digits) * UNITS[unit] for digits, unit in numbers]
-    return tuple(values) if len(set(values)) == len(values) else None
+    clear = len(set(values)) == len(values) and all(value < MOST for value in values)
+    return tuple(values) if clear else None

@@ -7,6 +7,7 @@ A checkpoint is one file, several that hold a part each (`model-00001-of-00003.s
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,6 +215,6 @@ def _given_steps(groups: Sequence[_Files], steps: Sequence[float]) -> tuple[floa
     if len(steps) != len(groups):
         shown = ", ".join(str(one.shown) for one in groups[:3]) + (", ..." if len(groups) > 3 else "")
         raise UsageError(f"--steps gives {len(steps)} steps; there are {len(groups)} checkpoints ({shown})")
-    if len(set(steps)) < len(steps):
-        raise UsageError("--steps: two checkpoints have the same step; expected steps that differ")
+    if len(set(steps)) < len(steps) or not all(math.isfinite(step) for step in steps):
+        raise UsageError("--steps: two checkpoints have the same step, or one has none; expected numbers that differ")
     return tuple(int(step) if float(step).is_integer() else float(step) for step in steps)

@@ -29,6 +29,7 @@ from mstage.readers.checkpoint_steps import natural_order, steps_of_names
         (["step_100", "final"], None),
         (["best", "last"], None),
         (["a1_2", "b3"], None),
+        (["a_20240101120000123", "a_20240101120500123"], None),  # times
         ([], None),
     ],
 )

@@ -87,6 +87,8 @@ def test_given_steps_are_in_the_order_in_which_checkpoints_are_named(tmp_path: P
         steps(*files, given=[1, 2, 3])
     with pytest.raises(UsageError, match="two checkpoints have the same step"):
         steps(*files, given=[1, 1])
+    with pytest.raises(UsageError, match="or one has none"):
+        steps(*files, given=[1, float("nan")])
 
 
 def test_a_file_under_two_names_is_one_checkpoint(tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -140,6 +143,36 @@ def test_nothing_is_unpickled(name: str, zipped: bool, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"objects\.npz: `weight` holds Python objects, which are never unpickled"):
         read_tensors(tmp_path / "objects.npz")
     assert not proof.exists()
+
+
+def test_the_line_that_converts_runs_as_it_stands(tmp_path: Path) -> None:
+    """In a shell, on stand-ins for torch and safetensors.torch that do what the real ones do with these calls."""
+    (tmp_path / "torch.py").write_text(
+        "class Tensor:\n"
+        "    def clone(self): return self\n"
+        "    def contiguous(self): return self\n"
+        "def is_tensor(one): return isinstance(one, Tensor)\n"
+        "def load(path, *, map_location, weights_only):\n"
+        "    assert open(path, 'rb').read(1) == b'P' and (map_location, weights_only) == ('cpu', True)\n"
+        "    return {'epoch': 3, 'state_dict': {'w': Tensor(), 'steps': 3}}\n"
+    )
+    (tmp_path / "safetensors").mkdir()
+    (tmp_path / "safetensors" / "__init__.py").touch()
+    (tmp_path / "safetensors" / "torch.py").write_text(
+        "def save_file(tensors, path): open(path, 'w').write(' '.join(tensors))\n"
+    )
+    path = tmp_path / "of a run" / "step 5.pt"
+    path.parent.mkdir()
+    torch_zip(path, pickle.dumps({}))
+    with pytest.raises(InputError) as caught:
+        read_tensors(path)
+    line = str(caught.value).partition("convert it with: ")[2]
+    environment = os.environ | {
+        "PYTHONPATH": str(tmp_path),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    subprocess.run(["bash", "-c", line], check=True, env=environment)
+    assert path.with_suffix(".safetensors").read_text() == "w"
 
 
 def header_file(path: Path, header: object, data: bytes = b"", length: int | None = None) -> Path:
