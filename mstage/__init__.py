@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mstage.analysis.condensation import Condensation, CondensationMethod
     from mstage.analysis.drift import Drift, DriftMethod
+    from mstage.analysis.layer_drift import LayerDrift
     from mstage.analysis.predictions import SweepTheory, Theory
     from mstage.analysis.stages import StageMethod, Stages
     from mstage.analysis.summary import SweepReport
     from mstage.errors import InputError, MstageError, UsageError
     from mstage.spec import Optimizer, Recording, Sweep, Table
     from mstage.store.reader import open_sweep
+    from mstage.workflows.checkpoint_drift import CheckpointDrift, checkpoint_drift
     from mstage.workflows.condensation import SweepCondensation, condensation
     from mstage.workflows.detect_stages import detect_stages
     from mstage.workflows.drift import SweepDrift, drift
@@ -37,12 +39,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "mstage.analysis.condensation": ("Condensation", "CondensationMethod"),
     "mstage.analysis.drift": ("Drift", "DriftMethod"),
+    "mstage.analysis.layer_drift": ("LayerDrift",),
     "mstage.analysis.predictions": ("SweepTheory", "Theory"),
     "mstage.analysis.stages": ("StageMethod", "Stages"),
     "mstage.analysis.summary": ("SweepReport",),
     "mstage.errors": ("InputError", "MstageError", "UsageError"),
     "mstage.spec": ("Optimizer", "Recording", "Sweep", "Table"),
     "mstage.store.reader": ("open_sweep",),
+    "mstage.workflows.checkpoint_drift": ("CheckpointDrift", "checkpoint_drift"),
     "mstage.workflows.condensation": ("SweepCondensation", "condensation"),
     "mstage.workflows.detect_stages": ("detect_stages",),
     "mstage.workflows.drift": ("SweepDrift", "drift"),
@@ -54,12 +58,14 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "CheckpointDrift",
     "Condensation",
     "CondensationMethod",
     "Drift",
     "DriftMethod",
     "Estimate",
     "InputError",
+    "LayerDrift",
     "MstageError",
     "Optimizer",
     "Progress",
@@ -74,6 +80,7 @@ __all__ = [
     "Table",
     "Theory",
     "UsageError",
+    "checkpoint_drift",
     "condensation",
     "detect_stages",
     "drift",

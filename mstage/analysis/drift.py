@@ -12,6 +12,7 @@ References:
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ DISTANCES = {
 MOST_NEURONS_EXACT = 2000
 PROJECTIONS = 200
 SLICING_SEED = 0
+POT_BACKENDS = ("PYTORCH", "JAX", "CUPY", "TENSORFLOW")
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,18 @@ def chi_squared_sample(count: int) -> np.ndarray:
     return np.asarray(count * np.diff(chi2.cdf(borders, 3)))
 
 
+def keep_array_libraries_out() -> None:
+    """Have POT, which is not imported yet, import no array library beside NumPy.
+
+    It would import each that is installed, for seconds, in case it is handed its arrays. What it has once left out it
+    never takes again, so this is for a process of our own and not for that of somebody who imports mstage.
+    """
+    os.environ.update({f"POT_BACKEND_DISABLE_{name}": "1" for name in POT_BACKENDS})
+
+
 def joint_distance(one: np.ndarray, other: np.ndarray, method: DriftMethod) -> float:
     """W_p of two clouds of equally many points, shape (points, dim): exact, or sliced where there are too many."""
-    import ot
+    import ot  # takes long, and nothing else here needs it
 
     if not (np.isfinite(one).all() and np.isfinite(other).all()):
         return float("nan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,32 +13,74 @@ from mstage.render.formats import Format, csv_text, json_text
 if TYPE_CHECKING:
     from mstage.cli.console import Streams
 
+CHECKPOINTS = "Checkpoints"
+
 
 def drift(
     context: typer.Context,
-    store: Annotated[str, typer.Argument(metavar="STORE", help="Folder that `mstage train` has written.")],
-    order: Annotated[str, typer.Option(metavar="1|2", help="p of the Wasserstein distance W_p.")] = "1",
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STORE|CHECKPOINT...", show_default=False,
+            help="Folder that `mstage train` has written; or checkpoints: safetensors or npz files, folders of them.",
+        ),
+    ],
+    order: Annotated[
+        str,
+        typer.Option(metavar="1|2", help="p of the Wasserstein distance W_p. Of checkpoints, csv and json have both."),
+    ] = "1",
     joint: Annotated[
-        bool, typer.Option("--joint", help="Measure the joint law of (a, w) too, which takes long.")
+        bool, typer.Option("--joint", help="Measure the joint law of (a, w) of a sweep too, which takes long.")
     ] = False,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB", show_default=False, rich_help_panel=CHECKPOINTS,
+            help="Layers to measure, as '*.weight'; can be given several times. All if it is left out.",
+        ),
+    ] = None,
+    steps: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST|RANGE", show_default=False, rich_help_panel=CHECKPOINTS,
+            help="Steps of the checkpoints in their order, as 0,100,200. Told by their names if it is left out.",
+        ),
+    ] = None,
     output_format: Annotated[
         str, typer.Option("--format", metavar="table|json|csv", help="How to print the distances.")
     ] = "table",
-) -> int:
+) -> int:  # fmt: skip
     """Measure Wasserstein distances between the distributions of the weights, snapshot by snapshot.
 
-    Between the laws of |a| and of |w|; of the amplitude |a| |w| and its first and its previous snapshot; and of the
-    amplitude over its mean and chi-squared with one degree of freedom, whose growth announces the escape.
+    In a sweep: between the laws of |a| and of |w|; of the amplitude |a| |w| and its first and its previous snapshot;
+    and of the amplitude over its mean and chi-squared with one degree of freedom, whose growth announces the escape.
+
+    In checkpoints of any network: of the magnitudes of each layer's weights, and of the norms of its rows, from the
+    first and from the previous checkpoint. Nothing is unpickled.
     """
     chosen = Format.parse(output_format)
     if order not in ("1", "2"):
         raise UsageError(f"--order {order}: expected 1 or 2")
-    from mstage.analysis.drift import MOST_NEURONS_EXACT, DriftMethod
+    sweep = next((source for source in sources if (Path(source) / "zarr.json").exists()), None)
+    if sweep is None:
+        if joint:
+            raise UsageError("--joint is for sweeps; the layers of checkpoints have no joint law of (a, w)")
+        return _drift_of_checkpoints(context.obj, sources, int(order), layer or (), steps, chosen)
+    for option, value in (("--layer", layer), ("--steps", steps)):
+        if value:
+            raise UsageError(f"{option} is for checkpoints; {sweep} is a sweep. Leave it out.")
+    if len(sources) > 1:
+        raise UsageError(f"{sweep}: is a sweep; give it alone, it is measured by itself")
+    return _drift_of_sweep(context.obj, sweep, int(order), joint, chosen)
+
+
+def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chosen: Format) -> int:
+    from mstage.analysis.drift import MOST_NEURONS_EXACT, DriftMethod, keep_array_libraries_out
     from mstage.workflows.drift import drift as measure
 
-    method = DriftMethod(int(order), joint)
+    keep_array_libraries_out()
+    method = DriftMethod(order, joint)
     result = measure(store, method)
-    streams: Streams = context.obj
     if joint:
         widths = [int(one.distances.coords["width"]) for one in result.drifts]
         sliced = [width for width in widths if not method.is_exact(width)]
@@ -55,4 +98,27 @@ def drift(
         if result.warnings:
             streams.write("\n")
             streams.show(warning_table(result.warnings))
+    return ExitCode.DONE
+
+
+def _drift_of_checkpoints(
+    streams: Streams, sources: list[str], order: int, layers: list[str] | tuple[()], steps: str | None, chosen: Format
+) -> int:
+    from mstage.cli.checkpoint_talk import reading, remarks
+    from mstage.sweepfile import parse_axis
+    from mstage.workflows.checkpoint_drift import checkpoint_drift
+
+    at = None if steps is None else parse_axis("--steps", steps, float)
+    with reading(streams) as progress:
+        result = checkpoint_drift(sources, at, layers, progress)
+    for line in remarks(result):
+        streams.say(line)
+    if chosen is Format.JSON:
+        streams.write(json_text(" ".join(sources), result.to_dict()))
+    elif chosen is Format.CSV:
+        streams.write(csv_text(result.to_dataframe()))
+    else:
+        from mstage.render.layer_tables import layer_table
+
+        streams.show(layer_table(result.layers, order))
     return ExitCode.DONE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mstage.render.numbers import given, middle, spread_range
+from mstage.render.numbers import given, interval, middle, spread_range
 from mstage.render.snapshot_tables import snapshot_table
 from mstage.render.tables import plain_table
 
@@ -36,9 +36,12 @@ def warning_table(warnings: tuple[EarlyWarning, ...]) -> Table:
     names = ["alpha", "width", *(["learning_rate"] if rates else [])]
     heads = [name.replace("_", " ") for name in names]
     title = "Early warning: the distance to chi^2 has doubled on the secondary plateau"
-    table = plain_table([*heads, "escaped", "warning", "escape", "lead", "range of lead"], title=title)
+    bounded = any(one.lead_interval for one in warnings)
+    names_of_lead = ["lead", *(["90 % of lead"] if bounded else []), "range of lead"]
+    table = plain_table([*heads, "escaped", "warning", "escape", *names_of_lead], title=title)
     for one in warnings:
         spreads = [middle(spread) or "none" for spread in (one.warning, one.escape, one.lead)]
         place = [given(one.run[name]) for name in names]
-        table.add_row(*place, f"{one.runs[0]}/{one.runs[1]}", *spreads, spread_range(one.lead))
+        bounds = [interval(one.lead_interval)] if bounded else []
+        table.add_row(*place, f"{one.runs[0]}/{one.runs[1]}", *spreads, *bounds, spread_range(one.lead))
     return table

@@ -12,7 +12,7 @@ import xarray as xr
 
 import mstage
 from tests import curves
-from tests.bench import staircases, theory
+from tests.bench import drift, staircases, theory
 
 
 def help_against_imports(rounds: int = 12) -> None:
@@ -64,6 +64,8 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "detect-stages: speed": speed_of_stages,
     "detect-stages: whole sequences right on known curves": staircases.measure,
     "theory: sweeps against prediction": theory.measure,
+    "drift: speed on sweeps": drift.speed_on_sweeps,
+    "drift: speed and memory on checkpoints": drift.speed_on_checkpoints,
     "train: memory of 256 runs of width 1,600": memory_of_a_large_sweep,
 }
 

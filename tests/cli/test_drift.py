@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import mstage as package
+from mstage.analysis.drift import POT_BACKENDS
 from tests.cli.run import mstage
+
+DRIFT = """
+import sys
+from mstage.__main__ import main
+print(main(sys.argv[1:]), *sys.modules, file=sys.stderr)
+"""
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("drift") / "sweep"
-    package.train(package.Sweep(alpha=(1.0,), width=(100, 200), seed=(0, 1), until=260.0), path)
+    package.train(package.Sweep(alpha=(1.0,), width=(100, 200), seed=tuple(range(8)), until=260.0), path)
     return str(path)
 
 
@@ -23,10 +33,12 @@ def test_the_warning_comes_before_the_escape(store: str, capsys: pytest.CaptureF
     found = json.loads(mstage(capsys, "drift", store, "--format", "json").out)
     assert (found["clock"], found["order"]) == ("time", 1)
     for one in found["warnings"]:
-        assert (one["escaped"], one["runs"]) == (2, 2)
+        assert (one["escaped"], one["runs"]) == (8, 8)
         assert 0 < one["warning"]["median"] < one["escape"]["median"]
         assert one["lead"]["least"] > 0
-    assert len(found["snapshots"]) == 2 * 2 * 60
+        low, high = one["lead_interval"]
+        assert one["lead"]["least"] < low < one["lead"]["median"] < high < one["lead"]["greatest"]
+    assert len(found["snapshots"]) == 2 * 8 * 60
 
 
 def test_table_and_csv(store: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -34,12 +46,37 @@ def test_table_and_csv(store: str, capsys: pytest.CaptureFixture[str], tmp_path:
     assert (outcome.code, outcome.err) == (0, "")
     assert "Wasserstein distances W1" in outcome.out
     assert "Early warning" in outcome.out
+    assert "90 % of lead" in outcome.out
     second = mstage(capsys, "drift", store, "--order", "2", "--joint", "--format", "csv")
     assert second.err == "Joint law: exact.\n"
     (tmp_path / "drift.csv").write_text(second.out)
     table = pd.read_csv(tmp_path / "drift.csv")
     assert {"alpha", "width", "seed", "snapshot_time", "output_input", "joint"} <= set(table.columns)
     assert (table.joint[table.snapshot == 0] < 1e-6).all()
+
+
+@pytest.mark.parametrize("joint", [[], ["--joint"]])
+def test_no_array_library_is_imported(joint: list[str], store: str, tmp_path: Path) -> None:
+    """POT imports every one that is installed: here some that would not survive it."""
+    for name in ("torch", "tensorflow"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(99)")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("POT_BACKEND")} | {
+        "PYTHONPATH": str(tmp_path)
+    }
+    command = [sys.executable, "-c", DRIFT, "drift", store, "--format", "csv", *joint]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    code, *modules = done.stderr.splitlines()[-1].split()
+    assert code == "0"
+    assert not {"torch", "tensorflow", "jax"} & set(modules)
+    assert ("ot" in modules) == bool(joint)
+
+
+def test_the_names_of_pot() -> None:
+    """A backend that POT calls otherwise, or a new one, would be imported again."""
+    import ot.backend
+
+    keys = {value for name, value in vars(ot.backend).items() if name.startswith("DISABLE_") and name.endswith("_KEY")}
+    assert keys == {f"POT_BACKEND_DISABLE_{name}" for name in POT_BACKENDS}
 
 
 def test_no_clock_no_warning(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Other people's logs and checkpoints, one module a family of formats."""

@@ -1,0 +1,74 @@
+"""Which format is a file of weights in, and what tensors does it hold?
+
+Told by how the file begins and not by its name. Whatever would have to be unpickled is refused, since unpickling runs
+what the file says: for PyTorch's own files with the line that converts them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mstage.errors import InputError
+from mstage.readers.npz_files import ZIP, archived_names, read_npz
+from mstage.readers.safetensors_files import looks_like_safetensors, read_safetensors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mstage.readers.stored_tensors import StoredTensor
+
+EXPECTED = "expected safetensors or npz"
+SUFFIXES = (".safetensors", ".npz")  # of what is looked for in a folder
+TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
+PICKLES = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+FOREIGN = {
+    b"\x89HDF": "HDF5 (Keras); save its weights with numpy.savez, a name each",
+    b"GGUF": "GGUF",
+    b"\x1f\x8b": "compressed with gzip; unpack it first (`gunzip`)",
+    b"\x93NUM": "a single npy array without a name; save it with numpy.savez(path, name=array)",
+    b"version ": "a pointer of Git LFS and not the file; fetch it (`git lfs pull`)",
+}
+CONVERSION = (
+    'python -c "import torch, safetensors.torch as s; '
+    "d = torch.load('{path}', map_location='cpu', weights_only=True); "
+    "d = d.get('state_dict', d.get('model', d)); "
+    "s.save_file({{k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}}, '{converted}')\""
+)
+
+
+def read_tensors(path: Path) -> dict[str, StoredTensor]:
+    """The tensors of a file by their names; values are read later.
+
+    Raises:
+        InputError: It is in no format that is read, or damaged.
+    """
+    with path.open("rb") as file:
+        start = file.read(64)
+    if not start:
+        raise InputError(f"{path}: is empty; {EXPECTED}")
+    if looks_like_safetensors(start):
+        return read_safetensors(path)
+    if start.startswith(ZIP) and not _is_torch_archive(path):
+        return read_npz(path)
+    if start.startswith((ZIP, *PICKLES)) or path.suffix.lower() in TORCH_SUFFIXES:
+        raise torch_refusal(path)
+    if path.suffix.lower() == ".safetensors":
+        return read_safetensors(path)  # which says what is wrong with it
+    for begin, what in FOREIGN.items():
+        if start.startswith(begin):
+            raise InputError(f"{path}: is {what}; {EXPECTED}")
+    raise InputError(f"{path}: is neither safetensors nor npz by its first bytes; {EXPECTED}")
+
+
+def torch_refusal(path: Path) -> InputError:
+    """What is said of a file that would have to be unpickled."""
+    name = path.with_suffix("") if path.suffix.lower() in TORCH_SUFFIXES else path
+    line = CONVERSION.format(path=path, converted=f"{name}.safetensors")
+    return InputError(f"{path}: is pickled (PyTorch), which is never read, since it runs code; convert it with: {line}")
+
+
+def _is_torch_archive(path: Path) -> bool:
+    try:
+        return any(name.rpartition("/")[2] == "data.pkl" for name in archived_names(path))
+    except InputError:
+        return path.suffix.lower() in TORCH_SUFFIXES  # damaged; else the reader of npz says so

@@ -1,0 +1,55 @@
+"""The table of the drift of layers: some checkpoints of each, W1 or W2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mstage.render.numbers import given, number
+from mstage.render.tables import plain_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mstage.analysis.layer_drift import LayerDrift
+
+HEADS = {
+    "mean_magnitude": "|w|:\nmean",
+    "magnitude_from_first": "from\nfirst",
+    "magnitude_from_previous": "from\nprevious",
+    "mean_row_norm": "row norm:\nmean",
+    "row_norm_from_first": "from\nfirst",
+    "row_norm_from_previous": "from\nprevious",
+}
+MOST_ROWS = 60
+MOST_CHECKPOINTS = 9  # of a layer that the table shows; csv has them all
+
+
+def layer_table(drift: LayerDrift, order: int) -> Table:
+    """Layers in their order, each at some of its checkpoints, the last among them; of very many those that moved most.
+
+    Args:
+        drift: What was measured.
+        order: p of the distances W_p that are shown.
+    """
+    distances = drift.distances.sel(order=order)
+    moved = set(drift.farthest(MOST_ROWS))
+    names = [name for name in distances.layer.values.tolist() if name in moved]
+    most = min(max(MOST_ROWS // len(names), 1), MOST_CHECKPOINTS)
+    title = f"Wasserstein distances W{order} of weights and rows"
+    if len(names) < distances.sizes["layer"]:
+        title += f" (the {len(names)} of {distances.sizes['layer']:,} layers that moved farthest)"
+    table = plain_table(["layer", "step", *HEADS.values()], title=title, left=["layer"])
+    for name in names:
+        one = distances.sel(layer=name)
+        seen = np.flatnonzero(one.weights.values)
+        chosen = seen[np.linspace(seen.size - 1, 0, min(most, seen.size)).round().astype(int)[::-1]]
+        shown = name
+        for index in chosen:
+            at = one.isel(step=index)
+            table.add_row(shown, given(at.step.item()), *(number(float(at[quantity])) for quantity in HEADS))
+            shown = ""
+        if most > 1:
+            table.add_section()
+    return table
