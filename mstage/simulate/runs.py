@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from mstage.history import RunStatus
@@ -37,8 +38,14 @@ class Program:
     activation: str
     optimizer: Optimizer
     batch_size: int | None
+    samples: int
     width: int
     dtype: str
+
+    @property
+    def samples_a_step(self) -> int:
+        """Samples that an update looks at."""
+        return self.samples if self.batch_size is None else self.batch_size
 
 
 class Runs(NamedTuple):
@@ -51,10 +58,16 @@ class Runs(NamedTuple):
 
 
 class Data(NamedTuple):
-    """The training set."""
+    """The training set or a batch of it, with zeros after its samples (`networks.whole_vectors`)."""
 
-    inputs: Value  # (n, dim)
-    targets: Value  # (n,)
+    inputs: Value  # (n or more, dim)
+    targets: Value  # (n or more,)
+
+    @classmethod
+    def of(cls, inputs: np.ndarray, targets: np.ndarray) -> Data:
+        """The training set of n samples."""
+        more = networks.whole_vectors(targets.shape[0])
+        return cls(np.pad(inputs, ((0, more), (0, 0))), np.pad(targets, (0, more)))
 
 
 class RunState(NamedTuple):
@@ -81,7 +94,7 @@ def initial_state(program: Program, runs: Runs, data: Data) -> RunState:
     """The state of one run at step 0; vmapped by the caller."""
     dim = data.inputs.shape[1]
     weights = networks.initial_weights(runs.alpha, runs.seed, program.width, dim, program.dtype)
-    samples = 0 if program.batch_size is None else data.inputs.shape[0]
+    samples = 0 if program.batch_size is None else program.samples
     return RunState(
         weights=weights,
         optimizer=transformation(program.optimizer, runs.learning_rate).init(weights),
@@ -127,11 +140,12 @@ def _step(
     step, recorded, stop_at = now
     sigma = ACTIVATIONS[program.activation]
     whole = program.batch_size is None
-    order = state.order if whole else _epoch_order(program, runs, data, state.order, step)
+    order = state.order if whole else _epoch_order(program, runs, state.order, step)
     batch, batch_axis = (data, None) if whole else (_batch(program, data, order, step), 0)
 
     measure: Callable[..., Any] = jax.vmap(
-        lambda w, b: networks.loss_and_gradient(sigma, w, *b), in_axes=(0, batch_axis)
+        lambda w, b: networks.loss_and_gradient(sigma, w, b.inputs, b.targets, program.samples_a_step),
+        in_axes=(0, batch_axis),
     )
     batch_loss, gradient = measure(state.weights, batch)
     if whole:
@@ -140,7 +154,7 @@ def _step(
         measured = recorded
         loss = jax.lax.cond(
             recorded,
-            lambda: jax.vmap(lambda w: networks.loss_alone(sigma, w, *data))(state.weights),
+            lambda: jax.vmap(lambda w: networks.loss_alone(sigma, w, *data, program.samples))(state.weights),
             lambda: jnp.full_like(batch_loss, jnp.nan),
         )
 
@@ -155,7 +169,11 @@ def _step(
 
     def update(rate: Array, weights: Weights, inner: Any, gradient: Weights, value: Array, batch: Data) -> Any:
         rule = transformation(program.optimizer, rate)
-        extra = {"value": value, "grad": gradient, "value_fn": lambda w: networks.loss_alone(sigma, w, *batch)}
+
+        def value_fn(weights: Weights) -> Array:
+            return networks.loss_alone(sigma, weights, *batch, program.samples_a_step)
+
+        extra = {"value": value, "grad": gradient, "value_fn": value_fn}
         updates, inner = rule.update(gradient, inner, weights, **extra)
         return optax.apply_updates(weights, updates), inner
 
@@ -178,10 +196,10 @@ def _step(
     ), loss
 
 
-def _epoch_order(program: Program, runs: Runs, data: Data, order: Array, step: Array) -> Array:
+def _epoch_order(program: Program, runs: Runs, order: Array, step: Array) -> Array:
     """Each run's order of the samples in the epoch of this step, shape (runs, n), drawn anew when an epoch begins."""
-    count = data.inputs.shape[0]
-    epoch, place = jnp.divmod(step, count // (program.batch_size or count))
+    count = program.samples
+    epoch, place = jnp.divmod(step, count // program.samples_a_step)
 
     def shuffled(seed: Array) -> Array:
         key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), BATCH_ORDER_STREAM)
@@ -193,7 +211,10 @@ def _epoch_order(program: Program, runs: Runs, data: Data, order: Array, step: A
 
 def _batch(program: Program, data: Data, order: Array, step: Array) -> Data:
     """The samples of this step, leading with the axis of runs; what is left of an epoch below a batch is left out."""
-    size = program.batch_size or 0
-    place = step % (data.inputs.shape[0] // size)
+    size = program.samples_a_step
+    place = step % (program.samples // size)
     rows = jax.lax.dynamic_slice_in_dim(order, place * size, size, axis=1)
-    return Data(data.inputs[rows], data.targets[rows])
+    more = networks.whole_vectors(size)
+    return Data(
+        jnp.pad(data.inputs[rows], ((0, 0), (0, more), (0, 0))), jnp.pad(data.targets[rows], ((0, 0), (0, more)))
+    )

@@ -19,6 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from mstage.errors import UsageError
 from mstage.history import RunStatus
+from mstage.simulate.blocks import largest_block
 from mstage.simulate.dynamics import check_optimizer
 from mstage.simulate.runs import Data, Plan, Program, Runs, RunState, advance_block, initial_state
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from mstage.simulate.problems import Dataset
     from mstage.spec import Sweep
 
-LARGEST_BLOCK = 4  # runs; larger ones leave the cache of a core and gain nothing
 MAX_SEGMENT_RECORDS = 256
 RUN_AXIS = "runs"
 
@@ -71,16 +71,16 @@ class Trainer:
         if sweep.batch_size is not None and sweep.batch_size > samples:
             raise UsageError(f"batch-size {sweep.batch_size}: {dataset.name} has {samples} samples; take at most that")
         self.record_steps = np.array(sweep.loss_steps, np.int64)
-        self._program = Program(sweep.activation, sweep.optimizer, sweep.batch_size, width, sweep.dtype)
+        self._program = Program(sweep.activation, sweep.optimizer, sweep.batch_size, samples, width, sweep.dtype)
         self._stop_at = -np.inf if sweep.stop_at is None else sweep.stop_at
         runs = list(product(sweep.alpha, sweep.seed, sweep.learning_rate))
         self.run_count = len(runs)
-        self._layout = Layout.of(self.run_count)
+        self._layout = Layout.of(self.run_count, largest_block(width, self._program.samples_a_step, sweep.dtype))
         with jax.enable_x64(True):
             alpha, seed, rate = (np.array(column) for column in zip(*self._layout.pad(runs), strict=True))
             horizon = np.array([sweep.last_step(float(r)) for r in rate], np.int64)
             self._runs = self._layout.put(Runs(alpha, seed.astype(np.uint32), rate.astype(sweep.dtype), horizon))
-            self._data = Data(dataset.input.astype(sweep.dtype), dataset.target.astype(sweep.dtype))
+            self._data = Data.of(dataset.input.astype(sweep.dtype), dataset.target.astype(sweep.dtype))
 
     def start(self) -> Position:
         """The position at step 0, the weights drawn. Compiles the program, if it is not yet."""
@@ -181,11 +181,11 @@ class Layout:
     mesh: Mesh
 
     @classmethod
-    def of(cls, runs: int) -> Layout:
-        """The layout that leaves the fewest places empty, and of those the one of the largest blocks."""
+    def of(cls, runs: int, largest: int) -> Layout:
+        """The layout of blocks of at most `largest` runs that leaves no more places empty than single runs would."""
         devices = jax.devices()[:runs]
         each = -(-runs // len(devices))
-        block = min(range(1, LARGEST_BLOCK + 1), key=lambda b: (-(-each // b) * b, -b))
+        block = min(range(1, largest + 1), key=lambda b: (-(-each // b) * b, -b))
         return cls(len(devices) * (-(-each // block) * block), block, Mesh(np.array(devices), (RUN_AXIS,)))
 
     def pad(self, runs: list[Any]) -> list[Any]:

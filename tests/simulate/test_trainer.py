@@ -16,7 +16,7 @@ import pytest
 from mstage.errors import UsageError
 from mstage.history import RunStatus
 from mstage.simulate.problems import load_problem
-from mstage.simulate.sweep import LARGEST_BLOCK, Layout, Trainer
+from mstage.simulate.sweep import Layout, Trainer
 from mstage.spec import ACTIVATIONS, Optimizer, Recording, Sweep
 from tests import twin
 
@@ -215,15 +215,16 @@ def test_float32_starts_from_the_weights_of_float64() -> None:
     np.testing.assert_allclose(single, double, rtol=1e-5)
 
 
+@pytest.mark.parametrize("largest", [1, 3, 16])
 @pytest.mark.parametrize("runs", [1, 2, 3, 5, 9, 18, 64, 255])
-def test_layout_wastes_no_block(runs: int) -> None:
+def test_layout_wastes_no_block(runs: int, largest: int) -> None:
     jax.devices()
-    layout = Layout.of(runs)
+    layout = Layout.of(runs, largest)
     devices = layout.mesh.devices.size
     assert layout.size >= runs
     assert layout.size % (devices * layout.block) == 0
     assert layout.size - runs < devices
-    assert layout.block <= LARGEST_BLOCK
+    assert layout.block <= largest
     assert len(layout.pad(list(range(runs)))) == layout.size
 
 
