@@ -12,7 +12,7 @@ import xarray as xr
 
 import mstage
 from tests import curves
-from tests.bench import drift, staircases, theory
+from tests.bench import drift, staircases, theory, trainer
 
 
 def help_against_imports(rounds: int = 12) -> None:
@@ -66,6 +66,9 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "theory: sweeps against prediction": theory.measure,
     "drift: speed on sweeps": drift.speed_on_sweeps,
     "drift: speed and memory on checkpoints": drift.speed_on_checkpoints,
+    "train: beside other forms": trainer.measure,
+    "train: recording, progress and commits": trainer.overhead,
+    "train: from the command to its end, one step": trainer.start,
     "train: memory of 256 runs of width 1,600": memory_of_a_large_sweep,
 }
 
