@@ -58,6 +58,7 @@ class SweepWriter:
         self.chunk_records = chunk_records(sweep)
         self._lock = lock
         self._root = zarr.open_group(path, mode="r+", use_consolidated=False)
+        self._opened: dict[tuple[int, str], Any] = {}
 
     @classmethod
     def create(cls, path: str | Path, sweep: Sweep, problem: xr.Dataset, overwrite: bool = False) -> Self:
@@ -193,6 +194,12 @@ class SweepWriter:
         os.close(self._lock)
 
     def _array(self, width: int, name: str) -> Any:
+        """An array of a width; opened once, for to open it takes longer than to write a chunk."""
+        if (width, name) not in self._opened:
+            self._opened[width, name] = self._open(width, name)
+        return self._opened[width, name]
+
+    def _open(self, width: int, name: str) -> Any:
         with zarr.config.set({f"array.{key}": value for key, value in MISSING_MEANS_DAMAGE.items()}):
             return self._root[f"{group_name(width)}/{name}"]
 

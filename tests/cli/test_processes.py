@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 DRY_RUN = "mstage train --dry-run --width 8 --steps 30"
 TINY = "mstage train --width 8 --steps 30 --snapshots 2 -o x"
-LONG = ["train", "--width", "30,50", "--seeds", "2", "--until", "1000", "--snapshots", "20"]
+LONG = ["train", "--width", "30,50", "--seeds", "2", "--until", "4000", "--snapshots", "20"]
 CLOSING = re.compile(r"x: \d runs? trained (to the end )?in [\d.]+ s\. Next: mstage report x\n")
 INTERRUPTED = re.compile(
     r"mstage: interrupted at \d+ %, [024] of 4 runs done\. Go on with: mstage train --resume -o x\n"
