@@ -1,0 +1,158 @@
+"""Which scalars do TensorBoard's event files hold?
+
+An event file is a chain of records, each with its length and checksums in front and behind; a record is a protocol
+buffer, an event of some step with values by tag. Scalars are written in two ways, `simple_value` (TensorFlow 1,
+PyTorch) and tensors without axes (TensorFlow 2); whatever else there is (images, histograms, text) is left aside. The
+package tensorboard, an extra, knows the protocol buffers and the checksums.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from mstage.errors import InputError, shown
+from mstage.readers.content import check_values
+from mstage.readers.log import Column, Series, counted_remarks
+
+HEAD, TAIL = 12, 4  # bytes around a record: its length and the checksum of that; the checksum of its content
+LARGEST_CHECKED = 4096  # bytes; larger records hold images or graphs, and checking one takes seconds
+MOST_RECORD = 2**28
+SCALARS = ("", "scalars")  # what a tag of scalars says of itself, if it says anything
+MOST_TAGS = 5_000
+
+
+def is_event_file(data: bytes) -> bool:
+    """Whether some bytes begin as every event file does: with a record that tells the version."""
+    return b"brain.Event:" in data[:64] and len(data) >= HEAD and struct.unpack_from("<Q", data)[0] < 64
+
+
+@dataclass
+class _Tag:
+    steps: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+
+
+class EventReader:
+    """Reads the event files of one run, all at once or as they grow.
+
+    Args:
+        source: What the user calls it.
+        run: The run's name.
+
+    Raises:
+        InputError: The package tensorboard is not there.
+    """
+
+    def __init__(self, source: str, run: str = "") -> None:
+        self._source = source
+        self._run = run
+        try:
+            self._event = import_module("tensorboard.compat.proto.event_pb2").Event
+            self._checksum = import_module("tensorboard.compat.tensorflow_stub.pywrap_tensorflow").masked_crc32c
+        except ImportError:
+            raise InputError(
+                f"{source}: is a TensorBoard event file, which needs the package tensorboard, which is not installed. "
+                f"Install it (`pip install 'mstage[tensorboard]'`)."
+            ) from None
+        self._tags: dict[str, _Tag] = {}
+        self._others: set[str] = set()
+        self._damaged = 0
+        self._lost = False
+        self._count = 0
+
+    def feed(self, data: bytes) -> int:
+        """Read on: from the beginning of a record. Returns how many bytes were read, all but half a record's.
+
+        Raises:
+            InputError: There are too many scalars.
+        """
+        place, size = 0, len(data)
+        unpack, event, checksum = struct.Struct("<QI").unpack_from, self._event, self._checksum
+        while place + HEAD <= size:
+            length, check = unpack(data, place)
+            if checksum(data[place : place + 8]) != check or length > MOST_RECORD:
+                self._lost = True  # nobody knows where the next record begins
+                return size
+            end = place + HEAD + length
+            if end + TAIL > size:
+                break
+            content = data[place + HEAD : end]
+            place = end + TAIL
+            if length <= LARGEST_CHECKED and checksum(content) != struct.unpack_from("<I", data, end)[0]:
+                self._damaged += 1
+                continue
+            try:
+                found = event.FromString(content)
+            except Exception:  # protobuf's own errors differ between its versions
+                self._damaged += 1
+                continue
+            for value in found.summary.value:
+                self._take(found, value)
+            check_values(self._source, 3 * self._count)
+        return place
+
+    def remarks(self, left: int = 0) -> tuple[str, ...]:
+        """What was wrong, `left` bytes at the end of the file having remained."""
+        found = counted_remarks([(self._damaged, "records left out whose checksum is wrong")])
+        if self._lost:
+            found += ("a record is damaged: read up to there",)
+        elif left:
+            found += ("ends within a record: read up to there",)
+        return found
+
+    def series(self) -> tuple[Series, ...]:
+        """The scalars that have been read so far."""
+        begin = min((tag.times[0] for tag in self._tags.values()), default=0.0)
+        found = []
+        for name, tag in self._tags.items():
+            beside = {
+                "step": Column.whole(np.array(tag.steps)),
+                "seconds": Column.whole(np.array(tag.times) - begin),
+            }
+            found.append(Series(shown(name, 200), Column.whole(np.array(tag.values)), beside, self._run))
+        return tuple(found)
+
+    def _take(self, event: Any, value: Any) -> None:
+        kind = value.WhichOneof("value")
+        if kind == "simple_value":
+            number = value.simple_value
+        elif kind == "tensor" and value.tag not in self._others:
+            plugin = value.metadata.plugin_data.plugin_name
+            scalar = _scalar(value.tensor) if plugin in SCALARS else None
+            if scalar is None:
+                if len(self._others) < MOST_TAGS:
+                    self._others.add(value.tag)
+                return
+            number = scalar
+        else:
+            return
+        tag = self._tags.get(value.tag)
+        if tag is None:
+            if len(self._tags) >= MOST_TAGS:
+                return
+            tag = self._tags[value.tag] = _Tag()
+        tag.steps.append(event.step)
+        tag.times.append(event.wall_time)
+        tag.values.append(number)
+        self._count += 1
+
+
+def _scalar(tensor: Any) -> float | None:
+    """The number in a tensor without axes, None if it is another tensor."""
+    if any(dim.size != 1 for dim in tensor.tensor_shape.dim):
+        return None
+    if len(tensor.float_val) == 1:
+        return float(tensor.float_val[0])
+    if tensor.dtype == 1 and len(tensor.tensor_content) == 4:
+        return float(struct.unpack("<f", tensor.tensor_content)[0])
+    try:
+        array = import_module("tensorboard.util.tensor_util").make_ndarray(tensor)
+    except (TypeError, ValueError, KeyError, IndexError):
+        return None
+    return float(array.item()) if array.size == 1 and array.dtype.kind in "fiub" else None
