@@ -14,7 +14,7 @@ $(VENV)/installed: pyproject.toml
 		|| { echo "mstage needs Python 3.11 or newer; name it with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[parquet]'
+	$(BIN)/python -m pip install --quiet --editable '.[parquet,tensorboard]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

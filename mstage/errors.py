@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """How a command ended."""
+    """How a command ended.
+
+    `DIVERGED`: some runs diverged, the results of the others are there. `CONDITION`: what `--fail-on` names is there,
+    or what `--until` waits for did not come.
+    """
 
     DONE = 0
     BUG = 1
     USAGE = 2
     INPUT = 3
     DIVERGED = 4
+    CONDITION = 5
     INTERRUPTED = 130
 
 

@@ -1,7 +1,7 @@
 """Which clocks does a series have, and which of them is the one to see it against?
 
-A clock has a kind, so that logs that call theirs `step`, `iter` and `global_step` can be set beside each other. One that
-begins anew in every epoch is counted on; a constant, or an epoch that most of the values share, is none. There is
+A clock has a kind, so that logs that call theirs `step`, `iter` and `global_step` can be set beside each other. One
+that begins anew in every epoch is counted on; a constant, or an epoch that most of the values share, is none. There is
 always the number of the record.
 """
 
@@ -127,7 +127,9 @@ def counted_on(steps: np.ndarray, epochs: np.ndarray) -> tuple[np.ndarray, int]:
     if not (with_epoch & near_start).all():
         return steps, 0
     ascending = np.diff(steps[known])
-    length = steps[known].max() - steps[known].min() + np.median(ascending[ascending > 0]) if (ascending > 0).any() else 1
+    length = (
+        steps[known].max() - steps[known].min() + np.median(ascending[ascending > 0]) if (ascending > 0).any() else 1
+    )
     passed = np.zeros(steps.size)
     passed[known[back]] = length
     return steps + np.cumsum(passed), int(back.size)

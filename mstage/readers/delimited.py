@@ -23,6 +23,7 @@ from pandas.errors import EmptyDataError, ParserError
 
 from mstage.errors import InputError, shown
 from mstage.readers.log import Column, Log, Table, counted_remarks, series_of
+from mstage.readers.records import number
 from mstage.readers.weights_and_biases import chart_series, check_no_table_of_runs
 
 SEPARATORS = (",", "\t", ";", "|")
@@ -89,7 +90,9 @@ def _layout(separator: str, first: Sequence[str], rest: Sequence[Sequence[str]])
         return None
     if separator == SPACES and not all(numbers):  # words of a sentence can be equally many by chance
         return None
-    decimal = "," if separator != "," and any(re.fullmatch(r"[-+]?\d*,\d+(e[-+]?\d+)?", cell) for cell in cells) else "."
+    decimal = (
+        "," if separator != "," and any(re.fullmatch(r"[-+]?\d*,\d+(e[-+]?\d+)?", cell) for cell in cells) else "."
+    )
     if all(NUMBER.fullmatch(cell) or cell.lower() in BLANK for cell in first):
         names = [f"column {place}" for place in range(1, len(first) + 1)]
         steps = _numbers(pd.Series([row[0] for row in rest], dtype=str), decimal)
@@ -105,8 +108,7 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     """Names of columns, a second `loss` being `loss (2)`."""
     counts: dict[str, int] = {}
     found = []
-    for place, name in enumerate(names, 1):
-        name = name or f"column {place}"
+    for name in (name or f"column {place}" for place, name in enumerate(names, 1)):
         counts[name] = counts.get(name, 0) + 1
         found.append(name if counts[name] == 1 else f"{name} ({counts[name]})")
     return tuple(found)
@@ -196,17 +198,17 @@ class DelimitedReader:
 def _numbers(series: pd.Series[Any], decimal: str = ".") -> Column:
     """The numbers in a column; none where it is text."""
     if series.dtype.kind in "iufb" and not isinstance(series.dtype, pd.CategoricalDtype):
-        values = series.to_numpy(float)
-        rows = np.flatnonzero(~np.isnan(values))  # nan in a cell would have made it a column of text
-        return Column(rows, values[rows])
+        plain = series.to_numpy(float)
+        rows = np.flatnonzero(~np.isnan(plain))  # nan in a cell would have made it a column of text
+        return Column(rows, plain[rows])
     cells = series.dropna().astype(str).str.strip()
     cells = cells[~cells.str.lower().isin(BLANK)]
     values = _values(cells.str.replace(",", ".") if decimal == "," else cells)
     is_number = values.notna() | cells.str.lower().isin(["nan", "+nan", "-nan"])
     if is_number.sum() < LEAST_TEXT * len(cells):
-        times = pd.to_timedelta(cells.where(cells.str.contains(":")), errors="coerce").dt.total_seconds()
+        durations = cells.map(lambda cell: number(cell) if ":" in cell else None).astype(float)
         unwrapped = _values(cells.str.extract(WRAPPED, flags=re.IGNORECASE)[0])
-        values = times if times.notna().sum() > unwrapped.notna().sum() else unwrapped
+        values = durations if durations.notna().sum() > 0 else unwrapped
         is_number = values.notna()
         if is_number.sum() < LEAST_TEXT * len(cells):
             return Column(np.empty(0, int), np.empty(0))
@@ -214,4 +216,5 @@ def _numbers(series: pd.Series[Any], decimal: str = ".") -> Column:
 
 
 def _values(cells: pd.Series[Any]) -> pd.Series[Any]:
-    return pd.to_numeric(cells.str.removesuffix("%"), errors="coerce").astype(float)
+    """Cells as float64, NaN for what is no number."""
+    return pd.Series(pd.to_numeric(cells.str.removesuffix("%"), errors="coerce"), index=cells.index, dtype=float)

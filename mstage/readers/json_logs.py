@@ -142,13 +142,11 @@ def _log(source: str, document: Any) -> Log:
 def _lists(document: Mapping[str, Any], prefix: str = "") -> tuple[Series, ...]:
     """Lists of numbers by name as series, those of equal length beside each other."""
     columns = {
-        f"{prefix}{name}": Column.whole(np.array([math_nan(value) for value in values]))
+        f"{prefix}{name}": Column.whole(np.array([_number_or_nan(value) for value in values]))
         for name, values in document.items()
         if isinstance(values, list) and values and all(_is_number(value) for value in values)
     }
-    inner = [
-        _lists(one, f"{prefix}{name}/") for name, one in document.items() if isinstance(one, dict) and not prefix
-    ]
+    inner = [_lists(one, f"{prefix}{name}/") for name, one in document.items() if isinstance(one, dict) and not prefix]
     own = tuple(
         replace(one, beside={name: c for name, c in columns.items() if c.values.size == one.points})
         for one in series_of(Table(columns, 0))
@@ -160,7 +158,7 @@ def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
-def math_nan(value: Any) -> float:
+def _number_or_nan(value: Any) -> float:
     """A number of a list, NaN for null: what is left out there moves the others."""
     found = number(value)
     return float("nan") if found is None else found

@@ -84,6 +84,6 @@ def loss_rank(name: str) -> tuple[bool, int, int] | None:
 
 
 def is_anonymous(name: str) -> bool:
-    """Whether a name says nothing at all, as `Value` in TensorBoard's own CSV and `column 2` in a file without a head."""
+    """Whether a name says nothing, as `Value` in TensorBoard's own CSV and `column 2` where there are no names."""
     found = words(name)
     return all(word in _ANONYMOUS or word.isdigit() for word in found)

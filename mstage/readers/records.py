@@ -47,10 +47,10 @@ def table_of(records: Iterable[Mapping[str, Any]]) -> Table:
     """The columns of some records."""
     rows: dict[str, list[int]] = {}
     values: dict[str, list[float]] = {}
-    count = 0
-    for record in records:
+    count = -1
+    for count, record in enumerate(records):
         for name, value in record.items():
-            if type(value) is float or type(value) is int and -(2**53) < value < 2**53:
+            if type(value) is float or (type(value) is int and -(2**53) < value < 2**53):
                 if name not in rows:
                     if len(rows) >= MOST_NAMES:
                         continue
@@ -59,8 +59,7 @@ def table_of(records: Iterable[Mapping[str, Any]]) -> Table:
                 values[name].append(value)
             else:
                 _add(rows, values, count, name, value, DEEPEST)
-        count += 1  # noqa: SIM113 - the count is needed after the last record
-    return Table({name: Column(np.array(rows[name]), np.array(values[name], float)) for name in rows}, count)
+    return Table({name: Column(np.array(rows[name]), np.array(values[name], float)) for name in rows}, count + 1)
 
 
 def _add(

@@ -19,7 +19,7 @@ from mstage.errors import InputError, shown
 from mstage.history import RunStatus
 from mstage.readers.clocks import Clock, clocks_of, common_kind
 from mstage.readers.log import Log, Series
-from mstage.readers.names import is_anonymous, loss_rank
+from mstage.readers.names import RECORD, is_anonymous, loss_rank
 
 FEWEST_POINTS = 8  # fewer show no stages
 NAMES_LISTED = 12
@@ -55,12 +55,19 @@ class Curve:
     @cached_property
     def kept(self) -> np.ndarray:
         """Which of the values have a place on the clock."""
-        return np.isfinite(self.clock.values)
+        kept: np.ndarray = np.isfinite(self.clock.values)
+        return kept
 
     @property
     def not_finite(self) -> int:
         """How many of the values are NaN or infinite."""
         return int((~np.isfinite(self.series.column.values)).sum())
+
+    @property
+    def repeated(self) -> int:
+        """How many of the values stand at a place on the clock that another one shares."""
+        places = self.clock.values[self.kept]
+        return int(places.size - np.unique(places).size)
 
     def history(self) -> xr.DataArray:
         """The curve as a loss history: the clock its axis, `log`, `run` and `series` its coordinates.
@@ -102,7 +109,7 @@ class Choice:
         """Names of the clocks that were not taken."""
         taken = {curve.clock.name for curve in self.curves}
         found = [clock.name for curve in self.curves for clock in clocks_of(curve.series)]
-        return [name for name in dict.fromkeys(found) if name not in taken]
+        return [name for name in dict.fromkeys(found) if name not in taken | {RECORD}]
 
 
 def choose(logs: Sequence[Log], selection: Selection) -> list[Choice]:
@@ -173,5 +180,3 @@ def _has(log: Log) -> str:
     listed = ", ".join(f"`{shown(name)}`" for name in names[:NAMES_LISTED])
     rest = f" and {len(names) - NAMES_LISTED:,} more (--list)" if len(names) > NAMES_LISTED else ""
     return f"it has {listed}{rest}. Choose with --loss NAME."
-
-

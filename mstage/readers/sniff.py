@@ -131,5 +131,3 @@ def text_reader(source: str, text: str, reader: str | None, pattern: str | None)
         if reader == "csv":
             raise InputError(f"{source}: is no text of columns; expected rows of numbers under a line of names.")
     return TextReader(source, preset_of(text))
-
-

@@ -26,11 +26,14 @@ _PAIR = re.compile(
     rf"(?<![\w./])({_WORD}(?: [\[(]?{_WORD}\)?){{0,4}})"
     r"[\"']?\s?[:=]?>?\s?[\"'(\[]{0,2}\s?"
     r"([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?:nan|NaN|inf|Infinity)\b))"
-    r"|(?<![\w./:])(\d+)\s?/\s?(\d+)(?![\w./:])"
+    r"|(?<![\w./:])(\d+)\s?/\s?(\d+)(?![\w./:]| \d\d:\d\d)"
 )
+_ROUND = re.compile(r"\[(\d{1,9})\] ")  # what boosting libraries begin a line with
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08+")
 _SPACES = re.compile(r"[ \t]{2,}|\t")
-_STOP_WORDS = frozenset("of is was at the with and for a on in to info debug rank".split())
+_STOP_WORDS = {
+    "of", "is", "was", "at", "the", "with", "and", "for", "a", "on", "in", "to", "info", "debug", "rank",
+}  # fmt: skip
 PROGRESS = "batch"
 
 
@@ -119,6 +122,9 @@ class _Pairs:
                 kinds[kind] = (name, value)
         if not record:
             return None
+        if not kinds and (begin := _ROUND.match(line)):
+            kinds[STEP] = ("iteration", begin[1])
+            record["iteration"] = begin[1]
         says_something = len(record) > len(kinds)
         self._clocks |= kinds
         if not (has_loss or (says_something and kinds)):
@@ -132,7 +138,7 @@ class _Pairs:
 
     def _counted_on(self, progress: tuple[int, int], epoch: str) -> int:
         """A progress that starts anew in every epoch as one that does not."""
-        done, total = progress
+        done = progress[0]
         begins_anew = done < self._progress[0] or (done == self._progress[0] and epoch != self._epoch)
         if begins_anew and self._progress[1]:
             self._before += self._progress[1]

@@ -68,7 +68,7 @@ PRESETS = {
         "a text log of llm.c",
         r"^s:<step> trl:<train_loss>(?: lr:<learning_rate>)?(?: norm:<norm>)?",
         r"^s:<step> tel:<val_loss>",
-        r"^step <step>/\d+ \| (?:train )?loss <train_loss>",
+        r"^step +<step>/\d+ \| (?:train )?loss +<train_loss>",
         r"^step <step>: train loss <train_loss> \(took <time_ms> ms\)",
     ),
 }
