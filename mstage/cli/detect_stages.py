@@ -13,6 +13,8 @@ from mstage.render.formats import Format, csv_text, json_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
+
     from mstage.analysis.stages import Stages
     from mstage.cli.console import Streams
     from mstage.workflows.logs import Reading
@@ -26,6 +28,9 @@ def detect_stages(
     list_series: options.ListSeries = False,
     reader: options.Reader = None,
     pattern: options.Pattern = None,
+    follow: options.Follow = False,
+    until: options.Until = None,
+    fail_on: options.FailOn = None,
     output_format: options.OutputFormat = "table",
 ) -> int:
     """Find the plateaus and descents of every run of a sweep, or of anybody's training log.
@@ -35,32 +40,54 @@ def detect_stages(
     """
     streams: Streams = context.obj
     chosen = Format.parse(output_format)
+    if until is not None and not follow:
+        raise UsageError("--until is for --follow: it says at which stage to stop looking")
+    if list_series and (follow or fail_on is not None):
+        raise UsageError("--list finds no stages; leave --follow and --fail-on out")
     from mstage.readers.selection import Selection
-    from mstage.workflows.logs import Reading, is_sweep
+    from mstage.workflows.conditions import conditions_of, stage_of
+    from mstage.workflows.logs import Reading, is_sweep, list_of_series, read_logs
 
+    conditions = conditions_of(fail_on) if fail_on is not None else ()
+    stage = stage_of(until) if until is not None else None
     reading = Reading(Selection(tuple(loss or ()), clock), reader, pattern)
     if is_sweep(sources):
-        if reading != Reading() or list_series:
-            raise UsageError("--loss, --x, --list, --reader and --pattern are for logs; a sweep has one loss")
-        return _detect_in_sweep(streams, sources[0], chosen)
+        if reading != Reading() or list_series or follow:
+            raise UsageError("--loss, --x, --list, --reader, --pattern and --follow are for logs, not for a sweep")
+        return _detect_in_sweep(streams, sources[0], chosen, conditions)
     if list_series:
-        return _list(streams, sources, reading, chosen)
-    return _detect_in_logs(streams, sources, reading, chosen)
+        _print_series(streams, sources, list_of_series(read_logs(sources, reading), reading), chosen)
+        return ExitCode.DONE
+    if not follow:
+        return _detect_in_logs(streams, sources, reading, chosen, conditions)
+    from mstage.cli.following import Watch, follow_logs
+
+    watch = Watch(streams, chosen, lambda stages: _print_stages(streams, sources, stages, chosen))
+    stages, entered = follow_logs(watch, sources, reading, stage, conditions)
+    if entered:
+        return ExitCode.DONE
+    code = _how_it_ended(streams, stages, conditions)
+    if stage is None or code is ExitCode.CONDITION:
+        return code
+    streams.say(f"--until: the log has ended, and no run has entered its {stage}.")
+    return ExitCode.CONDITION
 
 
-def _detect_in_sweep(streams: Streams, store: str, chosen: Format) -> ExitCode:
+def _detect_in_sweep(streams: Streams, store: str, chosen: Format, conditions: tuple[str, ...]) -> ExitCode:
     from mstage.workflows.detect_stages import detect_stages as find
 
     stages = find(store)
-    print_stages(streams, [store], stages, chosen)
+    _print_stages(streams, [store], stages, chosen)
     if chosen is Format.TABLE:
         streams.say(
             f"Medians over seeds; times and rates in units of `{stages.clock}`. Each run: --format json or csv."
         )
-    return how_it_ended(streams, stages)
+    return _how_it_ended(streams, stages, conditions)
 
 
-def _detect_in_logs(streams: Streams, sources: Sequence[str], reading: Reading, chosen: Format) -> ExitCode:
+def _detect_in_logs(
+    streams: Streams, sources: Sequence[str], reading: Reading, chosen: Format, conditions: tuple[str, ...]
+) -> ExitCode:
     from mstage.cli.log_lines import read_line
     from mstage.workflows.logs import choose_curves, read_logs, stages_of_choices
 
@@ -68,17 +95,12 @@ def _detect_in_logs(streams: Streams, sources: Sequence[str], reading: Reading, 
     for choice in choices:
         streams.say(read_line(choice))
     stages = stages_of_choices(choices)
-    print_stages(streams, sources, stages, chosen)
-    if all(not one.stages for one in stages.runs):
-        raise InputError(nothing_found(sources, stages))
-    return how_it_ended(streams, stages)
+    _print_stages(streams, sources, stages, chosen)
+    return _how_it_ended(streams, stages, conditions)
 
 
-def _list(streams: Streams, sources: Sequence[str], reading: Reading, chosen: Format) -> ExitCode:
+def _print_series(streams: Streams, sources: Sequence[str], series: pd.DataFrame, chosen: Format) -> None:
     """Print what logs hold."""
-    from mstage.workflows.logs import list_series, read_logs
-
-    series = list_series(read_logs(sources, reading), reading)
     if chosen is Format.JSON:
         streams.write(json_text(", ".join(sources), {"series": series.to_dict("records")}))
     elif chosen is Format.CSV:
@@ -87,10 +109,9 @@ def _list(streams: Streams, sources: Sequence[str], reading: Reading, chosen: Fo
         from mstage.render.log_tables import series_table
 
         streams.show(series_table(series))
-    return ExitCode.DONE
 
 
-def print_stages(streams: Streams, sources: Sequence[str], stages: Stages, chosen: Format) -> None:
+def _print_stages(streams: Streams, sources: Sequence[str], stages: Stages, chosen: Format) -> None:
     """Print stages on stdout."""
     if chosen is Format.JSON:
         streams.write(json_text(", ".join(sources), stages.to_dict()))
@@ -103,18 +124,26 @@ def print_stages(streams: Streams, sources: Sequence[str], stages: Stages, chose
         streams.show(stage_table(StageGroups.of(stages)))
 
 
-def how_it_ended(streams: Streams, stages: Stages) -> ExitCode:
-    """The exit code, after saying which runs have diverged."""
+def _how_it_ended(streams: Streams, stages: Stages, conditions: tuple[str, ...]) -> ExitCode:
+    """The exit code, after saying what it stands for.
+
+    Raises:
+        InputError: Nothing was found, in any of the runs, or in one that a condition asks for.
+    """
+    from mstage.workflows.conditions import not_judged, what_fails
+
     diverged = sum(one.status == "diverged" for one in stages.runs)
     if diverged:
         streams.say(f"{diverged} of {len(stages.runs)} runs diverged.")
+    failing = what_fails(stages, conditions)
+    for line in failing:
+        streams.say(f"--fail-on: {line}")
+    if failing:
+        return ExitCode.CONDITION
+    unknown = not_judged(stages)
+    if len(unknown) == len(stages.runs) or (conditions and unknown):
+        raise InputError(
+            f"no stages were found: {'; '.join(unknown[:4])}{' and others' if len(unknown) > 4 else ''}. "
+            f"Stages need 8 different finite records of a run."
+        )
     return ExitCode.DIVERGED if diverged else ExitCode.DONE
-
-
-def nothing_found(sources: Sequence[str], stages: Stages) -> str:
-    """One line for logs in which no run has a stage."""
-    statuses = ", ".join(dict.fromkeys(str(one.status) for one in stages.runs))
-    return (
-        f"{', '.join(sources)}: no stages were found ({statuses}); expected at least 8 different finite records of a "
-        f"run. Look at what there is with --list."
-    )

@@ -53,8 +53,12 @@ def read_event_folder(source: str) -> Log:
     return _log(named(source), readers, tuple(remarks))
 
 
-def event_files(source: str) -> dict[str, list[Path]]:
-    """The event files in a folder by run; the run is empty where there is a single one.
+def event_files(source: str, *, name_single: bool = False) -> dict[str, list[Path]]:
+    """The event files in a folder by run.
+
+    Args:
+        source: The folder.
+        name_single: Whether a run has a name where it is the only one.
 
     Raises:
         InputError: There are none.
@@ -73,7 +77,7 @@ def event_files(source: str) -> dict[str, list[Path]]:
             f"{named(source)}: is a folder without TensorBoard event files, and no sweep of `mstage train`; {has}. "
             f"Name the log in it."
         )
-    if len(by_folder) == 1:
+    if len(by_folder) == 1 and not name_single:
         return {"": next(iter(by_folder.values()))}
     return dict(sorted(by_folder.items()))
 

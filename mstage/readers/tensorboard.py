@@ -20,7 +20,8 @@ from mstage.readers.content import check_values
 from mstage.readers.log import Column, Series, counted_remarks
 
 HEAD, TAIL = 12, 4  # bytes around a record: its length and the checksum of that; the checksum of its content
-LARGEST_CHECKED = 4096  # bytes; larger records hold images or graphs, and checking one takes seconds
+LARGEST_CHECKED = 4096  # bytes; larger records hold images or graphs
+LARGEST_GROUP = 2**24  # bytes whose checksums are computed together
 MOST_RECORD = 2**28
 SCALARS = ("", "scalars")  # what a tag of scalars says of itself, if it says anything
 MOST_TAGS = 5_000
@@ -54,12 +55,14 @@ class EventReader:
         self._run = run
         try:
             self._event = import_module("tensorboard.compat.proto.event_pb2").Event
-            self._checksum = import_module("tensorboard.compat.tensorflow_stub.pywrap_tensorflow").masked_crc32c
+            checksums = import_module("tensorboard.compat.tensorflow_stub.pywrap_tensorflow")
         except ImportError:
             raise InputError(
                 f"{source}: is a TensorBoard event file, which needs the package tensorboard, which is not installed. "
                 f"Install it (`pip install 'mstage[tensorboard]'`)."
             ) from None
+        self._checksum = checksums.masked_crc32c
+        self._table = np.array(checksums.CRC_TABLE, np.uint32)
         self._tags: dict[str, _Tag] = {}
         self._others: set[str] = set()
         self._damaged = 0
@@ -72,30 +75,56 @@ class EventReader:
         Raises:
             InputError: There are too many scalars.
         """
-        place, size = 0, len(data)
-        unpack, event, checksum = struct.Struct("<QI").unpack_from, self._event, self._checksum
-        while place + HEAD <= size:
-            length, check = unpack(data, place)
-            if checksum(data[place : place + 8]) != check or length > MOST_RECORD:
-                self._lost = True  # nobody knows where the next record begins
-                return size
-            end = place + HEAD + length
-            if end + TAIL > size:
-                break
-            content = data[place + HEAD : end]
-            place = end + TAIL
-            if length <= LARGEST_CHECKED and checksum(content) != struct.unpack_from("<I", data, end)[0]:
+        starts, lengths, place = self._records(data)
+        whole = self._whole(data, starts, lengths)
+        event = self._event
+        for start, length, is_whole in zip(starts, lengths, whole, strict=True):
+            if not is_whole:
                 self._damaged += 1
                 continue
             try:
-                found = event.FromString(content)
+                found = event.FromString(data[start : start + length])
             except Exception:  # protobuf's own errors differ between its versions
                 self._damaged += 1
                 continue
             for value in found.summary.value:
                 self._take(found, value)
-            check_values(self._source, 3 * self._count)
+        check_values(self._source, 3 * self._count)
         return place
+
+    def _records(self, data: bytes) -> tuple[list[int], list[int], int]:
+        """Where records begin, how long they are, and where the first one begins that is not there in whole."""
+        place, size = 0, len(data)
+        starts: list[int] = []
+        lengths: list[int] = []
+        unpack = struct.Struct("<QI").unpack_from
+        known: dict[tuple[int, int], bool] = {}  # records are of few lengths
+        while place + HEAD <= size:
+            head = unpack(data, place)
+            if head not in known:
+                known[head] = self._checksum(data[place : place + 8]) == head[1] and head[0] <= MOST_RECORD
+            if not known[head]:
+                self._lost = True  # nobody knows where the next record begins
+                return starts, lengths, size
+            end = place + HEAD + head[0] + TAIL
+            if end > size:
+                break
+            starts.append(place + HEAD)
+            lengths.append(head[0])
+            place = end
+        return starts, lengths, place
+
+    def _whole(self, data: bytes, starts: list[int], lengths: list[int]) -> np.ndarray:
+        """Whether the content of each record agrees with the checksum behind it."""
+        content = np.frombuffer(data, np.uint8)
+        start, length = np.array(starts, int), np.array(lengths, int)
+        whole = np.ones(start.size, bool)
+        for size in np.unique(length[length <= LARGEST_CHECKED]):
+            group = np.flatnonzero(length == size)
+            for some in np.array_split(group, group.size * (size + TAIL) // LARGEST_GROUP + 1):
+                block = content[start[some][:, None] + np.arange(size + TAIL)]
+                whole[some] = masked_checksums(block[:, :size], self._table) == block[:, size:].copy().view("<u4")[:, 0]
+        return whole
 
     def remarks(self, left: int = 0) -> tuple[str, ...]:
         """What was wrong, `left` bytes at the end of the file having remained."""
@@ -141,6 +170,21 @@ class EventReader:
         tag.times.append(event.wall_time)
         tag.values.append(number)
         self._count += 1
+
+
+def masked_checksums(blocks: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """The checksums of blocks of equal length, as event files have them: CRC-32C, turned by 15 bits, plus a constant.
+
+    Args:
+        blocks: Shape (blocks, bytes), uint8.
+        table: The 256 remainders of CRC-32C, uint32.
+    """
+    remainder = np.full(len(blocks), 0xFFFFFFFF, np.uint32)
+    for column in blocks.T:
+        remainder = table[(remainder ^ column) & 0xFF] ^ (remainder >> 8)
+    remainder = ~remainder
+    turned: np.ndarray = ((remainder >> 15) | (remainder << 17)) + np.uint32(0xA282EAD8)
+    return turned
 
 
 def _scalar(tensor: Any) -> float | None:

@@ -8,18 +8,19 @@ and a progress (`[640/60000`) is counted on over the epochs.
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
-from typing import Any
 
 from mstage.errors import InputError
 from mstage.readers.content import check_values
 from mstage.readers.log import Log, Table, series_of
-from mstage.readers.names import STEP, clock_kind, loss_rank
+from mstage.readers.names import EPOCH, STEP, clock_kind, loss_rank
 from mstage.readers.records import table_of
 from mstage.readers.text_patterns import PRESETS, TextPattern
 
 LONGEST_LINE = 4_000
+LONGEST_HEAD = 4 * 2**20  # characters among which a preset has its first line; some logs begin with their own program
 MOST_TEXT = 96 * 2**20  # characters, which take about ten seconds
 _WORD = r"[A-Za-z_][\w./\-]{0,60}+"
 _PAIR = re.compile(
@@ -82,19 +83,20 @@ class TextReader:
 
 def preset_of(text: str) -> TextPattern | None:
     """The preset whose lines a text has, None if there is none."""
-    return next((pattern for pattern in PRESETS.values() if pattern.matches(text)), None)
+    head = text[:LONGEST_HEAD].replace("\r", "\n")
+    return next((pattern for pattern in PRESETS.values() if pattern.matches(head)), None)
 
 
 class _Pairs:
     """Finds the names and numbers of lines, and remembers the clocks that hold for the lines below."""
 
     def __init__(self) -> None:
-        self._clocks: dict[str, tuple[str, str]] = {}  # by kind: name and value
+        self._clocks: dict[str, tuple[str, float]] = {}  # by kind: name and value
         self._progress = (0, 0)  # so far in this round, its length
         self._before = 0  # of the rounds before it
-        self._epoch = ""
+        self._epoch = math.nan
 
-    def records(self, text: str) -> list[dict[str, Any]]:
+    def records(self, text: str) -> list[dict[str, float]]:
         """The lines of a text that say something."""
         found = []
         for line in text.split("\n"):
@@ -104,10 +106,10 @@ class _Pairs:
                     found.append(record)
         return found
 
-    def _record(self, line: str) -> dict[str, Any] | None:
-        record: dict[str, Any] = {}
+    def _record(self, line: str) -> dict[str, float] | None:
+        record: dict[str, float] = {}
         progress = None
-        kinds: dict[str, tuple[str, str]] = {}
+        kinds: dict[str, tuple[str, float]] = {}
         has_loss = False
         for key, value, done, total in _PAIR.findall(line):
             if done:
@@ -116,15 +118,15 @@ class _Pairs:
             name, kind, is_loss = _meaning(key)
             if name in record or not name:
                 continue
-            record[name] = value
+            record[name] = found = float(value)
             has_loss |= is_loss
             if kind:
-                kinds[kind] = (name, value)
+                kinds[kind] = (name, found)
         if not record:
             return None
         if not kinds and (begin := _ROUND.match(line)):
-            kinds[STEP] = ("iteration", begin[1])
-            record["iteration"] = begin[1]
+            kinds[STEP] = ("iteration", float(begin[1]))
+            record["iteration"] = float(begin[1])
         says_something = len(record) > len(kinds)
         self._clocks |= kinds
         if not (has_loss or (says_something and kinds)):
@@ -133,17 +135,17 @@ class _Pairs:
             if kind not in kinds:
                 record.setdefault(name, value)
         if progress and STEP not in kinds and has_loss:
-            record[PROGRESS] = self._counted_on(progress, self._clocks.get("epoch", ("", ""))[1])
+            record[PROGRESS] = self._counted_on(progress, self._clocks.get(EPOCH, ("", 0.0))[1])
         return record
 
-    def _counted_on(self, progress: tuple[int, int], epoch: str) -> int:
+    def _counted_on(self, progress: tuple[int, int], epoch: float) -> float:
         """A progress that starts anew in every epoch as one that does not."""
         done = progress[0]
         begins_anew = done < self._progress[0] or (done == self._progress[0] and epoch != self._epoch)
         if begins_anew and self._progress[1]:
             self._before += self._progress[1]
         self._progress, self._epoch = progress, epoch
-        return self._before + done
+        return float(self._before + done)
 
 
 @lru_cache(maxsize=10_000)

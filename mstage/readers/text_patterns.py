@@ -40,13 +40,21 @@ class TextPattern:
     def tables(self, text: str) -> list[Table]:
         """What the expressions find in some lines, a table an expression."""
         return [
-            table_of({name: value for name, value in match.groupdict().items() if value} for match in found)
+            table_of({name: _plain(value) for name, value in match.groupdict().items() if value} for match in found)
             for found in (expression.finditer(text) for expression in self.expressions)
         ]
 
     def matches(self, text: str) -> bool:
         """Whether there is anything to find."""
         return any(expression.search(text) for expression in self.expressions)
+
+
+def _plain(value: str) -> float | str:
+    """A value as a number if it is a plain one; other texts may still be one (`0:01:30`)."""
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def _group(name: re.Match[str]) -> str:
@@ -113,7 +121,7 @@ class _Numbered(TextPattern):
     def tables(self, text: str) -> list[Table]:
         return [
             table_of(
-                {name: value for name, value in zip(self.names, match.groups(), strict=True) if value}
+                {name: _plain(value) for name, value in zip(self.names, match.groups(), strict=True) if value}
                 for match in self.expressions[0].finditer(text)
             )
         ]

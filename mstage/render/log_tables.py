@@ -19,7 +19,7 @@ def series_table(series: pd.DataFrame) -> Table:
     """What logs hold, a row a series of a run.
 
     Args:
-        series: As `mstage.workflows.logs.list_series` returns it.
+        series: As `mstage.workflows.logs.list_of_series` returns it.
     """
     heads = [name for name in ("log", "run") if series[name].nunique() > 1]
     names = [*heads, "", "series", "points", "not finite", "clock", "from", "to", "first", "last"]

@@ -84,7 +84,7 @@ def stages_of_choices(choices: Sequence[Choice], method: StageMethod | None = No
     return Stages(found[0].clock, found[0].method, tuple(run for stages in found for run in stages.runs))
 
 
-def list_series(logs: Sequence[Log], reading: Reading) -> pd.DataFrame:
+def list_of_series(logs: Sequence[Log], reading: Reading) -> pd.DataFrame:
     """What logs hold, a row a series of a run.
 
     Columns: `log`, `run`, `series`, `taken` (whether it would be looked at), `points`, `not_finite`, `clock`, `start`
