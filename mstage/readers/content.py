@@ -157,7 +157,7 @@ def decoded(content: Content) -> str:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, errors="replace")
     head = data[:PIECE]
-    if head.rstrip(b"\0").count(b"\0") * 100 > len(head) or _control(head) * 10 > len(head):
+    if head.rstrip(b"\0").count(b"\0") * 100 > len(head) or _control(head) * 50 > len(head):
         raise InputError(f"{content.source}: is binary and of no format that is known here; {EXPECTED}.")
     if b"\0" in data:
         data = data.replace(b"\0", b"")  # what a machine that went down leaves at the end of a file

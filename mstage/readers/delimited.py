@@ -95,7 +95,7 @@ def _layout(separator: str, first: Sequence[str], rest: Sequence[Sequence[str]])
     )
     if all(NUMBER.fullmatch(cell) or cell.lower() in BLANK for cell in first):
         names = [f"column {place}" for place in range(1, len(first) + 1)]
-        steps = _numbers(pd.Series([row[0] for row in rest], dtype=str), decimal)
+        steps, _ = _numbers(pd.Series([row[0] for row in rest], dtype=str), decimal)
         if len(first) > 1 and steps.values.size > 2 and (np.diff(steps.values) > 0).all():
             names[0] = "step"
         return Layout(separator, tuple(names), has_names=False, decimal=decimal)
@@ -151,10 +151,10 @@ class DelimitedReader:
         columns = {}
         for place, name in enumerate(self._layout.names):
             series = frame.iloc[:, place]
-            column = _numbers(series, self._layout.decimal)
-            self._no_numbers += int(series.notna().sum()) - column.values.size if column.values.size else 0
+            column, others = _numbers(series, self._layout.decimal)
             if column.values.size:
                 columns[name] = column
+                self._no_numbers += others
         self._tables.append(Table(columns, len(frame)))
 
     def log(self) -> Log:
@@ -166,6 +166,7 @@ class DelimitedReader:
         names = self._layout.names
         check_no_table_of_runs(self._source, names)
         table = Table.joined(self._tables) if self._tables else Table({}, 0)
+        table = Table({name: table.columns[name] for name in names if name in table.columns}, table.rows)
         charts = chart_series(table)
         remarks = counted_remarks([(self._left_out, "lines left out"), (self._no_numbers, "cells without a number")])
         if charts:
@@ -179,6 +180,8 @@ class DelimitedReader:
     def _frame(self, text: str) -> pd.DataFrame:
         """The cells of some lines, numbers where a whole column has nothing else."""
         spaces = self._layout.separator == SPACES
+        if text.count('"') % 2:  # one of them is damage, and would make a single cell of all that follows
+            text = text.replace('"', "")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -186,7 +189,6 @@ class DelimitedReader:
                     StringIO(text), sep=self._layout.separator, names=list(range(len(self._layout.names))), header=None,
                     index_col=False, skipinitialspace=not spaces, keep_default_na=False, na_values=[""],
                     on_bad_lines="skip", low_memory=False, decimal=self._layout.decimal,
-                    quoting=csv.QUOTE_NONE if text.count('"') % 2 else csv.QUOTE_MINIMAL,
                 )  # fmt: skip
         except (ParserError, EmptyDataError, OverflowError, ValueError) as error:
             raise InputError(
@@ -195,12 +197,12 @@ class DelimitedReader:
             ) from None
 
 
-def _numbers(series: pd.Series[Any], decimal: str = ".") -> Column:
-    """The numbers in a column; none where it is text."""
+def _numbers(series: pd.Series[Any], decimal: str = ".") -> tuple[Column, int]:
+    """The numbers in a column, none where it is text, and how many cells hold something else."""
     if series.dtype.kind in "iufb" and not isinstance(series.dtype, pd.CategoricalDtype):
         plain = series.to_numpy(float)
         rows = np.flatnonzero(~np.isnan(plain))  # nan in a cell would have made it a column of text
-        return Column(rows, plain[rows])
+        return Column(rows, plain[rows]), 0
     cells = series.dropna().astype(str).str.strip()
     cells = cells[~cells.str.lower().isin(BLANK)]
     values = _values(cells.str.replace(",", ".") if decimal == "," else cells)
@@ -211,8 +213,9 @@ def _numbers(series: pd.Series[Any], decimal: str = ".") -> Column:
         values = durations if durations.notna().sum() > 0 else unwrapped
         is_number = values.notna()
         if is_number.sum() < LEAST_TEXT * len(cells):
-            return Column(np.empty(0, int), np.empty(0))
-    return Column(series.index.get_indexer(cells.index[is_number]), values[is_number].to_numpy(float))
+            return Column(np.empty(0, int), np.empty(0)), 0
+    column = Column(series.index.get_indexer(cells.index[is_number]), values[is_number].to_numpy(float))
+    return column, len(cells) - column.values.size
 
 
 def _values(cells: pd.Series[Any]) -> pd.Series[Any]:

@@ -117,6 +117,7 @@ class GrowingFile:
     def __init__(self, source: str, reader: str | None = None, pattern: str | None = None) -> None:
         self.source, self._how = source, (reader, pattern)
         self.ended = False
+        self._whole: Log | None = None  # of what is not read in parts; holds until there is a better one
         self._begin()
 
     def _begin(self) -> None:
@@ -125,7 +126,6 @@ class GrowingFile:
         self._seen: tuple[int, int, int] | None = None
         self._lines = _Lines(named(self.source), *self._how)
         self._events: EventReader | None = None
-        self._whole: Log | None = None
         self._in_parts: bool | None = None
 
     def grow(self) -> bool:
@@ -161,7 +161,7 @@ class GrowingFile:
         if self._events is not None:
             series = self._events.series()
             return Log(named(self.source), FORMAT, series, self._events.remarks()) if series else None
-        return self._whole or self._lines.log()
+        return self._lines.log() or self._whole
 
     def _sniff(self, head: bytes) -> bool:
         """Tell whether the file can be read in parts; returns whether there is enough to tell."""

@@ -110,7 +110,8 @@ def read_document(source: str, text: str) -> Log:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        cut = "ends too early" if error.pos >= len(text.rstrip()) - 1 else f"is no JSON: {shown(error.msg)}"
+        is_cut = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated string")
+        cut = "is JSON that ends too early" if is_cut else f"is no JSON: {shown(error.msg)}"
         raise InputError(f"{source}: {cut} in line {error.lineno}; {EXPECTED}.") from None
     except RecursionError:
         raise InputError(f"{source}: is JSON that is nested too deeply; {EXPECTED}.") from None

@@ -20,6 +20,7 @@ from mstage.readers.content import check_values
 from mstage.readers.log import Column, Series, counted_remarks
 
 HEAD, TAIL = 12, 4  # bytes around a record: its length and the checksum of that; the checksum of its content
+LARGEST_FIRST = 1024  # bytes of the first record
 LARGEST_CHECKED = 4096  # bytes; larger records hold images or graphs
 LARGEST_GROUP = 2**24  # bytes whose checksums are computed together
 MOST_RECORD = 2**28
@@ -29,7 +30,7 @@ MOST_TAGS = 5_000
 
 def is_event_file(data: bytes) -> bool:
     """Whether some bytes begin as every event file does: with a record that tells the version."""
-    return b"brain.Event:" in data[:64] and len(data) >= HEAD and struct.unpack_from("<Q", data)[0] < 64
+    return b"brain.Event:" in data[:64] and len(data) >= HEAD and struct.unpack_from("<Q", data)[0] < LARGEST_FIRST
 
 
 @dataclass
