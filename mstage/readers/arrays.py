@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mstage.errors import InputError, shown
-from mstage.readers.content import MOST_VALUES, Content, check_values
+from mstage.readers.content import Content, check_size
 from mstage.readers.log import Column, Log, Table, series_of
 from mstage.readers.weights_and_biases import chart_series, check_no_table_of_runs
 
@@ -32,6 +32,7 @@ def read_numpy(content: Content) -> Log:
     """
     columns: dict[str, Column] = {}
     for name, array in _arrays(content):
+        check_size(content.source, array.size, array.shape[0] if array.ndim else 0)
         if array.dtype.kind not in "iufb" or array.ndim not in (1, 2) or 0 in array.shape:
             continue
         if array.ndim == 1:
@@ -69,7 +70,7 @@ def read_parquet(content: Content) -> Log:
             warnings.simplefilter("ignore")
             file = parquet.ParquetFile(BytesIO(content.data))
             numeric = [field.name for field in file.schema_arrow if _is_numeric(str(field.type))]
-            check_values(content.source, len(numeric) * file.metadata.num_rows)
+            check_size(content.source, len(numeric) * file.metadata.num_rows, file.metadata.num_rows)
             check_no_table_of_runs(content.source, file.schema_arrow.names)
             read = file.read(columns=numeric)
             for name in dict.fromkeys(numeric):
@@ -97,7 +98,7 @@ def _arrays(content: Content) -> list[tuple[str, np.ndarray[Any, Any]]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of files that older versions have written
             if content.data.startswith(NPY):
-                _check_size(content, content.data)
+                _check_head(content.data)
                 return [("values", np.load(BytesIO(content.data), allow_pickle=False))]
             archive = np.load(BytesIO(content.data), allow_pickle=False)
             members = archive.zip.namelist()
@@ -107,7 +108,7 @@ def _arrays(content: Content) -> list[tuple[str, np.ndarray[Any, Any]]]:
                     f"Save the losses with numpy.savez(path, step=step, loss=loss)."
                 )
             total = sum(item.file_size for item in archive.zip.infolist() if item.filename.endswith(".npy"))
-            check_values(content.source, total // 8)
+            check_size(content.source, total // 8)
             for name in archive.files:
                 try:
                     array = archive[name]
@@ -127,7 +128,7 @@ def _arrays(content: Content) -> list[tuple[str, np.ndarray[Any, Any]]]:
     return found
 
 
-def _check_size(content: Content, data: bytes) -> None:
+def _check_head(data: bytes) -> None:
     """Refuse an array whose head promises more than there is: NumPy would make room for it first."""
     file = BytesIO(data)
     version = np.lib.format.read_magic(file)
@@ -135,5 +136,3 @@ def _check_size(content: Content, data: bytes) -> None:
     shape, _, dtype = read(file)
     if int(np.prod([int(size) for size in shape], dtype=object)) * max(dtype.itemsize, 1) > len(data):
         raise ValueError("it is shorter than its head says")
-    if len(data) // max(dtype.itemsize, 1) > MOST_VALUES:
-        check_values(content.source, MOST_VALUES + 1)

@@ -18,9 +18,10 @@ from mstage.errors import InputError, shown
 
 STDIN = "-"
 MOST_BYTES = 256 * 2**20
-MOST_VALUES = 16_000_000
+MOST_VALUES = 12_000_000
+MOST_ROWS = 4_000_000
 PIECE = 2**20
-LINES_AT_ONCE = 16 * 2**20  # characters; what a piece of a text becomes while it is read is many times its size
+LINES_AT_ONCE = 4 * 2**20  # characters; what a piece of a text becomes while it is read is many times its size
 GZIP = b"\x1f\x8b"
 EXPECTED = (
     "expected a training log: TensorBoard events, a table (CSV, TSV, Parquet, npz), JSON Lines, trainer_state.json, "
@@ -122,17 +123,17 @@ def too_large(source: str) -> InputError:
     )
 
 
-def check_values(source: str, count: int) -> None:
-    """Refuse a log with more numbers than fit into memory.
+def check_size(source: str, values: int, rows: int = 0) -> None:
+    """Refuse a log with more numbers than can be looked at in a gigabyte and some seconds.
 
     Raises:
         InputError: It has.
     """
-    if count > MOST_VALUES:
-        raise InputError(
-            f"{source}: holds more than {MOST_VALUES // 10**6} million numbers; expected fewer. "
-            f"Leave out columns, or every other line."
+    if values > MOST_VALUES or rows > MOST_ROWS:
+        found = (
+            f"{MOST_VALUES // 10**6} million numbers" if values > MOST_VALUES else f"{MOST_ROWS // 10**6} million rows"
         )
+        raise InputError(f"{source}: holds more than {found}; expected fewer. Leave out columns, or every other row.")
 
 
 def pieces(text: str, size: int = LINES_AT_ONCE) -> Iterator[str]:

@@ -22,8 +22,9 @@ import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
 from mstage.errors import InputError, shown
+from mstage.readers.content import check_size
 from mstage.readers.log import Column, Log, Table, counted_remarks, series_of
-from mstage.readers.records import number
+from mstage.readers.records import DURATION, number
 from mstage.readers.weights_and_biases import chart_series, check_no_table_of_runs
 
 SEPARATORS = (",", "\t", ";", "|")
@@ -32,10 +33,11 @@ ROWS_LOOKED_AT = 30
 LONGEST_HEAD = 2**20
 NUMBER = re.compile(r"[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][-+]?\d+)?%?|[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
 BLANK = ("", "-", "--", "n/a", "na", "none", "null", "<na>", "nil")
+NAN = ("nan", "+nan", "-nan")
 WRAPPED = r"^\s*(?:tensor\(|array\(|np\.float\d+\()?\[?\s*([-+]?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))\b.*$"
 FEWEST_NUMBERS = 0.3  # share of the cells below the names that are numbers or blank in a table of values
 LEAST_TEXT = 0.5  # a column of which more is no number is text
-MOST_COLUMNS = 20_000
+MOST_COLUMNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ class DelimitedReader:
         self._source = source
         self._layout = layout
         self._tables: list[Table] = []
+        self._values = self._rows = 0
         self._left_out = 0
         self._no_numbers = 0
         self._begun = not layout.has_names
@@ -156,6 +159,8 @@ class DelimitedReader:
                 columns[name] = column
                 self._no_numbers += others
         self._tables.append(Table(columns, len(frame)))
+        self._values, self._rows = self._values + self._tables[-1].values, self._rows + len(frame)
+        check_size(self._source, self._values, self._rows)
 
     def log(self) -> Log:
         """What has been read so far.
@@ -203,21 +208,33 @@ def _numbers(series: pd.Series[Any], decimal: str = ".") -> tuple[Column, int]:
         plain = series.to_numpy(float)
         rows = np.flatnonzero(~np.isnan(plain))  # nan in a cell would have made it a column of text
         return Column(rows, plain[rows]), 0
-    cells = series.dropna().astype(str).str.strip()
-    cells = cells[~cells.str.lower().isin(BLANK)]
-    values = _values(cells.str.replace(",", ".") if decimal == "," else cells)
-    is_number = values.notna() | cells.str.lower().isin(["nan", "+nan", "-nan"])
-    if is_number.sum() < LEAST_TEXT * len(cells):
-        durations = cells.map(lambda cell: number(cell) if ":" in cell else None).astype(float)
-        unwrapped = _values(cells.str.extract(WRAPPED, flags=re.IGNORECASE)[0])
-        values = durations if durations.notna().sum() > 0 else unwrapped
-        is_number = values.notna()
-        if is_number.sum() < LEAST_TEXT * len(cells):
+    cells = series.dropna().astype(str)
+    values = _values(cells, decimal)
+    others = cells[values.isna()].str.strip().str.lower()
+    blank = others.isin(BLANK)
+    others, empty = others[~blank], others.index[blank]
+    wrong = others.index[~others.isin(NAN)]
+    if wrong.size > LEAST_TEXT * (len(cells) - empty.size):
+        values, wrong = _unwrapped(cells), cells.index[:0]
+        if values.notna().sum() < LEAST_TEXT * len(cells):
             return Column(np.empty(0, int), np.empty(0)), 0
-    column = Column(series.index.get_indexer(cells.index[is_number]), values[is_number].to_numpy(float))
-    return column, len(cells) - column.values.size
+        empty = values.index[values.isna()]
+    values = values.drop(empty).drop(wrong) if empty.size + wrong.size else values
+    return Column(series.index.get_indexer(values.index), values.to_numpy(float)), wrong.size
 
 
-def _values(cells: pd.Series[Any]) -> pd.Series[Any]:
+def _unwrapped(cells: pd.Series[Any]) -> pd.Series[Any]:
+    """The numbers in cells such as `tensor(0.5, device='cuda:0')`, `[0.5]` or `0:01:30`, NaN where there is none."""
+    looked_at = cells.head(ROWS_LOOKED_AT)
+    if looked_at.str.fullmatch(r"\s*" + DURATION.pattern + r"\s*").any():
+        return cells.map(number).astype(float)
+    return _values(cells.str.extract(WRAPPED, flags=re.IGNORECASE)[0])
+
+
+def _values(cells: pd.Series[Any], decimal: str = ".") -> pd.Series[Any]:
     """Cells as float64, NaN for what is no number."""
-    return pd.Series(pd.to_numeric(cells.str.removesuffix("%"), errors="coerce"), index=cells.index, dtype=float)
+    if decimal == ",":
+        cells = cells.str.replace(",", ".")
+    if cells.head(ROWS_LOOKED_AT).str.endswith("%").any():
+        cells = cells.str.removesuffix("%")
+    return pd.Series(pd.to_numeric(cells, errors="coerce"), index=cells.index, dtype=float)

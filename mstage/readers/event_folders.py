@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mstage.errors import InputError, shown
-from mstage.readers.content import GZIP, Content, named, unpacked, unreadable
+from mstage.readers.content import GZIP, Content, check_size, named, unpacked, unreadable
 from mstage.readers.log import Log
 from mstage.readers.tensorboard import EventReader, is_event_file
 
@@ -50,6 +50,7 @@ def read_event_folder(source: str) -> Log:
             left = _read_file(reader, path)
         remarks += [f"{run}: {remark}" if run else remark for remark in reader.remarks(left)]
         readers.append(reader)
+        check_size(named(source), sum(one.count for one in readers))
     return _log(named(source), readers, tuple(remarks))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mstage.errors import InputError, shown
-from mstage.readers.content import check_values
+from mstage.readers.content import check_size
 from mstage.readers.log import Column, Log, Series, Table, counted_remarks, series_of
 from mstage.readers.records import number, table_of
 
@@ -69,15 +69,16 @@ class JsonLinesReader:
         self._source = source
         self._tables: list[Table] = []
         self._no_records = 0
-        self._values = 0
+        self._values = self._rows = 0
 
     def feed(self, text: str) -> None:
         """Read on: whole lines."""
         lines = [line for line in text.split("\n") if line.strip()]
         for start in range(0, len(lines), LINES_PARSED_TOGETHER):
             table = table_of(self._records(lines[start : start + LINES_PARSED_TOGETHER]))
-            self._values += sum(column.values.size for column in table.columns.values())
-            check_values(self._source, self._values)
+            self._values += table.values
+            self._rows += table.rows
+            check_size(self._source, self._values, self._rows)
             self._tables.append(table)
 
     def log(self) -> Log:
@@ -129,6 +130,8 @@ def _log(source: str, document: Any) -> Log:
             return Log(source, "a JSON list of records", series_of(table_of(document)))
         document = {"values": document}
     if isinstance(document, dict):
+        lengths = [len(one) for one in document.values() if isinstance(one, list)]
+        check_size(source, sum(lengths), max(lengths, default=0))
         series = _lists(document)
         if series:
             return Log(source, "JSON lists by name", series)

@@ -54,6 +54,11 @@ class Table:
     columns: Mapping[str, Column]
     rows: int
 
+    @property
+    def values(self) -> int:
+        """How many values there are in all columns."""
+        return sum(column.values.size for column in self.columns.values())
+
     @classmethod
     def joined(cls, tables: Sequence[Table]) -> Table:
         """Tables below each other."""

@@ -9,6 +9,7 @@ package tensorboard, an extra, knows the protocol buffers and the checksums.
 from __future__ import annotations
 
 import struct
+from array import array
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from mstage.errors import InputError, shown
-from mstage.readers.content import check_values
+from mstage.readers.content import check_size
 from mstage.readers.log import Column, Series, counted_remarks
 
 HEAD, TAIL = 12, 4  # bytes around a record: its length and the checksum of that; the checksum of its content
@@ -35,9 +36,9 @@ def is_event_file(data: bytes) -> bool:
 
 @dataclass
 class _Tag:
-    steps: list[int] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
+    steps: array[float] = field(default_factory=lambda: array("d"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+    times: array[float] = field(default_factory=lambda: array("d"))
 
 
 class EventReader:
@@ -46,6 +47,9 @@ class EventReader:
     Args:
         source: What the user calls it.
         run: The run's name.
+
+    Attributes:
+        count: How many scalars have been read.
 
     Raises:
         InputError: The package tensorboard is not there.
@@ -68,7 +72,7 @@ class EventReader:
         self._others: set[str] = set()
         self._damaged = 0
         self._lost = False
-        self._count = 0
+        self.count = 0
 
     def feed(self, data: bytes) -> int:
         """Read on: from the beginning of a record. Returns how many bytes were read, all but half a record's.
@@ -90,7 +94,7 @@ class EventReader:
                 continue
             for value in found.summary.value:
                 self._take(found, value)
-        check_values(self._source, 3 * self._count)
+        check_size(self._source, self.count)
         return place
 
     def _records(self, data: bytes) -> tuple[list[int], list[int], int]:
@@ -170,7 +174,7 @@ class EventReader:
         tag.steps.append(event.step)
         tag.times.append(event.wall_time)
         tag.values.append(number)
-        self._count += 1
+        self.count += 1
 
 
 def masked_checksums(blocks: np.ndarray, table: np.ndarray) -> np.ndarray:
@@ -197,7 +201,7 @@ def _scalar(tensor: Any) -> float | None:
     if tensor.dtype == 1 and len(tensor.tensor_content) == 4:
         return float(struct.unpack("<f", tensor.tensor_content)[0])
     try:
-        array = import_module("tensorboard.util.tensor_util").make_ndarray(tensor)
+        found = import_module("tensorboard.util.tensor_util").make_ndarray(tensor)
     except (TypeError, ValueError, KeyError, IndexError):
         return None
-    return float(array.item()) if array.size == 1 and array.dtype.kind in "fiub" else None
+    return float(found.item()) if found.size == 1 and found.dtype.kind in "fiub" else None

@@ -13,7 +13,7 @@ import re
 from functools import lru_cache
 
 from mstage.errors import InputError
-from mstage.readers.content import check_values
+from mstage.readers.content import check_size
 from mstage.readers.log import Log, Table, series_of
 from mstage.readers.names import EPOCH, STEP, clock_kind, loss_rank
 from mstage.readers.records import table_of
@@ -21,7 +21,7 @@ from mstage.readers.text_patterns import PRESETS, TextPattern
 
 LONGEST_LINE = 4_000
 LONGEST_HEAD = 4 * 2**20  # characters among which a preset has its first line; some logs begin with their own program
-MOST_TEXT = 96 * 2**20  # characters, which take about ten seconds
+MOST_TEXT = 64 * 2**20  # characters, which take about ten seconds
 _WORD = r"[A-Za-z_][\w./\-]{0,60}+"
 _PAIR = re.compile(
     rf"(?<![\w./])({_WORD}(?: [\[(]?{_WORD}\)?){{0,4}})"
@@ -29,6 +29,7 @@ _PAIR = re.compile(
     r"([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?:nan|NaN|inf|Infinity)\b))"
     r"|(?<![\w./:])(\d+)\s?/\s?(\d+)(?![\w./:]| \d\d:\d\d)"
 )
+_WITH_NUMBER = re.compile(r"^[^\n]*(?:\d|nan|NaN|inf|Inf)[^\n]*", re.MULTILINE)
 _ROUND = re.compile(r"\[(\d{1,9})\] ")  # what boosting libraries begin a line with
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08+")
 _SPACES = re.compile(r"[ \t]{2,}|\t")
@@ -51,7 +52,7 @@ class TextReader:
         self._pattern = pattern
         self._tables: list[Table] = []
         self._pairs = _Pairs()
-        self._values = 0
+        self._values = self._rows = 0
         self._read = 0
 
     def feed(self, text: str) -> None:
@@ -71,8 +72,9 @@ class TextReader:
             text = _ESCAPES.sub("", text)
         text = _SPACES.sub(" ", text.replace("\r", "\n"))
         found = self._pattern.tables(text) if self._pattern else [table_of(self._pairs.records(text))]
-        self._values += sum(column.values.size for table in found for column in table.columns.values())
-        check_values(self._source, self._values)
+        self._values += sum(table.values for table in found)
+        self._rows += sum(table.rows for table in found)
+        check_size(self._source, self._values, self._rows)
         self._tables += found
 
     def log(self) -> Log:
@@ -99,7 +101,8 @@ class _Pairs:
     def records(self, text: str) -> list[dict[str, float]]:
         """The lines of a text that say something."""
         found = []
-        for line in text.split("\n"):
+        for match in _WITH_NUMBER.finditer(text):
+            line = match[0]
             if len(line) <= LONGEST_LINE:
                 record = self._record(line)
                 if record:
