@@ -69,15 +69,18 @@ class Curve:
         places = self.clock.values[self.kept]
         return int(places.size - np.unique(places).size)
 
-    def history(self) -> xr.DataArray:
+    def history(self, *, with_run: bool = False) -> xr.DataArray:
         """The curve as a loss history: the clock its axis, `log`, `run` and `series` its coordinates.
 
         It has diverged if its last value on the clock is not finite.
+
+        Args:
+            with_run: Whether to have `run` also where the log does not tell runs apart.
         """
         kind = self.clock.kind
         clock, values = self.clock.values[self.kept], self.series.column.values[self.kept]
         diverged = bool(values.size) and not np.isfinite(values[clock.size - 1 - np.argmax(clock[::-1])])
-        names = {"log": self.log.source} | ({"run": self.series.run} if self.series.run else {})
+        names = {"log": self.log.source} | ({"run": self.series.run} if self.series.run or with_run else {})
         status = RunStatus.DIVERGED if diverged else RunStatus.FINISHED
         coordinates = names | {"series": self.series.name, "status": int(status)}
         return xr.DataArray(values, dims=kind, coords={kind: clock} | coordinates, name="loss")

@@ -76,11 +76,9 @@ def choose_curves(logs: Sequence[Log], reading: Reading) -> list[Choice]:
 
 def stages_of_choices(choices: Sequence[Choice], method: StageMethod | None = None) -> Stages:
     """The stages of every chosen curve, in the order of the logs."""
-    found = [
-        detect_stages_of_history(curve.history(), method or StageMethod())
-        for choice in choices
-        for curve in choice.curves
-    ]
+    curves = [curve for choice in choices for curve in choice.curves]
+    with_run = any(curve.series.run for curve in curves)
+    found = [detect_stages_of_history(curve.history(with_run=with_run), method or StageMethod()) for curve in curves]
     return Stages(found[0].clock, found[0].method, tuple(run for stages in found for run in stages.runs))
 
 
