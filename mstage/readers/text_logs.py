@@ -3,7 +3,7 @@
 Nearly every training loop prints its numbers behind their names: `Epoch 3, step 120: train loss 0.31, lr 1e-4`,
 `{'loss': 1.2, 'epoch': 0.4}`, `loss=0.31`. So a line is read as pairs of a name and a number. A line counts that has a
 loss, or a clock and something else. A clock that stands on a line of its own (`Epoch 3/10`) holds for those below it,
-and a progress (`[640/60000`) is counted on over the epochs.
+and a progress (`[640/60000`) is counted on over the epochs; one of another length is another loop's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WORD = r"[A-Za-z_][\w./\-]{0,60}+"
 _PAIR = re.compile(
     rf"(?<![\w./])({_WORD}(?: [\[(]?{_WORD}\)?){{0,4}})"
     r"[\"']?\s?[:=]?>?\s?[\"'(\[]{0,2}\s?"
-    r"([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?:nan|NaN|inf|Infinity)\b))"
+    r"([-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?:nan|NaN|inf|Infinity)\b))"
     r"|(?<![\w./:])(\d+)\s?/\s?(\d+)(?![\w./:]| \d\d:\d\d)"
 )
 _WITH_NUMBER = re.compile(r"^[^\n]*(?:\d|nan|NaN|inf|Inf)[^\n]*", re.MULTILINE)
@@ -137,7 +137,7 @@ class _Pairs:
         for kind, (name, value) in self._clocks.items():
             if kind not in kinds:
                 record.setdefault(name, value)
-        if progress and STEP not in kinds and has_loss:
+        if progress and STEP not in kinds and has_loss and progress[1] == (self._progress[1] or progress[1]):
             record[PROGRESS] = self._counted_on(progress, self._clocks.get(EPOCH, ("", 0.0))[1])
         return record
 

@@ -14,7 +14,7 @@ from mstage.readers.log import Table
 from mstage.readers.names import clock_kind
 from mstage.readers.records import table_of
 
-NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)"
+NUMBER = r"[-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)"
 
 
 @dataclass(frozen=True)

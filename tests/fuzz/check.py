@@ -7,6 +7,7 @@ import io
 import random
 import re
 import resource
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -57,23 +58,42 @@ def endings(seeds: Sequence[int], folder: Path) -> Iterator[Ending]:
     """Run the command on the mutations of some seeds, in this process."""
     valid = logs()
     path = folder / "mutated"
-    for seed in seeds:
-        kind, data = case(valid, seed)
-        path.write_bytes(data)
-        out, err = io.StringIO(), io.StringIO()
-        begun = time.perf_counter()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = main(["detect-stages", str(path)])
-        seconds = time.perf_counter() - begun
-        yield Ending(kind, seed, code, seconds, complaint(code, out.getvalue(), err.getvalue(), seconds))
+    before = signal.signal(signal.SIGALRM, _hang)
+    try:
+        for seed in seeds:
+            kind, data = case(valid, seed)
+            path.write_bytes(data)
+            yield _ending(kind, seed, path)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def _ending(kind: str, seed: int, path: Path) -> Ending:
+    out, err = io.StringIO(), io.StringIO()
+    memory, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    signal.alarm(3 * round(MOST_SECONDS))  # ends what hangs
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(["detect-stages", str(path)])
+    signal.alarm(0)
+    seconds = time.perf_counter() - begun
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if peak > max(memory, MOST_KIB):  # the peak of what ran before in this process is not this command's
+        return Ending(kind, seed, code, seconds, f"took {peak >> 10} MiB")
+    return Ending(kind, seed, code, seconds, complaint(code, out.getvalue(), err.getvalue(), seconds))
+
+
+class HangError(BaseException):
+    """A command does not end."""
+
+
+def _hang(number: int, frame: object) -> None:  # noqa: ARG001 - how Python calls a handler
+    raise HangError
 
 
 def complaint(code: int, out: str, err: str, seconds: float) -> str:
     """What is wrong with the end of a command; empty if nothing is."""
     if seconds > MOST_SECONDS:
         return f"took {seconds:.0f} s"
-    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > MOST_KIB:
-        return f"took {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB"
     if code in RESULTS:
         return "" if "stage" in out else f"exit code {code} without a result"
     last = err.splitlines()[-1] if err else ""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mstage.errors import InputError
 from mstage.readers.delimited import layout_of
 from mstage.readers.log import Log
 from mstage.readers.selection import Curve, Selection, choose
@@ -88,6 +91,17 @@ def test_two_columns_of_one_name_are_told_apart(tmp_path: Path) -> None:
 )
 def test_what_is_no_table(text: str) -> None:
     assert layout_of(text) is None
+
+
+@pytest.mark.parametrize("text", ["6" * 200_000 + "x", "1," * 100_000, '"' * 100_000, " " * 200_000, "loss " * 50_000])
+def test_a_line_without_an_end_is_no_trap(text: str, tmp_path: Path) -> None:
+    """Each was, or could have been, minutes of backtracking in a regular expression."""
+    begun = time.process_time()
+    for lines in (text, f"step,loss\n1,2\n2,{text}\n" + "3,4\n" * 40, f"iter 1: loss 1.0, time {text}ms\n" * 9):
+        (tmp_path / "log").write_text(lines)
+        with contextlib.suppress(InputError):
+            read_log(str(tmp_path / "log"))
+    assert time.process_time() - begun < 10
 
 
 def test_large_tables_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,20 @@ def test_evaluations_between_do_not_mix_with_training(tmp_path: Path) -> None:
     assert curve.series.column.values.max() == 1
 
 
+def test_a_progress_of_another_length_is_left_aside(tmp_path: Path) -> None:
+    """Bars of the batches of an epoch, and a line for every epoch, with the same name for their losses."""
+    lines = []
+    for epoch in range(1, 6):
+        lines += [f"Train Loss: {9 - epoch - b / 7:.4f}:  14%|#   | {b}/7 [00:02<00:01,  2.52step/s]" for b in range(8)]
+        lines += [f"[{epoch}/100] Train Loss: 99.5, Valid Loss: 99.5", f" Valid: {epoch}/3 [00:01<00:01] loss 99.5"]
+    (tmp_path / "log").write_text("\r".join(lines))
+    (choice,) = choose([read_log(str(tmp_path / "log"))], Selection(("Train Loss",)))
+    history = choice.curves[0].history()
+    assert history.max() < 9
+    assert np.all(np.diff(history["step"]) >= 0)
+    assert history["step"].max() == 35
+
+
 def test_losses_that_are_no_numbers(tmp_path: Path) -> None:
     curve = read("".join(f"step {k} loss {'nan' if k > 10 else 1.5}\n" for k in range(20)), tmp_path)
     assert curve.not_finite == 9
