@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick lint format bench wheel clean
+.PHONY: help demo test test-quick lint format bench fuzz wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,7 +14,7 @@ $(VENV)/installed: pyproject.toml
 		|| { echo "mstage needs Python 3.11 or newer; name it with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[parquet]'
+	$(BIN)/python -m pip install --quiet --editable '.[parquet,tensorboard]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
@@ -45,6 +45,9 @@ format: $(VENV)/installed-dev ## Put the code into the project's style
 
 bench: $(VENV)/installed-dev ## Measure speed and accuracy
 	$(BIN)/python -m tests.bench
+
+fuzz: $(VENV)/installed-dev ## Break logs in 10,000 ways: each ends in a result or in one clear line
+	$(BIN)/python -m tests.fuzz --mutations 10000
 
 wheel: $(VENV)/installed-dev ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel

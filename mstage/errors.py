@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """How a command ended."""
+    """How a command ended.
+
+    `DIVERGED`: some runs diverged, the results of the others are there. `CONDITION`: what `--fail-on` names is there,
+    or what `--until` waits for did not come.
+    """
 
     DONE = 0
     BUG = 1
     USAGE = 2
     INPUT = 3
     DIVERGED = 4
+    CONDITION = 5
     INTERRUPTED = 130
 
 
@@ -55,3 +60,10 @@ def unknown_name(what: str, found: str, known: Iterable[str]) -> str:
     near = get_close_matches(found, names, n=1, cutoff=0.6)
     hint = f" Did you mean `{near[0]}`?" if near else ""
     return f"unknown {what} `{found}`; known: {', '.join(names)}.{hint}"
+
+
+def shown(value: object, length: int = 60) -> str:
+    """A value as it may stand in a line of an error: short, and without line breaks and control characters."""
+    text = "".join(c if c.isprintable() else " " for c in str(value)[: 2 * length])
+    text = " ".join(text.split())
+    return text if len(text) <= length else f"{text[: length - 3]}..."

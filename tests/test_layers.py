@@ -28,7 +28,7 @@ OWNERS = {
     "jax": ("mstage/simulate/",), "jaxlib": ("mstage/simulate/",), "optax": ("mstage/simulate/",),
     "diffrax": ("mstage/simulate/flow",), "ot": ("mstage/analysis/drift",), "zarr": ("mstage/store/",),
     "matplotlib": ("mstage/render/figures",), "rich": ("mstage/cli/", "mstage/render/"), "typer": ("mstage/cli/",),
-    "ml_dtypes": ("mstage/readers/",),
+    "ml_dtypes": ("mstage/readers/",), "tensorboard": ("mstage/readers/tensorboard",),
 }  # fmt: skip
 
 

@@ -56,7 +56,8 @@ def options(
     """Train sweeps of small networks and find the stages of their losses: plateaus and descents.
 
     stdout is data, stderr is talk. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 bad or unreadable input, 4 some runs
-    diverged (the results of the others are printed), 130 interrupted.
+    diverged (the results of the others are printed), 5 what --fail-on names is there or --until did not come, 130
+    interrupted.
     """
 
 

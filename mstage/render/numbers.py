@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mstage.analysis.groups import Spread
 
+COUNTING_CLOCKS = ("step", "tokens", "samples", "record")
+LARGEST_IN_FULL = 1e8  # on a clock that counts
+
 
 def number(value: float | None, digits: int = 4) -> str:
     """A measured number to some significant digits; whole ones below a million in full; nothing for what is missing."""
@@ -36,21 +39,28 @@ def given(value: object) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
-def interval(ends: tuple[float, float] | None, digits: int = 4) -> str:
+def on_clock(value: float | None, clock: str, digits: int = 4) -> str:
+    """A place on a clock: a whole number where the clock counts (`12,000` of steps), as measured where it does not."""
+    if value is None or clock not in COUNTING_CLOCKS or not abs(value) < LARGEST_IN_FULL:
+        return number(value, digits)
+    return f"{round(value):,}"
+
+
+def interval(ends: tuple[float, float] | None, digits: int = 4, clock: str = "") -> str:
     """`low to high`, or nothing where there is none."""
-    return " to ".join(number(end, digits) for end in ends) if ends else ""
+    return " to ".join(on_clock(end, clock, digits) for end in ends) if ends else ""
 
 
-def middle(spread: Spread | None, digits: int = 4) -> str:
+def middle(spread: Spread | None, digits: int = 4, clock: str = "") -> str:
     """The median of a spread, or nothing where there is none."""
-    return number(spread.median, digits) if spread else ""
+    return on_clock(spread.median, clock, digits) if spread else ""
 
 
-def spread_range(spread: Spread | None, digits: int = 4) -> str:
+def spread_range(spread: Spread | None, digits: int = 4, clock: str = "") -> str:
     """The range of a spread, or nothing where all its values are written alike."""
-    if spread is None or number(spread.least, digits) == number(spread.greatest, digits):
+    if spread is None or on_clock(spread.least, clock, digits) == on_clock(spread.greatest, clock, digits):
         return ""
-    return interval((spread.least, spread.greatest), digits)
+    return interval((spread.least, spread.greatest), digits, clock)
 
 
 def counted(count: int, what: str) -> str:

@@ -26,6 +26,7 @@ MOST_SEQUENCES = 3  # of a group that a table shows; json has them all
 MOST_DIVERGED = 20  # runs that a table names one by one; json has them all
 MOST_VALUES = 12  # of a setting that are all listed
 RATE_DIGITS = 3  # a fit gives no more
+TEXT_AXES = ("log", "run", "series")  # whose values are names
 
 
 def plain_table(names: Sequence[str], *, title: str = "", left: Sequence[str] = ()) -> Table:
@@ -48,10 +49,10 @@ def stage_table(groups: StageGroups, *, title: str = "") -> Table:
     several = _several(groups)
     names = [*(["runs"] if several else []), "stage", "start", "end"]
     names += ["range of end", "level", "rate"] if several else ["90 % of end", "level", "rate", "sure"]
-    table = plain_table([*_heads(groups), *names], title=title, left=["stage"])
+    table = plain_table([*_heads(groups), *names], title=title, left=["stage", *TEXT_AXES])
     for group in groups.groups:
         place = _coordinates(groups, group)
-        for share, stage, cells in _told_in_order(group, several):
+        for share, stage, cells in _told_in_order(group, several, groups.clock):
             table.add_row(*place, *([share] if several else []), stage, *cells)
             place = [""] * len(place)
         table.add_section()
@@ -128,14 +129,14 @@ def settings_table(report: SweepReport, source: str) -> Table:
     return table
 
 
-def _told_in_order(group: StageGroup, several: bool) -> Iterator[tuple[str, Text, list[str]]]:
+def _told_in_order(group: StageGroup, several: bool, clock: str) -> Iterator[tuple[str, Text, list[str]]]:
     """Share of the runs (once for each sequence), stage and cells of every row of a group."""
     for sequence in group.sequences[:MOST_SEQUENCES]:
         share = _share(sequence.runs, group)
         if not sequence.stages:
             yield share, Text("no stage found"), []
         for stage in sequence.stages:
-            yield share, _name(stage), _stage_cells(stage, several)
+            yield share, _name(stage), _stage_cells(stage, several, clock)
             share = ""
     rest = group.sequences[MOST_SEQUENCES:]
     if rest:
@@ -146,13 +147,13 @@ def _told_in_order(group: StageGroup, several: bool) -> Iterator[tuple[str, Text
             yield _share(count, group), Text(status, "red"), []
 
 
-def _stage_cells(stage: StageSummary, several: bool) -> list[str]:
-    start, end, level = middle(stage.start), middle(stage.end), middle(stage.level)
+def _stage_cells(stage: StageSummary, several: bool, clock: str) -> list[str]:
+    start, end, level = middle(stage.start, clock=clock), middle(stage.end, clock=clock), middle(stage.level)
     rate = middle(stage.rate.rate, RATE_DIGITS) if stage.rate else ""
     if several:
-        return [start, end, spread_range(stage.end), level, rate]
+        return [start, end, spread_range(stage.end, clock=clock), level, rate]
     sure = f"{100 * stage.probability.median:.0f} %" if stage.probability else ""
-    return [start, end, interval(stage.end_interval), level, rate, sure]
+    return [start, end, interval(stage.end_interval, clock=clock), level, rate, sure]
 
 
 def _stage_by_stage(

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserError, ParserWarning
 
-from mstage.errors import InputError
+from mstage.errors import InputError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,13 +67,6 @@ def read_columns(path: str) -> Columns:
         return _read_text(path, _decoded(path, data))
     except csv.Error as error:
         raise InputError(f"{path}: cannot be read as a text of columns ({shown(error)}); {EXPECTED}.") from None
-
-
-def shown(value: object, length: int = 60) -> str:
-    """A value as it may stand in a line of an error: short, and without line breaks and control characters."""
-    text = "".join(c if c.isprintable() else " " for c in str(value)[: 2 * length])
-    text = " ".join(text.split())
-    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 def _content(path: str) -> bytes:

@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_object_dtype, is_string_dtype
 
-from mstage.errors import InputError, UsageError
-from mstage.simulate.table_files import Columns, read_columns, shown
+from mstage.errors import InputError, UsageError, shown
+from mstage.simulate.table_files import Columns, read_columns
 
 if TYPE_CHECKING:
     from mstage.spec import Table

@@ -1,7 +1,8 @@
-"""Find the stages of every run of a sweep."""
+"""Find the stages of every run of a sweep, or of anybody's logs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -10,35 +11,65 @@ import xarray as xr
 
 from mstage.analysis.stages import StageMethod, Stages
 from mstage.analysis.stages import detect_stages as detect_stages_of_history
-from mstage.errors import InputError
+from mstage.errors import InputError, UsageError
+from mstage.readers.selection import Selection
 from mstage.store.reader import open_sweep
+from mstage.workflows.logs import Reading, choose_curves, is_sweep, read_logs, stages_of_choices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+Source = str | Path | xr.DataTree | xr.DataArray
 
-def detect_stages(source: str | Path | xr.DataTree | xr.DataArray, method: StageMethod | None = None) -> Stages:
+
+def detect_stages(
+    source: Source | Sequence[str | Path],
+    method: StageMethod | None = None,
+    *,
+    loss: str | Sequence[str] = (),
+    clock: str | None = None,
+    reader: str | None = None,
+    pattern: str | None = None,
+) -> Stages:
     """Find the plateaus and descents of every run.
 
     Args:
-        source: A store, a sweep as `open_sweep` or `train` return it, or a loss history alone.
+        source: A sweep (a store, or what `open_sweep` or `train` return), a loss history, or a log or several: a
+            TensorBoard event file or folder, CSV, TSV, Parquet, npz, JSON Lines, `trainer_state.json`, a text log.
         method: Settings of the segmentation.
+        loss: Of logs: names of the series, or patterns of them; the likeliest training loss if there are none.
+        clock: Of logs: a column, or a kind of clock (`step`, `epoch`, `tokens`, `samples`, `seconds`, `record`); the
+            first of these that there is if None.
+        reader: Of logs: the format (`mstage.readers.sniff.READERS`), told by the content if None.
+        pattern: Of text logs: the name of a preset, or a regular expression with named groups.
 
     Returns:
-        The stages of every run, in the order of widths, then of the run axes.
+        The stages of every run: of a sweep in the order of widths, then of the run axes; of logs in their order.
 
     Raises:
-        InputError: There is no sweep, or it holds no losses.
+        InputError: There is nothing that could be read, or it holds no losses.
+        UsageError: An option makes no sense, or does not belong to a sweep.
 
     Example:
-        >>> stages = detect_stages("runs/demo.zarr")
-        >>> stages.to_dataframe().groupby(["alpha", "width", "name"]).end.median()
+        >>> detect_stages("runs/demo").to_dataframe().groupby(["alpha", "width", "name"]).end.median()
+        >>> detect_stages("metrics.csv", loss="train_loss", clock="epoch").runs[0].stages
     """
-    found = [detect_stages_of_history(loss, method or StageMethod()) for loss in loss_histories(source)]
+    patterns = (loss,) if isinstance(loss, str) else tuple(loss)
+    reading = Reading(Selection(patterns, clock), reader, pattern)
+    if isinstance(source, (str, Path, Sequence)):
+        sources = [str(source)] if isinstance(source, (str, Path)) else [str(one) for one in source]
+        if not sources:
+            raise UsageError("no log is given; name at least one")
+        if not is_sweep(sources):
+            return stages_of_choices(choose_curves(read_logs(sources, reading), reading), method)
+        source = sources[0]
+    if reading != Reading():
+        raise UsageError("loss, clock, reader and pattern are for logs; a sweep has one loss and one clock")
+    found = [detect_stages_of_history(one, method or StageMethod()) for one in loss_histories(source)]
     return replace(found[0], runs=tuple(run for stages in found for run in stages.runs))
 
 
-def loss_histories(source: str | Path | xr.DataTree | xr.DataArray) -> Iterator[xr.DataArray]:
+def loss_histories(source: Source) -> Iterator[xr.DataArray]:
     """The loss histories of a sweep, one a width.
 
     Raises:

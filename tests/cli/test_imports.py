@@ -9,6 +9,7 @@ import pytest
 
 HEAVY = {
     "jax", "jaxlib", "optax", "pandas", "xarray", "ot", "matplotlib", "zarr", "numpy", "scipy", "rich", "pyarrow",
+    "tensorboard",
 }  # fmt: skip
 TYPER_NEEDS = {"pydantic", "pydantic_core", "typing_inspection", "typing_extensions", "annotated_types"}
 CODE = """

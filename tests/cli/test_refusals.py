@@ -166,7 +166,7 @@ def test_value_that_is_wrong_in_file_and_options_names_both(folder: Path, capsys
     assert_refused(outcome, 2, "sweep.toml with the options: width `wide`")
 
 
-@pytest.mark.parametrize("command", ["train --resume -o", "detect-stages", "report"])
+@pytest.mark.parametrize("command", ["train --resume -o", "report"])
 @pytest.mark.parametrize(
     ("place", "message"),
     [

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import mstage
-from mstage.errors import InputError
+from mstage.errors import InputError, UsageError
 from mstage.simulate.problems import load_problem
 
 IN_ORDER = ["initial plateau", "initial descent", "secondary plateau", "secondary descent"]
@@ -77,3 +77,23 @@ def test_a_diverged_run_keeps_its_stages_and_says_so() -> None:
 def test_a_tree_without_losses_is_refused() -> None:
     with pytest.raises(InputError, match="no group holds a `loss`"):
         mstage.detect_stages(xr.DataTree())
+
+
+def test_logs_of_others(tmp_path: Path) -> None:
+    step = np.arange(1, 201)
+    for name, factor in (("a", 1.0), ("b", 2.0)):
+        rows = "".join(f"{k},{k / 10},{factor * (1 / (1 + (k / 40) ** 4) + 0.1):.5f},1\n" for k in step)
+        (tmp_path / name).write_text(f"step,epoch,train_loss,val_loss\n{rows}")
+    one = mstage.detect_stages(tmp_path / "a")
+    assert (one.clock, [dict(run.run) for run in one.runs]) == (
+        "step", [{"log": str(tmp_path / "a"), "series": "train_loss"}],
+    )  # fmt: skip
+    assert [stage.name for stage in one.runs[0].stages] == IN_ORDER[:3]
+    both = mstage.detect_stages([tmp_path / "a", str(tmp_path / "b")], loss="train*", clock="epoch")
+    assert both.clock == "epoch"
+    assert [stage.name for stage in both.runs[1].stages] == IN_ORDER[:3]
+    assert both.runs[1].stages[1].end == pytest.approx(one.runs[0].stages[1].end / 10, rel=1e-3)
+    with pytest.raises(UsageError, match="are for logs"):
+        mstage.detect_stages(xr.DataTree(), loss="loss")
+    with pytest.raises(UsageError, match="no log is given"):
+        mstage.detect_stages([])

@@ -1,0 +1,127 @@
+"""`mstage detect-stages --follow`: the stages of a log drawn anew as it grows, until something ends it.
+
+On a terminal the table is drawn in place. Elsewhere the result is printed once, at the end, and each stage that a run
+enters is told on stderr as it comes.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from mstage.cli.interrupts import Interrupts
+from mstage.cli.log_lines import read_line
+from mstage.errors import InputError
+from mstage.render.formats import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mstage.analysis.stages import Stages
+    from mstage.cli.console import Streams
+    from mstage.workflows.follow import Sight
+    from mstage.workflows.logs import Reading
+
+SECONDS_BETWEEN_LOOKS = 0.5
+CLEAR = "\x1b[H\x1b[2J"
+
+
+class Watch:
+    """Shows what is seen, and remembers what has been told.
+
+    Args:
+        streams: Where to.
+        chosen: The format of the result.
+        show: Prints stages on stdout.
+    """
+
+    def __init__(self, streams: Streams, chosen: Format, show: Callable[[Stages], None]) -> None:
+        self._streams = streams
+        self._draws = chosen is Format.TABLE and streams.stdout.isatty()
+        self._show = show
+        self._said: set[str] = set()
+        self._told: dict[str, list[str]] = {}
+        self.last: Sight | None = None
+
+    def see(self, sight: Sight) -> None:
+        """Show what is new."""
+        self.last = sight
+        if sight.stages is None:
+            self._say_once(f"Waiting. {sight.waiting}")
+            return
+        if self._draws:
+            self._streams.write(CLEAR)
+            self._show(sight.stages)
+            for choice in sight.choices:
+                self._streams.say(read_line(choice))
+            self._streams.stdout.flush()
+            return
+        for choice in sight.choices:
+            if not self._said.intersection({choice.log.source}):
+                self._said.add(choice.log.source)
+                self._streams.say(read_line(choice))
+        self._tell_entered(sight.stages)
+
+    def end(self) -> None:
+        """Print the result where it has not been drawn."""
+        if self.last is not None and self.last.stages is not None and not self._draws:
+            self._show(self.last.stages)
+
+    def _tell_entered(self, stages: Stages) -> None:
+        """Tell the stages that were not there at the last look."""
+        from mstage.render.numbers import on_clock
+        from mstage.workflows.conditions import name_of
+
+        for one in stages.runs:
+            run, names = name_of(one), [stage.name for stage in one.stages]
+            if one.stages and self._told.get(run, [])[-1:] != names[-1:]:
+                last = one.stages[-1]
+                self._streams.say(f"{run}: {last.name} since {stages.clock} {on_clock(last.start, stages.clock)}")
+            self._told[run] = names
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._streams.say(text)
+
+
+def follow_logs(
+    watch: Watch, sources: Sequence[str], reading: Reading, until: str | None, conditions: tuple[str, ...]
+) -> tuple[Stages, bool]:
+    """Watch logs until a run enters the stage `until`, a condition holds, or nothing can come any more.
+
+    Returns:
+        The stages at the end, and whether a run has entered the stage.
+
+    Raises:
+        InputError: A log cannot be read, or has ended and there was nothing in it.
+        KeyboardInterrupt: The user has ended it; the result is printed before.
+    """
+    from mstage.workflows.conditions import has_entered, what_fails
+    from mstage.workflows.follow import follow
+
+    with Interrupts() as interrupts:
+        interrupts.hold()
+
+        def wait() -> None:
+            interrupts.check()
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            interrupts.check()
+
+        try:
+            for sight in follow(sources, reading, wait=wait):
+                watch.see(sight)
+                if sight.stages is None:
+                    continue
+                entered = until is not None and has_entered(sight.stages, until)
+                if entered or what_fails(sight.stages, conditions):
+                    watch.end()
+                    return sight.stages, entered
+        except KeyboardInterrupt:
+            watch.end()
+            raise
+    watch.end()
+    if watch.last is None or watch.last.stages is None:
+        waited = f": {watch.last.waiting}" if watch.last else ""
+        raise InputError(f"{', '.join(sources)} has ended, and there was no loss in it{waited}")
+    return watch.last.stages, False

@@ -1,0 +1,147 @@
+"""Which clocks does a series have, and which of them is the one to see it against?
+
+A clock has a kind, so that logs that call theirs `step`, `iter` and `global_step` can be set beside each other. One
+that begins anew in every epoch is counted on; a constant, or an epoch that most of the values share, is none. There is
+always the number of the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mstage.errors import InputError, shown
+from mstage.readers.log import Log, Series
+from mstage.readers.names import CLOCK_KINDS, EPOCH, RECORD, SECONDS, STEP, clock_kind
+
+LEAST_KNOWN = 0.5  # of the values have a place on the clock
+LEAST_DISTINCT = 0.5  # of the places on a clock that is not a step
+LEAST_ASCENDING = 0.9
+UNIX_TIME = 1e8  # seconds since 1970 are more, those of a run fewer
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where the values of a series stand.
+
+    Attributes:
+        name: As the log has it.
+        kind: `step`, `epoch` and so on; the name itself of a column that is no clock by its name.
+        values: One for each value of the series.
+        counted_on: How often the log's own clock begins anew.
+    """
+
+    name: str
+    kind: str
+    values: np.ndarray
+    counted_on: int = 0
+
+
+@dataclass(frozen=True)
+class ClockChoice:
+    """Which clock to take, of each series of each log.
+
+    Attributes:
+        kind: Of the clock.
+        name: The column that the user asks for, if it is one.
+    """
+
+    kind: str
+    name: str | None = None
+
+    def clock_of(self, log: Log, series: Series) -> Clock:
+        """The clock of a series.
+
+        Raises:
+            InputError: It has none of that name or kind.
+        """
+        if self.name is not None and self.name in series.beside:
+            return make_clock(series, self.name)
+        found = next((clock for clock in clocks_of(series) if clock.kind == self.kind), None)
+        if found is None:
+            names = ", ".join(f"`{shown(clock.name)}`" for clock in clocks_of(series))
+            raise InputError(
+                f"{log.source}: `{shown(series.name)}` has no clock `{shown(self.name or self.kind)}`; "
+                f"it has {names}. Choose with --x NAME."
+            )
+        return found
+
+
+def common_kind(chosen: Sequence[tuple[Log, Sequence[Series]]], wanted: str | None) -> ClockChoice:
+    """The clock for some series of some logs: the one that is asked for, or the likeliest that all of them have.
+
+    Raises:
+        InputError: They have none in common.
+    """
+    if wanted is not None:
+        names = {name for _, series in chosen for one in series for name in one.beside}
+        if wanted in names:
+            return ClockChoice(clock_kind(wanted) or wanted, wanted)
+        kind = clock_kind(wanted) or wanted.lower()
+        return ClockChoice(kind, None if kind in CLOCK_KINDS else wanted)
+    kinds = [{clock.kind for clock in clocks_of(one)} for _, series in chosen for one in series]
+    common = set.intersection(*kinds)
+    if common == {RECORD} and any(len(found) > 1 for found in kinds):
+        told = "; ".join(
+            f"{log.source} has {', '.join(k for k in CLOCK_KINDS if k in {c.kind for c in clocks_of(series[0])})}"
+            for log, series in chosen[:4]
+        )
+        raise InputError(f"the logs have no clock in common: {told}. Count their records with --x record.")
+    return ClockChoice(next(kind for kind in CLOCK_KINDS if kind in common))
+
+
+def clocks_of(series: Series) -> list[Clock]:
+    """The clocks of a series, the likeliest first, the number of the record last."""
+    named = [(CLOCK_KINDS.index(kind), name) for name in series.beside if (kind := clock_kind(name)) is not None]
+    clocks = [make_clock(series, name) for _, name in sorted(named, key=lambda item: item[0])]
+    clocks = [clock for clock in clocks if _serves(clock)]
+    return [*clocks, Clock(RECORD, RECORD, np.arange(1.0, series.points + 1))]
+
+
+def make_clock(series: Series, name: str) -> Clock:
+    """A column as the clock of a series: counted on where it begins anew, from 0 where it is the time of day."""
+    kind = clock_kind(name) or name
+    values = series.clock(name)
+    if kind == SECONDS and values.size and np.nanmin(np.append(values, np.inf)) > UNIX_TIME:
+        values = values - np.nanmin(values)
+    if kind == STEP:
+        epoch = next((series.clock(other) for other in series.beside if clock_kind(other) == EPOCH), None)
+        if epoch is not None:
+            return Clock(name, kind, *counted_on(values, epoch))
+    return Clock(name, kind, values)
+
+
+def counted_on(steps: np.ndarray, epochs: np.ndarray) -> tuple[np.ndarray, int]:
+    """Steps that begin anew with every epoch as steps that do not, and how often they do.
+
+    An epoch is taken to be as long as the largest step seen in one of them, and the distance between two records.
+    """
+    known = np.flatnonzero(np.isfinite(steps) & np.isfinite(epochs))
+    back = np.flatnonzero(np.diff(steps[known]) < 0) + 1
+    if back.size == 0 or (np.diff(epochs[known]) < 0).any():
+        return steps, 0
+    with_epoch = np.diff(epochs[known])[back - 1] > 0
+    near_start = steps[known][back] <= np.median(steps[known])
+    if not (with_epoch & near_start).all():
+        return steps, 0
+    ascending = np.diff(steps[known])
+    length = (
+        steps[known].max() - steps[known].min() + np.median(ascending[ascending > 0]) if (ascending > 0).any() else 1
+    )
+    passed = np.zeros(steps.size)
+    passed[known[back]] = length
+    return steps + np.cumsum(passed), int(back.size)
+
+
+def _serves(clock: Clock) -> bool:
+    """Whether a column is a clock by its values."""
+    known = clock.values[np.isfinite(clock.values)]
+    if known.size < max(2, LEAST_KNOWN * clock.values.size) or known.min() == known.max():
+        return False
+    if clock.kind == STEP:
+        return True
+    if np.unique(known).size < LEAST_DISTINCT * known.size:
+        return False
+    return bool((np.diff(known) >= 0).mean() >= LEAST_ASCENDING)

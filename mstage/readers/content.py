@@ -1,0 +1,180 @@
+"""What bytes does a source hold? Files, folders left aside, standard input, and gzip of either, up to a limit.
+
+A log is read into memory, so there is a limit to its size; a compressed one is unpacked piece by piece and no further
+than the limit. What a killed run leaves (a gzip without its end, a tail of zero bytes) is read as far as it goes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from mstage.errors import InputError, shown
+
+STDIN = "-"
+MOST_BYTES = 256 * 2**20
+MOST_VALUES = 12_000_000
+MOST_ROWS = 4_000_000
+PIECE = 2**20
+LINES_AT_ONCE = 4 * 2**20  # characters; what a piece of a text becomes while it is read is many times its size
+GZIP = b"\x1f\x8b"
+EXPECTED = (
+    "expected a training log: TensorBoard events, a table (CSV, TSV, Parquet, npz), JSON Lines, trainer_state.json, "
+    "or a text log"
+)
+_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+@dataclass(frozen=True)
+class Content:
+    """The bytes of a source.
+
+    Attributes:
+        source: What the user calls it.
+        data: Unpacked.
+        remarks: What was wrong with the packing.
+    """
+
+    source: str
+    data: bytes
+    remarks: tuple[str, ...] = ()
+
+
+def read_content(source: str) -> Content:
+    """Read a file, or standard input if the source is `-`.
+
+    Raises:
+        InputError: It cannot be read, is empty or is too large.
+    """
+    try:
+        if source == STDIN:
+            data = _read_up_to(sys.stdin.buffer)
+        else:
+            with Path(source).open("rb") as file:
+                data = _read_up_to(file)
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        raise unreadable(source, error) from None
+    content = unpacked(named(source), data)
+    if not content.data.strip(b"\0 \t\r\n"):
+        raise InputError(f"{content.source}: is empty; {EXPECTED}.")
+    return content
+
+
+def named(source: str) -> str:
+    """What a source is called when it is talked of."""
+    return "standard input" if source == STDIN else shown(source, 200)
+
+
+def unreadable(source: str, error: Exception) -> InputError:
+    """The error for what the system does not let us read."""
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{named(source)}: there is nothing there; {EXPECTED}, or a sweep of `mstage train`.")
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return InputError(f"{named(source)}: cannot be read ({shown(reason)}); {EXPECTED}.")
+
+
+def unpacked(source: str, data: bytes) -> Content:
+    """The content of bytes that may be gzip.
+
+    Raises:
+        InputError: It is too large, or a gzip that is damaged from its start.
+    """
+    if len(data) > MOST_BYTES:
+        raise too_large(source)
+    if not data.startswith(GZIP):
+        return Content(source, data)
+    parts: list[bytes] = []
+    remarks: list[str] = []
+    size = 0
+    rest = data
+    while rest.startswith(GZIP):  # a gzip can be several, one behind the other
+        member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        while not member.eof:
+            try:
+                part = member.decompress(rest, MOST_BYTES - size + 1)
+            except zlib.error as error:
+                remarks.append(f"its gzip is damaged ({shown(error)}): read as far as it goes")
+                rest = b""
+                break
+            parts.append(part)
+            size += len(part)
+            if size > MOST_BYTES:
+                raise too_large(source)
+            rest = member.unconsumed_tail
+            if not rest and not member.eof:
+                remarks.append("its gzip is cut short: read as far as it goes")
+                break
+        rest = member.unused_data if member.eof else b""
+    if not size and remarks:
+        raise InputError(f"{source}: {remarks[0].partition(':')[0]}, and nothing of it can be read; {EXPECTED}.")
+    return Content(source, b"".join(parts), tuple(remarks))
+
+
+def too_large(source: str) -> InputError:
+    """The error for what does not fit."""
+    return InputError(
+        f"{source}: is larger than {MOST_BYTES >> 20} MiB; expected less. Thin it out and hand it on, as in "
+        f"`awk 'NR % 10 == 1' LOG | mstage detect-stages -`."
+    )
+
+
+def check_size(source: str, values: int, rows: int = 0) -> None:
+    """Refuse a log with more numbers than can be looked at in a gigabyte and some seconds.
+
+    Raises:
+        InputError: It has.
+    """
+    if values > MOST_VALUES or rows > MOST_ROWS:
+        found = (
+            f"{MOST_VALUES // 10**6} million numbers" if values > MOST_VALUES else f"{MOST_ROWS // 10**6} million rows"
+        )
+        raise InputError(f"{source}: holds more than {found}; expected fewer. Leave out columns, or every other row.")
+
+
+def pieces(text: str, size: int = LINES_AT_ONCE) -> Iterator[str]:
+    """A text in pieces of whole lines."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + size) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
+def decoded(content: Content) -> str:
+    """The text of a content: UTF-8, or UTF-16 with its mark (what PowerShell writes).
+
+    Bytes that are no UTF-8 become replacement characters: numbers and the names of series rarely have any.
+
+    Raises:
+        InputError: It is binary.
+    """
+    data = content.data
+    for mark, encoding in _MARKS.items():
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, errors="replace")
+    head = data[:PIECE]
+    if head.rstrip(b"\0").count(b"\0") * 100 > len(head) or _control(head) * 50 > len(head):
+        raise InputError(f"{content.source}: is binary and of no format that is known here; {EXPECTED}.")
+    if b"\0" in data:
+        data = data.replace(b"\0", b"")  # what a machine that went down leaves at the end of a file
+    return data.decode("utf-8", errors="replace")
+
+
+def _control(data: bytes) -> int:
+    """How many bytes no text has."""
+    return len(data) - len(data.translate(None, bytes([*range(1, 7), *range(14, 27), 28, 29, 30, 31, 127])))
+
+
+def _read_up_to(file: BinaryIO) -> bytes:
+    """All of a file, or one byte more than the limit."""
+    parts: list[bytes] = []
+    left = MOST_BYTES + 1
+    while left > 0 and (part := file.read(min(PIECE, left))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)

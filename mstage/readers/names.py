@@ -1,0 +1,89 @@
+"""What does the name of a column say: is it a clock, of which kind, or a loss, and how likely the one that is trained?
+
+A name is split into words (`train/loss_epoch`, `trainLoss` and `Train loss` are written by different tools and say
+the same). Clocks are known by their whole name; losses by the words in it: those that make it a held-out loss, and
+those that make it a part of the loss, count against it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+STEP, EPOCH, TOKENS, SAMPLES, SECONDS, TIME, RECORD = "step", "epoch", "tokens", "samples", "seconds", "time", "record"
+CLOCK_KINDS = (STEP, EPOCH, TOKENS, SAMPLES, SECONDS, TIME, RECORD)  # the likeliest clock of a loss first
+
+_CLOCKS = {
+    STEP: "step|steps|global step|global steps|current step|current steps|train step|training step|optimizer step|"
+    "iter|iters|iteration|iterations|it|global iter|global iteration|n iter|num iter|update|updates|num update|"
+    "num updates|n updates|batch|batches|batch idx|batch index|batch id|minibatch|mb",
+    EPOCH: "epoch|epochs|ep|current epoch|train epoch|training epoch|epoch idx|epoch id",
+    TOKENS: "token|tokens|total tokens|num tokens|n tokens|tokens seen|num tokens seen|num input tokens seen|"
+    "input tokens seen|consumed tokens|consumed train tokens|train tokens|tokens processed|tokens total",
+    SAMPLES: "sample|samples|consumed samples|consumed train samples|num samples|n samples|samples seen|example|"
+    "examples|total samples|num examples|examples seen|images|images seen",
+    SECONDS: "runtime|timestamp|time stamp|wall time|walltime|wall clock|unix time|relative time|"
+    "relative time process|relative time wall|elapsed|elapsed time|elapsed seconds|elapsed time s|time elapsed|"
+    "seconds|time s|time sec|time seconds|total seconds",
+    TIME: "time|total time|train time|training time",
+}
+_KIND_OF = {name: kind for kind, names in _CLOCKS.items() for name in names.split("|")}
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_LOSS = {"loss", "losses"}
+_LIKE_LOSS = {
+    "nll", "cost", "objective", "mse", "ce", "bce", "xent", "crossentropy", "rmse", "mae", "bpb", "bpc", "perplexity",
+    "ppl", "error", "err", "elbo",
+}  # fmt: skip
+_HELD_OUT = {"val", "valid", "validation", "eval", "evaluation", "test", "testing", "dev", "holdout", "heldout", "held"}
+_NOT_A_LOSS = {"scale", "scaler", "scaling", "weight", "weights", "coef", "coefficient", "lr", "rate", "count"}
+_SAYS_NOTHING = _LOSS | {
+    "train", "training", "tr", "trn", "total", "step", "epoch", "avg", "average", "mean", "running", "batch", "iter",
+    "iteration", "lm", "metrics", "metric", "scalar", "scalars", "overall", "sum", "all", "log", "logs", "raw", "main",
+    "final", "current", "cur", "s",
+}  # fmt: skip
+_ANONYMOUS = {"value", "values", "y", "column", "arr", "array", "data"}
+
+
+@lru_cache(maxsize=10_000)
+def words(name: str) -> tuple[str, ...]:
+    """The words of a name in lower case: `train/lossEpoch` has train, loss and epoch; `valloss` has val and loss."""
+    found: list[str] = []
+    for word in _WORD.findall(re.sub("cross.?entropy", "crossentropy", name[:200], flags=re.IGNORECASE)):
+        low = word.lower()
+        head = low.removesuffix("loss")
+        found += [head, "loss"] if head != low and head in _HELD_OUT | _SAYS_NOTHING else [low]
+    return tuple(found)
+
+
+def clock_kind(name: str) -> str | None:
+    """The kind of clock that a column is by its name, None if it is none: `trainer/global_step` is a step.
+
+    What comes before the last slash is where a tool puts its own clock, and may be anything.
+    """
+    return _KIND_OF.get(" ".join(words(name.rpartition("/")[2])))
+
+
+def loss_rank(name: str) -> tuple[bool, int, int] | None:
+    """How likely a series is the training loss, less is likelier; None if its name does not speak of a loss.
+
+    Held-out losses come last, then what is only like a loss (a mean squared error), then the parts of a loss: each
+    word that is not known to say nothing (as `box` in `train/box_loss`) puts it further back.
+    """
+    found = words(name)
+    if _NOT_A_LOSS.intersection(found):
+        return None
+    if _LOSS.intersection(found):
+        tier = 0
+    elif _LIKE_LOSS.intersection(found):
+        tier = 1
+    else:
+        return None
+    known = _SAYS_NOTHING | _HELD_OUT | (_LIKE_LOSS if tier else set())
+    return bool(_HELD_OUT.intersection(found)), tier, sum(word not in known for word in found)
+
+
+def is_anonymous(name: str) -> bool:
+    """Whether a name says nothing, as `Value` in TensorBoard's own CSV and `column 2` where there are no names."""
+    found = words(name)
+    return all(word in _ANONYMOUS or word.isdigit() for word in found)

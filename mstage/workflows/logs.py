@@ -1,0 +1,124 @@
+"""Read logs that other programs have written, choose what to look at, and find its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mstage.analysis.stages import StageMethod, Stages
+from mstage.analysis.stages import detect_stages as detect_stages_of_history
+from mstage.errors import InputError, UsageError
+from mstage.readers.clocks import Clock, clocks_of, common_kind
+from mstage.readers.content import STDIN
+from mstage.readers.log import Log, Series
+from mstage.readers.selection import Choice, Selection, choose, chosen_series
+from mstage.readers.sniff import check_reader, read_log
+from mstage.store.reader import is_store
+
+LISTED = [
+    "log", "run", "series", "taken", "points", "not_finite", "clock", "start", "end", "first", "last", "clocks",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How logs are read.
+
+    Attributes:
+        selection: Which series, and against which clock.
+        reader: The format, told by the content if None.
+        pattern: How the lines of a text log are written: the name of a preset, or a regular expression.
+    """
+
+    selection: Selection = field(default_factory=Selection)
+    reader: str | None = None
+    pattern: str | None = None
+
+
+def is_sweep(sources: Sequence[str]) -> bool:
+    """Whether some sources are one sweep of `mstage train`.
+
+    Raises:
+        UsageError: A sweep stands among other sources, or a source is named twice.
+    """
+    twice = next((source for source in sources if sources.count(source) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{'standard input' if twice == STDIN else twice} is named twice; name every log once")
+    stores = [source for source in sources if source != STDIN and is_store(Path(source))]
+    if stores and len(sources) > 1:
+        raise UsageError(f"{stores[0]} is a sweep of `mstage train`, which stands alone; give one sweep, or logs")
+    return bool(stores)
+
+
+def read_logs(sources: Sequence[str], reading: Reading) -> list[Log]:
+    """Read logs.
+
+    Raises:
+        InputError: One of them cannot be read.
+        UsageError: There is no such reader, or the pattern is none.
+    """
+    check_reader(reading.reader, reading.pattern)
+    return [read_log(source, reading.reader, reading.pattern) for source in sources]
+
+
+def choose_curves(logs: Sequence[Log], reading: Reading) -> list[Choice]:
+    """The curves of some logs that are meant.
+
+    Raises:
+        InputError: A log has none.
+    """
+    return choose(logs, reading.selection)
+
+
+def stages_of_choices(choices: Sequence[Choice], method: StageMethod | None = None) -> Stages:
+    """The stages of every chosen curve, in the order of the logs."""
+    curves = [curve for choice in choices for curve in choice.curves]
+    with_run = any(curve.series.run for curve in curves)
+    found = [detect_stages_of_history(curve.history(with_run=with_run), method or StageMethod()) for curve in curves]
+    return Stages(found[0].clock, found[0].method, tuple(run for stages in found for run in stages.runs))
+
+
+def list_of_series(logs: Sequence[Log], reading: Reading) -> pd.DataFrame:
+    """What logs hold, a row a series of a run.
+
+    Columns: `log`, `run`, `series`, `taken` (whether it would be looked at), `points`, `not_finite`, `clock`, `start`
+    and `end` (on the clock), `first` and `last` (of the values), `clocks` (all that there are).
+    """
+    rows = []
+    for log in logs:
+        taken, clock_of = _taken(log, reading.selection)
+        for one in log.series:
+            clock = clock_of.get(id(one)) or clocks_of(one)[0]
+            rows.append(_row(log, one, clock) | {"taken": id(one) in taken})
+    return pd.DataFrame(rows, columns=LISTED)
+
+
+def _taken(log: Log, selection: Selection) -> tuple[set[int], Mapping[int, Clock]]:
+    """The series of a log that would be looked at and their clocks, none where it has none that is likely."""
+    try:
+        series = chosen_series(log, selection.loss)
+    except InputError:
+        return set(), {}
+    kind = common_kind([(log, series)], selection.clock)
+    return {id(one) for one in series}, {id(one): kind.clock_of(log, one) for one in series}
+
+
+def _row(log: Log, series: Series, clock: Clock) -> dict[str, object]:
+    values, places = series.column.values, clock.values[np.isfinite(clock.values)]
+    return {
+        "log": log.source,
+        "run": series.run,
+        "series": series.name,
+        "points": series.points,
+        "not_finite": int((~np.isfinite(values)).sum()),
+        "clock": clock.name,
+        "start": places.min() if places.size else np.nan,
+        "end": places.max() if places.size else np.nan,
+        "first": values[0] if values.size else np.nan,
+        "last": values[-1] if values.size else np.nan,
+        "clocks": " ".join(one.name for one in clocks_of(series)),
+    }
