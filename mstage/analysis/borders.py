@@ -24,7 +24,7 @@ PLATEAU_SHARE = 0.1  # of the way, on the scale of the loss, that ends a plateau
 DESCENT_SHARE = 0.9  # of the way, on the scale of log loss, that ends a descent
 SCATTER_SHARE = 0.3  # of the distance from the level to the crossing: the error that averaging has to reach
 FEWEST_FOR_TREND = 6  # cells
-LEAST_TREND = 0.03  # slope of log loss; an escape that begins slowly is no trend of the plateau
+LEAST_TREND = 0.1  # slope of log loss; an escape that begins slowly is no trend of the plateau
 HALF = 0.5 * (1 - 1e-9)  # so that rounding does not choose between two cells that share the middle
 QUANTILE = 1.645  # of the normal distribution: 90 % lie within
 

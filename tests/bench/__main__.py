@@ -13,7 +13,7 @@ import xarray as xr
 import mstage
 from mstage.simulate.problems import load_problem
 from tests import curves
-from tests.bench import staircases
+from tests.bench import accuracy
 
 
 def help_against_imports(rounds: int = 12) -> None:
@@ -89,7 +89,8 @@ def memory_of_a_large_sweep() -> None:
 SECTIONS: dict[str, Callable[[], None]] = {
     "mstage --help, in units of `import typer, rich`": help_against_imports,
     "detect-stages: speed": speed_of_stages,
-    "detect-stages: whole sequences right on known curves": staircases.measure,
+    "detect-stages: accuracy on known curves": accuracy.measure,
+    "detect-stages: beside its rivals": accuracy.measure_peers,
     "detect-stages: sweeps against theory": stages_against_theory,
     "train: memory of 256 runs of width 1,600": memory_of_a_large_sweep,
 }
