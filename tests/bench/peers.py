@@ -82,7 +82,7 @@ def find_stages(bends: Bends, clock: np.ndarray, loss: np.ndarray) -> tuple[list
     last = cells.value.size - 1
     edges = [0, *sorted({at for at in bends(cells.position, cells.value / scale) if 0 < at < last}), last]
     stretches, line = _labelled(cells, edges)
-    borders = locate_borders(cells, Segmentation(stretches, line))
+    borders = locate_borders(cells, Segmentation(stretches, np.arange(line.size), line[None]))
     return [one.kind for one in stretches], [border.position for border in borders]
 
 

@@ -10,7 +10,8 @@ which of them nobody can see.
 
 True borders follow the definition of the tool: a plateau ends where the loss has gone a tenth of the way from the
 plateau's level to that of the next stage, a descent ends where it has come nine tenths of its way in log loss. The
-level of a plateau is its median loss over log time; a descent at the end of the curve counts from or to the last loss.
+level of a plateau is its median loss over log time, of its first half for what comes after it (the second is where the
+escape sets in); a descent at the beginning or the end of the curve counts from the first or to the last loss.
 """
 
 from __future__ import annotations
@@ -127,13 +128,14 @@ def truth_of(loss: curves.Loss, clock: np.ndarray) -> Truth:
 
 def _borders(position: np.ndarray, value: np.ndarray, kinds: list[str], edges: list[int]) -> tuple[float, ...]:
     """Ends of the stages but the last, in log time."""
-    levels = [(first + last) // 2 for first, last in pairwise(edges)]  # a plateau has its median loss in its middle
-    levels[0] = levels[0] if kinds[0] == "plateau" else 0
-    levels[-1] = levels[-1] if kinds[-1] == "plateau" else value.size - 1
+    before = [first + (last - first) // 4 for first, last in pairwise(edges)]  # a falling loss has its median half way
+    after = [(first + last) // 2 for first, last in pairwise(edges)]
+    before[0] = before[0] if kinds[0] == "plateau" else 0
+    after[-1] = after[-1] if kinds[-1] == "plateau" else value.size - 1
     borders = []
     for index in range(len(kinds) - 1):
         way = index + 1 if kinds[index] == "plateau" else index
-        first, last = levels[max(way - 1, 0)], levels[min(way + 1, len(kinds) - 1)]
+        first, last = before[max(way - 1, 0)], after[min(way + 1, len(kinds) - 1)]
         top, bottom = value[first], value[last]
         if kinds[index] == "plateau":
             goal = np.log(0.9 * np.exp(top) + 0.1 * np.exp(bottom))
