@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from mstage.analysis.noise import Noise, estimate_noise
 
 LINEAR_CLOCK_SPAN = 10.0  # length of a linear clock, in the units in which a logarithmic one has 2.3 a decade
-SPIKE_SIGMAS = 4.0
+SPIKE_SIGMAS = 5.0
 LEAST_SIGMA = 1e-9  # of log loss in a cell, so that a curve without any noise has finite weights
 ROUNDING = 1e-9  # of a cell, so that records on its edge stay in it when the clock is rescaled
 FLOOR_SHARE = 0.03  # of the range of the losses: how far below the least of them a floor is put where one is needed
@@ -94,6 +95,7 @@ def make_cells(clock: np.ndarray, loss: np.ndarray, count: int, scale: ClockScal
     floor = loss_floor(loss)
     values = log_loss(loss, floor)
     noise = estimate_noise(values)
+    values = _without_lone_spikes(values, noise.sigma)
     position = positions(clock, scale)
     share = (position - position[0]) / (position[-1] - position[0])
     cell = np.minimum((share * count + ROUNDING).astype(int), count - 1)
@@ -140,6 +142,15 @@ def positions(clock: np.ndarray, scale: ClockScale) -> np.ndarray:
         return np.asarray(LINEAR_CLOCK_SPAN * (clock - clock[0]) / (clock[-1] - clock[0]))
     positive = clock[clock > 0]
     return np.asarray(np.log(np.maximum(clock, positive[0] / 2)))
+
+
+def _without_lone_spikes(values: np.ndarray, sigma: float) -> np.ndarray:
+    """The values, single ones far from the median of the five around them replaced by it.
+
+    Where a curve goes one way, however steeply, that median is the value itself.
+    """
+    middle = median_filter(values, 5, mode="nearest")
+    return np.where(np.abs(values - middle) > SPIKE_SIGMAS * sigma, middle, values)
 
 
 def _without_spikes(values: np.ndarray, sigma: np.ndarray, half: int = 3) -> np.ndarray:

@@ -51,7 +51,7 @@ class SegmentationMethod:
     knots: int = 40
     bend: float = 0.1
     change: float = 0.06
-    rise: float = 0.01
+    rise: float = 0.005
     first: tuple[float, float, float] = (0.78, 0.2, 0.02)
     last: tuple[float, float, float] = (0.7, 0.28, 0.02)
 
