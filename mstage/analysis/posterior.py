@@ -67,7 +67,8 @@ class Posterior:
             most = np.maximum(log.max(axis=0), -np.finfo(float).max)
             weight = np.exp(log - most)
             self._ways.append((weight, label))
-            sums = np.stack([(weight * (label == kind)).sum(axis=0) for kind in range(3)])
+            falls, rises = (np.where(label == kind, weight, 0.0).sum(axis=0) for kind in (1, 2))
+            sums = np.stack([np.where(label == 0, weight, 0.0).sum(axis=0), falls, rises])
             with np.errstate(divide="ignore"):
                 self._upto[:, end] = np.log(sums) + most
             onward[:, end] = np.logaddexp.reduce(self._upto[:, None, end] + prior.follow[:, :, None], axis=0)

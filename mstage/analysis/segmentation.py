@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 HEIGHTS = np.arange(-6, 7)  # heights tried at a knot, in steps
 STEP = 0.5  # of a standard error of the smoothed curve
-DRAWS = 200
+DRAWS = 128
 LONGEST = 24  # changes of label that are told apart
 LOWER_BARS = (1 / 3, 1 / 9, 1 / 27)  # of the steepness, at which a plateau is looked at again
 SPLIT = 0.02  # of `change`, the probability of a change there: several bars in several plateaus are to be cleared

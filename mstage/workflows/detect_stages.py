@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import xarray as xr
 
 from mstage.analysis.stages import StageMethod, Stages
-from mstage.analysis.stages import detect_stages as detect_stages_of_history
 from mstage.errors import InputError
+from mstage.history import clock_name, curves
 from mstage.store.reader import open_sweep
+from mstage.workflows.many_curves import stages_of_curves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +34,10 @@ def detect_stages(source: str | Path | xr.DataTree | xr.DataArray, method: Stage
         >>> stages = detect_stages("runs/demo.zarr")
         >>> stages.to_dataframe().groupby(["alpha", "width", "name"]).end.median()
     """
-    found = [detect_stages_of_history(loss, method or StageMethod()) for loss in loss_histories(source)]
-    return replace(found[0], runs=tuple(run for stages in found for run in stages.runs))
+    method = method or StageMethod()
+    histories = list(loss_histories(source))
+    every_curve = [curve for loss in histories for curve in curves(loss)]
+    return Stages(clock_name(histories[0]), method, tuple(stages_of_curves(every_curve, method)))
 
 
 def loss_histories(source: str | Path | xr.DataTree | xr.DataArray) -> Iterator[xr.DataArray]:
