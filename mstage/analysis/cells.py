@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from mstage.analysis.noise import Noise, estimate_noise
 
 LINEAR_CLOCK_SPAN = 10.0  # length of a linear clock, in the units in which a logarithmic one has 2.3 a decade
-SPIKE_SIGMAS = 4.0
+SPIKE_SIGMAS = 5.0
 LEAST_SIGMA = 1e-9  # of log loss in a cell, so that a curve without any noise has finite weights
 ROUNDING = 1e-9  # of a cell, so that records on its edge stay in it when the clock is rescaled
 FLOOR_SHARE = 0.03  # of the range of the losses: how far below the least of them a floor is put where one is needed
@@ -32,6 +33,9 @@ class Cells:
         position: The same on the scale of the segmentation: natural log of the clock, or the clock stretched to 0..10.
         value: Median log(loss - floor) of each cell, single outlying cells replaced by the median around them.
         variance: Of `value`, with what the correlation of the noise adds; never 0.
+        memory: Share of a cell's noise that the next one has too: the noise of cell k is memory[k] times that of cell
+            k - 1, plus something new; memory[0] is 0.
+        fresh: Variance of what is new in each cell.
         floor: What was taken off the losses before the logarithm; 0 for positive losses.
         noise: Of the records.
     """
@@ -40,6 +44,8 @@ class Cells:
     position: np.ndarray
     value: np.ndarray
     variance: np.ndarray
+    memory: np.ndarray
+    fresh: np.ndarray
     floor: float
     noise: Noise
 
@@ -89,6 +95,7 @@ def make_cells(clock: np.ndarray, loss: np.ndarray, count: int, scale: ClockScal
     floor = loss_floor(loss)
     values = log_loss(loss, floor)
     noise = estimate_noise(values)
+    values = _without_lone_spikes(values, noise.sigma)
     position = positions(clock, scale)
     share = (position - position[0]) / (position[-1] - position[0])
     cell = np.minimum((share * count + ROUNDING).astype(int), count - 1)
@@ -97,14 +104,33 @@ def make_cells(clock: np.ndarray, loss: np.ndarray, count: int, scale: ClockScal
     ordered = values[np.lexsort((values, cell))]
     medians = (ordered[starts + (sizes - 1) // 2] + ordered[starts + sizes // 2]) / 2
     white = noise.sigma**2 / sizes * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes))  # of a mean for one record, of a median
+    memory, fresh = _remembered(noise, sizes)
     return Cells(
         clock=np.add.reduceat(clock, starts) / sizes,
         position=np.add.reduceat(position, starts) / sizes,
         value=_without_spikes(medians, np.sqrt(white)),
         variance=white * noise.inflation + LEAST_SIGMA**2,
+        memory=memory,
+        fresh=fresh + LEAST_SIGMA**2,
         floor=floor,
         noise=noise,
     )
+
+
+def _remembered(noise: Noise, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Memory and fresh variance of cells of AR(1) noise (see `Cells`), taken as a Markov chain of the cells.
+
+    The variance of a mean of m records and its covariance with that of the next n are sums of powers of rho. A median
+    of independent records has up to pi/2 times the variance of their mean, one of records that hardly differ the same.
+    """
+    rho = noise.correlation
+    left = 1 - rho**sizes
+    mean = (sizes * (1 + rho) / (1 - rho) - 2 * rho * left / (1 - rho) ** 2) / sizes**2
+    variance = noise.sigma**2 * mean * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes) * (1 - rho))
+    shared = noise.sigma**2 * rho * left[1:] * left[:-1] / ((1 - rho) ** 2 * sizes[1:] * sizes[:-1])
+    memory = np.append(0.0, shared / np.maximum(variance[:-1], np.finfo(float).tiny))
+    fresh = variance - np.append(0.0, memory[1:] * shared)
+    return memory, fresh
 
 
 def positions(clock: np.ndarray, scale: ClockScale) -> np.ndarray:
@@ -118,10 +144,20 @@ def positions(clock: np.ndarray, scale: ClockScale) -> np.ndarray:
     return np.asarray(np.log(np.maximum(clock, positive[0] / 2)))
 
 
+def _without_lone_spikes(values: np.ndarray, sigma: float) -> np.ndarray:
+    """The values, single ones far from the median of the five around them replaced by it.
+
+    Where a curve goes one way, however steeply, that median is the value itself.
+    """
+    middle = median_filter(values, 5, mode="nearest")
+    return np.where(np.abs(values - middle) > SPIKE_SIGMAS * sigma, middle, values)
+
+
 def _without_spikes(values: np.ndarray, sigma: np.ndarray, half: int = 3) -> np.ndarray:
     """The values, those far from the median of their neighbours replaced by it.
 
-    The first and the last few are left alone: a fall within the first records is what many logs begin with.
+    The first and the last few are left alone, for a fall within the first records is what many logs begin with; only
+    one at the very end that is far from several which agree is a spike.
     """
     if values.size < 2 * half + 1:
         return values
@@ -130,4 +166,10 @@ def _without_spikes(values: np.ndarray, sigma: np.ndarray, half: int = 3) -> np.
     spread = 1.4826 * np.median(np.abs(windows - middle[:, None]), axis=1)
     inner = values[half:-half]
     far = np.abs(inner - middle) > SPIKE_SIGMAS * np.maximum(spread, sigma[half:-half])
-    return np.concatenate([values[:half], np.where(far, middle, inner), values[-half:]])
+    out = np.concatenate([values[:half], np.where(far, middle, inner), values[-half:]])
+    for end, near in ((0, out[1 : 2 * half + 1]), (-1, out[-2 * half - 1 : -1])):
+        level = np.median(near)
+        allowed = SPIKE_SIGMAS * max(1.4826 * np.median(np.abs(near - level)), sigma[end])
+        if abs(out[end] - level) > allowed and (np.abs(near - level) < allowed).all():
+            out[end] = level
+    return out

@@ -17,6 +17,7 @@ LAGS = np.array([1, 2, 3, 4, 6, 8, 12, 16])
 CORRELATIONS = np.array([0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97])
 SMOOTH_RATIO = 2.6  # of the squared differences at lags 2 and 1: noise of any correlation stays below 2, shape has 16
 MAD_TO_SIGMA = 0.6745
+COMMON = 0.1  # share of the differences
 FEWEST_INDEPENDENT = 12  # records that a curve is worth at the least: slower wandering than that is shape
 
 
@@ -75,5 +76,13 @@ def _from_differences_alone(values: np.ndarray) -> Noise:
 
 
 def _spread(differences: np.ndarray) -> float:
-    """Their variance, by the median of their size."""
-    return float((np.median(np.abs(differences)) / MAD_TO_SIGMA) ** 2)
+    """Their variance, by the median of their size.
+
+    Differences of exactly 0 are left out where others are common: a loss written to four digits, or one that has come
+    to a floor, repeats itself, which says nothing of its noise.
+    """
+    sizes = np.abs(differences)
+    moved = sizes[sizes > 0]
+    if moved.size >= COMMON * sizes.size:
+        sizes = moved
+    return float((np.median(sizes) / MAD_TO_SIGMA) ** 2) if sizes.size else 0.0

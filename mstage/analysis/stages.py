@@ -228,7 +228,7 @@ def _end_of_way(cells: Cells, segmentation: Segmentation, start: float) -> float
     A descent that goes on to the end of the curve may have a slow tail; its rate is not to speak of that.
     """
     inside = cells.clock >= start
-    clock, line = cells.clock[inside], segmentation.line[inside]
+    clock, line = cells.clock[inside], segmentation.line(cells)[inside]
     reached = np.abs(line - line[0]) >= DESCENT_SHARE * np.abs(line[-1] - line[0])
     return float(clock[int(np.argmax(reached))])
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import xarray as xr
 
 from mstage.analysis.stages import StageMethod, Stages
-from mstage.analysis.stages import detect_stages as detect_stages_of_history
 from mstage.errors import InputError, UsageError
+from mstage.history import clock_name, curves
 from mstage.readers.selection import Selection
 from mstage.store.reader import open_sweep
 from mstage.workflows.logs import Reading, choose_curves, is_sweep, read_logs, stages_of_choices
+from mstage.workflows.many_curves import stages_of_curves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +55,7 @@ def detect_stages(
         >>> detect_stages("metrics.csv", loss="train_loss", clock="epoch").runs[0].stages
     """
     patterns = (loss,) if isinstance(loss, str) else tuple(loss)
+    method = method or StageMethod()
     reading = Reading(Selection(patterns, clock), reader, pattern)
     if isinstance(source, (str, Path, Sequence)):
         sources = [str(source)] if isinstance(source, (str, Path)) else [str(one) for one in source]
@@ -65,8 +66,9 @@ def detect_stages(
         source = sources[0]
     if reading != Reading():
         raise UsageError("loss, clock, reader and pattern are for logs; a sweep has one loss and one clock")
-    found = [detect_stages_of_history(one, method or StageMethod()) for one in loss_histories(source)]
-    return replace(found[0], runs=tuple(run for stages in found for run in stages.runs))
+    histories = list(loss_histories(source))
+    every_curve = [curve for loss in histories for curve in curves(loss)]
+    return Stages(clock_name(histories[0]), method, tuple(stages_of_curves(every_curve, method)))
 
 
 def loss_histories(source: Source) -> Iterator[xr.DataArray]:

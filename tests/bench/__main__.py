@@ -12,7 +12,7 @@ import xarray as xr
 
 import mstage
 from tests import curves
-from tests.bench import drift, staircases, theory, trainer
+from tests.bench import accuracy, drift, theory, trainer
 
 
 def help_against_imports(rounds: int = 12) -> None:
@@ -62,7 +62,8 @@ def memory_of_a_large_sweep() -> None:
 SECTIONS: dict[str, Callable[[], None]] = {
     "mstage --help, in units of `import typer, rich`": help_against_imports,
     "detect-stages: speed": speed_of_stages,
-    "detect-stages: whole sequences right on known curves": staircases.measure,
+    "detect-stages: accuracy on known curves": accuracy.measure,
+    "detect-stages: beside its rivals": accuracy.measure_peers,
     "theory: sweeps against prediction": theory.measure,
     "drift: speed on sweeps": drift.speed_on_sweeps,
     "drift: speed and memory on checkpoints": drift.speed_on_checkpoints,
