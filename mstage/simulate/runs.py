@@ -8,6 +8,7 @@ A run that has ended, for whatever reason, is frozen by a select, which leaves t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
@@ -138,14 +139,13 @@ def _step(
 ) -> tuple[RunState, Array]:
     """Measure the loss where the runs are, find which of them end here, and move the others by one update."""
     step, recorded, stop_at = now
-    sigma = ACTIVATIONS[program.activation]
+    sigma, a_step = ACTIVATIONS[program.activation], program.samples_a_step
     whole = program.batch_size is None
     order = state.order if whole else _epoch_order(program, runs, state.order, step)
     batch, batch_axis = (data, None) if whole else (_batch(program, data, order, step), 0)
 
     measure: Callable[..., Any] = jax.vmap(
-        lambda w, b: networks.loss_and_gradient(sigma, w, b.inputs, b.targets, program.samples_a_step),
-        in_axes=(0, batch_axis),
+        lambda w, b: networks.loss_and_gradient(sigma, w, b.inputs, b.targets, a_step), in_axes=(0, batch_axis)
     )
     batch_loss, gradient = measure(state.weights, batch)
     if whole:
@@ -169,10 +169,7 @@ def _step(
 
     def update(rate: Array, weights: Weights, inner: Any, gradient: Weights, value: Array, batch: Data) -> Any:
         rule = transformation(program.optimizer, rate)
-
-        def value_fn(weights: Weights) -> Array:
-            return networks.loss_alone(sigma, weights, *batch, program.samples_a_step)
-
+        value_fn = partial(networks.loss_alone, sigma, inputs=batch.inputs, targets=batch.targets, count=a_step)
         extra = {"value": value, "grad": gradient, "value_fn": value_fn}
         updates, inner = rule.update(gradient, inner, weights, **extra)
         return optax.apply_updates(weights, updates), inner

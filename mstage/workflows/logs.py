@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 
 from mstage.analysis.stages import StageMethod, Stages
-from mstage.analysis.stages import detect_stages as detect_stages_of_history
 from mstage.errors import InputError, UsageError
+from mstage.history import clock_name, curves
 from mstage.readers.clocks import Clock, clocks_of, common_kind
 from mstage.readers.content import STDIN
 from mstage.readers.log import Log, Series
 from mstage.readers.selection import Choice, Selection, choose, chosen_series
 from mstage.readers.sniff import check_reader, read_log
 from mstage.store.reader import is_store
+from mstage.workflows.many_curves import stages_of_curves
 
 LISTED = [
     "log", "run", "series", "taken", "points", "not_finite", "clock", "start", "end", "first", "last", "clocks",
@@ -76,10 +77,12 @@ def choose_curves(logs: Sequence[Log], reading: Reading) -> list[Choice]:
 
 def stages_of_choices(choices: Sequence[Choice], method: StageMethod | None = None) -> Stages:
     """The stages of every chosen curve, in the order of the logs."""
-    curves = [curve for choice in choices for curve in choice.curves]
-    with_run = any(curve.series.run for curve in curves)
-    found = [detect_stages_of_history(curve.history(with_run=with_run), method or StageMethod()) for curve in curves]
-    return Stages(found[0].clock, found[0].method, tuple(run for stages in found for run in stages.runs))
+    chosen = [curve for choice in choices for curve in choice.curves]
+    with_run = any(curve.series.run for curve in chosen)
+    histories = [curve.history(with_run=with_run) for curve in chosen]
+    method = method or StageMethod()
+    every_curve = [curve for history in histories for curve in curves(history)]
+    return Stages(clock_name(histories[0]), method, tuple(stages_of_curves(every_curve, method)))
 
 
 def list_of_series(logs: Sequence[Log], reading: Reading) -> pd.DataFrame:
