@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 PLATEAU_SHARE = 0.1  # of the way, on the scale of the loss, that ends a plateau
 DESCENT_SHARE = 0.9  # of the way, on the scale of log loss, that ends a descent
+LEAST_TREND = 0.03  # slope of log loss, from which on a plateau can have a trend
+FASTER = 1.2  # times as steep as before: what goes down so is on its way, and not on a trend
+AGREED = 0.5  # share of the lines drawn from which on they have one
 GRID = 400  # places at which a line is looked at
 AVERAGED = 5  # cells, over which a miss of the lines is averaged
 CLEAR = 2.0  # standard errors by which it has to stand out
 QUANTILES = (0.05, 0.5, 0.95)
-WIDEN = 1.35  # of the spread of the borders of the lines drawn
+WIDEN = 1.5  # of the spread of the borders of the lines drawn
 LEAST_WIDTH = 0.12  # of the distance of two knots, to each side
 
 
@@ -73,32 +76,43 @@ def _crossings(places: np.ndarray, curves: np.ndarray, kinds: list[str], edges: 
     early = kinds[index] == "plateau"
     if not early and kinds[index + 1] != "plateau":
         return places[[edges[index + 1]]]  # a descent and a rise meet at a knot
-    number = index + 1 if early else index
-    start = _level(curves, kinds, edges, number - 1, edges[number])
-    goal = _level(curves, kinds, edges, number + 1, edges[number + 1])
+    way = index + 1 if early else index
+    start = curves[:, [edges[way]]]
+    if way > 0 and kinds[way - 1] == "plateau":
+        start = _level_before(places, curves, edges[way - 1], edges[way])
+    goal = curves[:, [edges[way + 1]]]
+    if way + 1 < len(kinds) and kinds[way + 1] == "plateau":
+        goal = np.median(curves[:, edges[way + 1] : edges[way + 2] + 1], axis=1)[:, None]
+    start = np.broadcast_to(start, curves.shape)
+    begun = start[:, [edges[way]]]
     if early:
         level = np.log((1 - PLATEAU_SHARE) * np.exp(start) + PLATEAU_SHARE * np.exp(goal))
     else:
-        level = start + DESCENT_SHARE * (goal - start)
-    falls = np.where(goal < start, 1.0, -1.0)[:, None]
+        level = np.broadcast_to(begun + DESCENT_SHARE * (goal - begun), curves.shape)
+    falls = np.where(goal < begun, 1.0, -1.0)
     chosen = slice(edges[index], edges[index + 2] + 1)
-    above = falls * (curves[:, chosen] - level[:, None])
-    middle = falls * ((start + goal) / 2 - level)[:, None]
+    above = (falls * (curves - level))[:, chosen]
+    middle = (falls * ((begun + goal) / 2 - level))[:, chosen]
     return _crossed(places[chosen], above, middle, early)
 
 
-def _level(curves: np.ndarray, kinds: list[str], edges: list[int], number: int, edge: int) -> np.ndarray:
-    """Log loss from which or to which a descent or a rise goes, shape (draws,).
+def _level_before(places: np.ndarray, curves: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Log loss of a plateau that what comes after it goes from, shape (draws, 1), or (draws, places) if it has a trend.
 
-    Of a plateau after it the median, of one before it that of the first half: the second half is where the escape from
-    a plateau sets in, which is not to move the level that it escapes from. Of anything else, the loss at its edge.
+    The median of its first half: the second is where the escape from a plateau sets in, which is not to move the level
+    that it escapes from. A later plateau that clearly goes down all the while, and not ever faster, has a trend
+    instead, that of its third quarter: the slow end of a descent, which waits for a smaller learning rate.
     """
-    if not 0 <= number < len(kinds) or kinds[number] != "plateau":
-        return np.asarray(curves[:, edge])
-    first, last = edges[number], edges[number + 1]
-    if last == edge:
-        last = (first + last) // 2
-    return np.asarray(np.median(curves[:, first : last + 1], axis=1))
+    quarter = (last - first) // 4
+    level = np.median(curves[:, first : first + max(2 * quarter, 1) + 1], axis=1)[:, None]
+    if quarter < 2 or first == 0:
+        return np.asarray(level)
+    marks = [first, first + 2 * quarter, first + 3 * quarter]
+    before, after = np.diff(curves[:, marks], axis=1).T / np.diff(places[marks])[:, None]
+    steady = (before * after > 0) & (np.abs(after) > LEAST_TREND) & (np.abs(after) < FASTER * np.abs(before))
+    kept = max(steady.mean() - AGREED, 0.0) / (1 - AGREED)
+    trend = curves[:, [marks[2]]] + after[:, None] * (places - places[marks[2]])
+    return np.asarray((1 - kept) * level + kept * trend)
 
 
 def _crossed(places: np.ndarray, above: np.ndarray, middle: np.ndarray, early: bool) -> np.ndarray:
@@ -107,7 +121,7 @@ def _crossed(places: np.ndarray, above: np.ndarray, middle: np.ndarray, early: b
     Args:
         places: Shape (places,).
         above: Heights of the curves above the level, shape (draws, places).
-        middle: Height of the middle of the way above the level, shape (draws, 1).
+        middle: Height of the middle of the way above the level, shape (draws, places).
         early: Take the last crossing before a curve first reaches the middle, else the first one after it.
     """
     rows, last = np.arange(len(above)), places.size - 1

@@ -16,6 +16,7 @@ import numpy as np
 LAGS = np.array([1, 2, 3, 4, 6, 8, 12, 16])
 CORRELATIONS = np.array([0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97])
 SMOOTH_RATIO = 2.6  # of the squared differences at lags 2 and 1: noise of any correlation stays below 2, shape has 16
+FAR = 8.0  # the same at lags 4 and 1: noise of any correlation stays below 4, shape has 256
 MAD_TO_SIGMA = 0.6745
 COMMON = 0.1  # share of the differences
 FEWEST_INDEPENDENT = 12  # records that a curve is worth at the least: slower wandering than that is shape
@@ -54,7 +55,7 @@ def estimate_noise(values: np.ndarray) -> Noise:
     spreads = np.array([_spread(values[2 * h :] - 2 * values[h:-h] + values[: -2 * h]) for h in lags])
     if spreads[0] == 0:
         return Noise(0.0, 0.0)
-    if lags.size > 1 and spreads[1] > SMOOTH_RATIO * spreads[0]:
+    if lags.size > 1 and spreads[1] > SMOOTH_RATIO * spreads[0] and spreads[min(3, lags.size - 1)] > FAR * spreads[0]:
         return Noise(float(np.sqrt(spreads[0] / 24)), 0.0)  # an upper limit: most of the difference is shape
     inflation = (1 + CORRELATIONS) / (1 - CORRELATIONS)
     correlations = CORRELATIONS[inflation <= max(values.size / FEWEST_INDEPENDENT, 1.0)]
@@ -78,11 +79,12 @@ def _from_differences_alone(values: np.ndarray) -> Noise:
 def _spread(differences: np.ndarray) -> float:
     """Their variance, by the median of their size.
 
-    Differences of exactly 0 are left out where others are common: a loss written to four digits, or one that has come
-    to a floor, repeats itself, which says nothing of its noise.
+    Differences of exactly 0 are left out where they are most but others are common: a loss written to few digits, or
+    one that has come to a floor, repeats itself, which says nothing of its noise.
     """
     sizes = np.abs(differences)
-    moved = sizes[sizes > 0]
-    if moved.size >= COMMON * sizes.size:
-        sizes = moved
-    return float((np.median(sizes) / MAD_TO_SIGMA) ** 2) if sizes.size else 0.0
+    median = float(np.median(sizes))
+    if median == 0:
+        moved = sizes[sizes > 0]
+        median = float(np.median(moved)) if moved.size >= max(COMMON * sizes.size, 1) else 0.0
+    return (median / MAD_TO_SIGMA) ** 2

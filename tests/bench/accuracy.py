@@ -15,7 +15,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from mstage.analysis.stages import RunStages, StageMethod, stages_of_curve
+from mstage.analysis.rates import fit_rate
+from mstage.analysis.stages import RunStages, Stage, StageMethod, stages_of_curve
 from mstage.history import Curve
 from tests.bench import oracle
 from tests.bench.peers import PEERS, find_stages
@@ -35,6 +36,7 @@ class Answer:
         found: Borders found.
         true: Borders there are.
         covered: Of the borders of an exact answer, whether each lies in its interval.
+        rates: Of the descents of an exact answer, whether the rate of the curve without noise lies in its interval.
         trust: Probability of each stage found, and whether it is there.
         seconds: Time taken.
     """
@@ -44,6 +46,7 @@ class Answer:
     found: int
     true: int
     covered: tuple[bool, ...]
+    rates: tuple[bool, ...]
     trust: tuple[tuple[float, bool], ...]
     seconds: float
 
@@ -63,7 +66,8 @@ def answer(case: Case) -> tuple[Answer, RunStages]:
     )
     trust = tuple(zip((stage.probability for stage in found.stages), _there(case, kinds, borders), strict=True))
     matched = _matched(case, kinds, borders)
-    return Answer(exact, matched, len(borders), len(case.truth.borders), covered, trust, seconds), found
+    rates = _rates(case, found.stages) if exact else ()
+    return Answer(exact, matched, len(borders), len(case.truth.borders), covered, rates, trust, seconds), found
 
 
 def answer_of_peer(name: str, case: Case) -> Answer:
@@ -72,7 +76,30 @@ def answer_of_peer(name: str, case: Case) -> Answer:
     kinds, borders = find_stages(PEERS[name], case.clock, case.loss)
     seconds = time.perf_counter() - begun
     exact = tuple(kinds) == case.truth.kinds
-    return Answer(exact, _matched(case, kinds, borders), len(borders), len(case.truth.borders), (), (), seconds)
+    return Answer(exact, _matched(case, kinds, borders), len(borders), len(case.truth.borders), (), (), (), seconds)
+
+
+def _rates(case: Case, stages: tuple[Stage, ...]) -> tuple[bool, ...]:
+    """Whether the rate that fits the curve without noise, at the same records, lies in the interval of each descent.
+
+    Over the true descent, which at the end of the curve goes to nine tenths of its way. Descents for which another of
+    the two models was chosen are left out: the two rates have different units.
+    """
+    position, value = case.truth.position, case.truth.value
+    ends = [position[0], *case.truth.borders, position[-1]]
+    inside = []
+    for stage, first, last in zip(stages, ends, ends[1:], strict=False):
+        if stage.kind != "descent" or stage.rate is None:
+            continue
+        if last == position[-1]:
+            on_way = position >= first
+            way = np.abs(value[on_way] - value[on_way][0])
+            last = position[on_way][int(np.argmax(way >= 0.9 * way[-1]))]
+        chosen = (np.log(case.clock) >= first - 1e-9) & (np.log(case.clock) <= last + 1e-9)
+        true = fit_rate(case.clock[chosen], np.log(case.clean[chosen]), np.ones(np.count_nonzero(chosen)))
+        if true is not None and true.model == stage.model:
+            inside.append(stage.rate_low <= true.value <= stage.rate_high)
+    return tuple(inside)
 
 
 def _matched(case: Case, kinds: list[str], borders: list[float]) -> int:
@@ -125,16 +152,18 @@ def measure(seeds: tuple[int, ...] = REPORTING_SEEDS) -> None:
     every = [case for seed in seeds for case in cases(seed)]
     chances = np.array([oracle.chance(case) for case in every])
     answers = [answer(case)[0] for case in every]
-    print(f"  {'':18}{'curves':>7}{'exact':>14}{'can be known':>14}{'F1':>6}{'of those: exact, F1':>30}{'covered':>16}")
+    titles = (f"{'':18}", f"{'curves':>7}{'exact':>14}{'can be known':>14}{'F1':>6}", f"{'of those: exact, F1':>30}")
+    print("  " + "".join(titles) + f"{'borders in 90 %':>19}{'rates in 95 %':>18}")
     for name, members in groups(every):
         exact = np.array([answers[i].exact for i in members])
         known = chances[members] >= oracle.ENOUGH
         known_f1 = f1(answers[i] for i, knowable in zip(members, known, strict=True) if knowable)
-        covered = [one for i in members for one in answers[i].covered]
+        shares = ([one for i in members for one in getattr(answers[i], what)] for what in ("covered", "rates"))
+        held = (f"{np.mean(share):10.2f} of {len(share):4}" for share in shares if share)
         print(
             f"  {name:18}{exact.size:7}{exact.mean():7.2f} +- {_error(exact):.2f}{chances[members].mean():14.2f}"
             f"{f1(answers[i] for i in members):6.2f}{known.sum():12} curves {exact[known].mean():5.2f}{known_f1:6.2f}"
-            + (f"{np.mean(covered):8.2f} of {len(covered):4}" if covered else "")
+            + " ".join(held)
         )
     spent = 1e3 * np.array([one.seconds for one in answers])
     print(f"  {np.median(spent):.0f} ms a curve (median; 90 % under {np.quantile(spent, 0.9):.0f} ms)")
