@@ -7,6 +7,7 @@ import runpy
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes
 
@@ -54,6 +55,7 @@ def test_the_diabetes_table_can_be_learnt() -> None:
         ("03_which_targets_are_escaped.py", r"R_lin at t = 2000, by seed: 0\.0.*\n.*no escape.*\n.*by seed: 1\.0"),
         ("04_early_warning.py", r"3 of 3 runs escape, at t = \d+; the distance had doubled [1-9]\d* before"),
         ("05_who_escapes.py", r"(seed \d: the largest neuron has \d+% .* was number 1\n){4}"),
+        ("07_a_log_of_your_own.py", r"initial plateau .*\ninitial descent .*\nsecondary plateau .* to +1\d\d\d "),
         ("06_phase_diagram.py", r" 0\.30 .*-0\.\d+  linear\n(.*\n)* 1\.00 .*\+0\.4\d  condensed"),
     ],
 )
@@ -71,6 +73,14 @@ def test_numbered_scripts_answer_their_questions(
 def test_every_numbered_script_is_tested() -> None:
     listed = test_numbered_scripts_answer_their_questions.pytestmark[0].args[1]
     assert sorted(path.name for path in EXAMPLES.glob("[0-9]*.py")) == sorted(script for script, _ in listed)
+
+
+@pytest.mark.slow
+def test_the_log_is_the_one_that_the_script_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["07_a_log_of_your_own.py", str(tmp_path / "metrics.csv")])
+    runpy.run_path(str(EXAMPLES / "07_a_log_of_your_own.py"), run_name="__main__")
+    made, kept = (pd.read_csv(path) for path in (tmp_path / "metrics.csv", EXAMPLES / "metrics.csv"))
+    pd.testing.assert_frame_equal(made, kept, rtol=1e-4)
 
 
 def test_a_figure_of_an_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,7 +153,9 @@ def _stage_cells(stage: StageSummary, several: bool, clock: str) -> list[str]:
     if several:
         return [start, end, spread_range(stage.end, clock=clock), level, rate]
     sure = f"{100 * stage.probability.median:.0f} %" if stage.probability else ""
-    return [start, end, interval(stage.end_interval, clock=clock), level, rate, sure]
+    ends = stage.end_interval
+    around = interval(ends, clock=clock) if ends and ends[0] < ends[1] else ""  # the last one ends with the run
+    return [start, end, around, level, rate, sure]
 
 
 def _stage_by_stage(
