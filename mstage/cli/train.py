@@ -41,6 +41,8 @@ def train(
     width: options.Width = None,
     seed: options.Seed = None,
     seeds: options.Seeds = None,
+    dynamics: options.Dynamics = None,
+    tolerance: options.Tolerance = None,
     learning_rate: options.LearningRate = None,
     activation: options.Activation = None,
     optimizer: options.OptimizerName = None,

@@ -56,6 +56,11 @@ class Position:
     record: int
     state: RunState
 
+    @property
+    def work(self) -> int:
+        """Steps that each run has been given."""
+        return self.step
+
 
 class Trainer:
     """Trains the runs of one width.
@@ -181,11 +186,11 @@ class Layout:
     mesh: Mesh
 
     @classmethod
-    def of(cls, runs: int) -> Layout:
+    def of(cls, runs: int, largest: int = LARGEST_BLOCK) -> Layout:
         """The layout that leaves the fewest places empty, and of those the one of the largest blocks."""
         devices = jax.devices()[:runs]
         each = -(-runs // len(devices))
-        block = min(range(1, LARGEST_BLOCK + 1), key=lambda b: (-(-each // b) * b, -b))
+        block = min(range(1, largest + 1), key=lambda b: (-(-each // b) * b, -b))
         return cls(len(devices) * (-(-each // block) * block), block, Mesh(np.array(devices), (RUN_AXIS,)))
 
     def pad(self, runs: list[Any]) -> list[Any]:
