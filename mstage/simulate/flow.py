@@ -17,21 +17,13 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from mstage.history import RunStatus
-from mstage.simulate.flow_runs import (
-    FlowPlan,
-    FlowProgram,
-    FlowRuns,
-    FlowState,
-    advance_run,
-    initial_state,
-    is_arrived,
-    weights_at,
-)
+from mstage.simulate.flow_runs import FlowPlan, FlowProgram, FlowRuns, advance_run, initial_state
+from mstage.simulate.flow_state import FlowState, is_arrived, weights_at
 from mstage.simulate.runs import Data
 from mstage.simulate.sweep import MAX_SEGMENT_RECORDS, RUN_AXIS, Layout, use_all_cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from jax.sharding import Mesh
 
@@ -86,9 +78,11 @@ class FlowTrainer:
     def start(self) -> FlowPosition:
         """The position at time 0, the weights drawn. Compiles the program, if it is not yet."""
         with jax.enable_x64(True):
-            state = _drawn(self._program, self._layout.mesh)(self._runs, self._data)
-        position = FlowPosition(0, 0, state, self._no_losses())
-        return self.advance(position, 0, 0)[0]
+            one = partial(initial_state, self._program)
+            shapes = jax.eval_shape(jax.vmap(one, in_axes=(0, None)), self._runs, self._data)
+            empty = self._layout.put(jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes))
+        state, _ = self._call(self._plan(0, self.record_steps[:0], 0, is_start=True), (empty, self._no_losses()))
+        return FlowPosition(0, 0, state, self._no_losses())
 
     def advance(self, position: FlowPosition, end_record: int, most_steps: int) -> tuple[FlowPosition, np.ndarray]:
         """Go on to the tick of a record, or as far as `most_steps` attempts of each run lead.
@@ -108,16 +102,8 @@ class FlowTrainer:
         """
         ahead = self.record_steps[position.record : end_record]
         goal = self.record_steps[min(end_record, self.record_steps.size - 1)]
-        with jax.enable_x64(True):
-            try:
-                state, losses = self._compiled(
-                    self._runs, self._data, self._plan(goal, ahead, most_steps), (position.state, position.losses)
-                )
-                arrived = bool(np.all(_is_arrived(state, goal * self._tick)))
-            except jax.errors.JaxRuntimeError as error:
-                if "RESOURCE_EXHAUSTED" in str(error):
-                    raise MemoryError from error
-                raise
+        state, losses = self._call(self._plan(goal, ahead, most_steps), (position.state, position.losses))
+        arrived = bool(np.asarray(is_arrived(state, goal * self._tick)).all())
         work = int(np.max(np.asarray(state.accepted) + np.asarray(state.rejected)))
         if not arrived:
             return FlowPosition(position.step, position.record, state, losses, work), np.empty((self.run_count, 0))
@@ -127,8 +113,7 @@ class FlowTrainer:
 
     def weights(self, position: FlowPosition) -> dict[str, np.ndarray]:
         """The weights, each leading with the axis of runs; NaN for runs that ended before this tick."""
-        with jax.enable_x64(True):
-            weights = _interpolated(position.state, np.float64(position.step * self._tick))
+        weights = weights_at(position.state, position.step * self._tick)
         ended = self.ends(position)["last_step"] < position.step
         kept = {name: self._in_order(leaf) for name, leaf in
                 (("output_weight", weights.output), ("input_weight", weights.input))}  # fmt: skip
@@ -182,11 +167,28 @@ class FlowTrainer:
         devices = len(self._layout.mesh.devices)
         return devices * int(used.argument_size_in_bytes + used.output_size_in_bytes + used.temp_size_in_bytes)
 
-    def _plan(self, goal: int, ahead: np.ndarray, most: int) -> FlowPlan:
+    def _call(self, plan: FlowPlan, place: tuple[FlowState, Any]) -> tuple[FlowState, Any]:
+        with jax.enable_x64(True):
+            try:
+                done: tuple[FlowState, Any] = jax.block_until_ready(self._compiled(self._runs, self._data, plan, place))
+            except jax.errors.JaxRuntimeError as error:
+                if "RESOURCE_EXHAUSTED" in str(error):
+                    raise MemoryError from error
+                raise
+        return done
+
+    def _plan(self, goal: int, ahead: np.ndarray, most: int, *, is_start: bool = False) -> FlowPlan:
         times = np.full(MAX_SEGMENT_RECORDS, np.inf)
         times[: ahead.size] = ahead * self._tick
         stop_at = np.asarray(self._stop_at, self._program.dtype)
-        return FlowPlan(np.float64(goal * self._tick), times, stop_at, np.float64(self._tolerance), np.int64(most))
+        return FlowPlan(
+            np.bool_(is_start),
+            np.float64(goal * self._tick),
+            times,
+            stop_at,
+            np.float64(self._tolerance),
+            np.int64(most),
+        )
 
     def _in_order(self, leaf: Any) -> np.ndarray:
         """A leaf of the state as an array of the runs in their own order."""
@@ -205,44 +207,15 @@ class FlowTrainer:
         return _compiled(self._program, self._layout.mesh)
 
 
-def _on_devices(mesh: Mesh, one: Callable[..., Any], split: tuple[bool, ...], **options: Any) -> Any:
-    """A program over the runs of each device, one after the other; `split` says which arguments lead with runs."""
-
-    def on_device(*arguments: Any) -> Any:
-        runs = [argument for argument, lies in zip(arguments, split, strict=True) if lies]
-
-        def single(parts: list[Any]) -> Any:
-            left = iter(parts)
-            return one(*(next(left) if lies else whole for whole, lies in zip(arguments, split, strict=True)))
-
-        return jax.lax.map(single, runs)
-
-    along = PartitionSpec(RUN_AXIS)
-    specs = tuple(along if lies else PartitionSpec() for lies in split)
-    mapped = jax.shard_map(on_device, mesh=mesh, in_specs=specs, out_specs=along, check_vma=False)
-    shardings = tuple(NamedSharding(mesh, spec) for spec in specs)
-    return jax.jit(mapped, in_shardings=shardings, out_shardings=NamedSharding(mesh, along), **options)
-
-
 @lru_cache(maxsize=64)
 def _compiled(program: FlowProgram, mesh: Mesh) -> Any:
-    """The integrator over all the devices of a mesh, compiled once for each shape it meets."""
-    return _on_devices(mesh, partial(advance_run, program), (True, False, False, True), donate_argnums=3)
+    """The integrator over the runs of each device, one after the other, compiled once for each shape it meets."""
 
+    def on_device(runs: FlowRuns, data: Data, plan: FlowPlan, places: tuple[FlowState, Any]) -> Any:
+        return jax.lax.map(lambda one: advance_run(program, one[0], data, plan, one[1]), (runs, places))
 
-@lru_cache(maxsize=64)
-def _drawn(program: FlowProgram, mesh: Mesh) -> Any:
-    """What draws the weights."""
-    return _on_devices(mesh, partial(initial_state, program), (True, False))
-
-
-@jax.jit
-@partial(jax.vmap, in_axes=(0, None))
-def _interpolated(state: FlowState, time: Any) -> Any:
-    return weights_at(state, time)
-
-
-@jax.jit
-@partial(jax.vmap, in_axes=(0, None))
-def _is_arrived(state: FlowState, time: Any) -> Any:
-    return is_arrived(state, time)
+    split, whole = PartitionSpec(RUN_AXIS), PartitionSpec()
+    specs = (split, whole, whole, split)
+    mapped = jax.shard_map(on_device, mesh=mesh, in_specs=specs, out_specs=split, check_vma=False)
+    shardings = tuple(NamedSharding(mesh, spec) for spec in specs)
+    return jax.jit(mapped, in_shardings=shardings, out_shardings=NamedSharding(mesh, split), donate_argnums=3)

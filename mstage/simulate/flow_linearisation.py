@@ -166,10 +166,10 @@ def linearise(residuals: Callable[[Tree], Array], products: str, weights: Tree) 
     transposed = jax.linear_transpose(push, weights)
     flat, unravel = ravel_pytree(weights)
     if flat.size < residual.size:
-        columns = jax.vmap(lambda one: push(unravel(one)))
+        columns: Any = jax.vmap(lambda one: push(unravel(one)))
         jacobian = columns(jnp.eye(flat.size, dtype=flat.dtype)).T
     else:
-        rows = jax.vmap(lambda one: ravel_pytree(transposed(one)[0])[0])
+        rows: Any = jax.vmap(lambda one: ravel_pytree(transposed(one)[0])[0])
         jacobian = rows(jnp.eye(residual.size, dtype=residual.dtype))
     return ExplicitLinearisation(residual, transposed(residual)[0], jacobian.astype(products))
 

@@ -1,9 +1,8 @@
 """One run of the gradient flow: the step that the compiled integrator repeats, and what is recorded on the way.
 
 A run steps as its own error allows and is never clipped to a record, so its steps do not depend on what is recorded nor
-on how the calls are cut. What lies between two steps is read off cubic Hermite polynomials: of the residuals e, whose
-slope is -JJ'e/n, for the losses, and of the weights for the snapshots. diffrax's own loop ends each call in a clipped
-step and keeps what it has saved for all runs at once; so its solver and step control are called from here.
+on how the calls are cut; what lies between two steps is read off them (see `flow_state`). diffrax's own loop ends each
+call in a clipped step and holds all that it saves in memory; so its solver and step control are called from here.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ from mstage.history import RunStatus
 from mstage.simulate import networks
 from mstage.simulate.flow_linearisation import linearise, linearise_network
 from mstage.simulate.flow_solver import GradientFlow, PredictiveController, RosenbrockW, velocity
-from mstage.simulate.networks import ACTIVATIONS, Weights
+from mstage.simulate.flow_state import FlowState, Moment, crossing, is_arrived, loss_at, loss_of
+from mstage.simulate.networks import ACTIVATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mstage.simulate.flow_linearisation import Linearisation
-    from mstage.simulate.flow_solver import Control
+    from mstage.simulate.networks import Weights
     from mstage.simulate.runs import Data, Value
 
 Array: TypeAlias = jax.Array
-BISECTIONS = 60
 
 
 @dataclass(frozen=True)
@@ -60,36 +59,12 @@ class FlowRuns(NamedTuple):
 class FlowPlan(NamedTuple):
     """How far to go and what to record on the way."""
 
+    is_start: Value  # whether the weights are to be drawn first
     target: Value  # time to arrive at
     record_times: Value  # (records,): ascending, then infinity
     stop_at: Value  # loss at which a run ends
     tolerance: Value
     most: Value  # attempts of a run after which it returns in any case
-
-
-class Moment(NamedTuple):
-    """Where a run is between two steps, and how it moves there."""
-
-    time: Array
-    weights: Weights
-    velocity: Weights
-    residual: Array  # (n,)
-    slope: Array  # (n,): how the residuals move
-
-
-class FlowState(NamedTuple):
-    """What a run needs to go on."""
-
-    last: Moment  # before the last step
-    now: Moment
-    is_measured: Array  # whether velocity, residual and slope are those of `now`
-    length: Array  # of the next step
-    control: Control
-    status: Array  # RunStatus
-    end_time: Array  # infinite while the run goes on
-    final_loss: Array
-    accepted: Array
-    rejected: Array
 
 
 def initial_state(program: FlowProgram, run: FlowRuns, data: Data) -> FlowState:
@@ -111,11 +86,6 @@ def initial_state(program: FlowProgram, run: FlowRuns, data: Data) -> FlowState:
     )
 
 
-def is_arrived(state: FlowState, target: Array) -> Array:
-    """Whether a run is past a time or has ended before it."""
-    return (state.is_measured & (state.now.time >= target)) | (state.end_time <= state.now.time)
-
-
 def advance_run(
     program: FlowProgram, run: FlowRuns, data: Data, plan: FlowPlan, place: tuple[FlowState, Array]
 ) -> tuple[FlowState, Array]:
@@ -135,7 +105,9 @@ def advance_run(
         The state and the losses, filled in for the steps that were taken.
     """
     flow = flow_of(program, data)
-    nothing = jax.eval_shape(flow.linearise, place[0].now.weights, data)
+    state, losses = place
+    state = jax.lax.cond(plan.is_start, lambda: initial_state(program, run, data), lambda: state)
+    nothing = jax.eval_shape(flow.linearise, state.now.weights, data)
 
     def going(carry: tuple[Array, FlowState, Array]) -> Array:
         tries, state, _ = carry
@@ -153,7 +125,7 @@ def advance_run(
         losses = _recorded(state, plan, losses)
         return tries + 1, _unless_arrived(partial(_attempted, flow, data, at, plan), state, plan), losses
 
-    _, state, losses = jax.lax.while_loop(going, body, (jnp.zeros((), "int64"), *place))
+    _, state, losses = jax.lax.while_loop(going, body, (jnp.zeros((), "int64"), state, losses))
     return state, losses
 
 
@@ -176,16 +148,6 @@ def flow_of(program: FlowProgram, data: Data) -> GradientFlow:
     return GradientFlow(lambda weights, data: linearise(partial(residuals, data=data), program.products, weights))
 
 
-def weights_at(state: FlowState, time: Array) -> Weights:
-    """The weights of a run at a time within its last step."""
-    last, now = state.last, state.now
-    share = _share(state, time)
-    return Weights(*(
-        _hermite(share.astype(y0.dtype), (now.time - last.time).astype(y0.dtype), (y0, f0), (y1, f1))
-        for y0, f0, y1, f1 in zip(last.weights, last.velocity, now.weights, now.velocity, strict=True)
-    ))  # fmt: skip
-
-
 def _measured(run: FlowRuns, at: Linearisation, plan: FlowPlan, state: FlowState) -> FlowState:
     """The state with what is known of its present moment, and whether the run ends within the step that led there."""
     speed = velocity(at)
@@ -197,15 +159,15 @@ def _measured(run: FlowRuns, at: Linearisation, plan: FlowPlan, state: FlowState
     length = jnp.where(is_first & ~state.is_measured, first.astype("float64"), state.length)
     state = state._replace(last=last, now=now, is_measured=jnp.array(True), length=length)
 
-    loss = _loss(now.residual)
+    loss = loss_of(now.residual)
     passed = loss <= plan.stop_at
-    stop = jax.lax.cond(passed, lambda: _crossing(state, plan.stop_at), lambda: jnp.full((), jnp.inf, "float64"))
+    stop = jax.lax.cond(passed, lambda: crossing(state, plan.stop_at), lambda: jnp.full((), jnp.inf, "float64"))
     stuck = now.time + length <= now.time
     lost = ~jnp.isfinite(loss) | stuck
     end = jnp.where(lost, now.time, jnp.minimum(stop, jnp.where(now.time >= run.horizon, run.horizon, jnp.inf)))
     status = jnp.select([lost, end == jnp.inf, stop <= run.horizon],
                         [RunStatus.DIVERGED, RunStatus.RUNNING, RunStatus.STOPPED], RunStatus.FINISHED)  # fmt: skip
-    final = jnp.where(lost | (end == jnp.inf), loss, _loss_at(state, jnp.minimum(end, now.time)))
+    final = jnp.where(lost | (end == jnp.inf), loss, loss_at(state, jnp.minimum(end, now.time)))
     was_running = state.status == RunStatus.RUNNING
     return state._replace(
         status=jnp.where(was_running, status, state.status).astype("int32"),
@@ -238,47 +200,9 @@ def _recorded(state: FlowState, plan: FlowPlan, losses: Array) -> Array:
     until = jnp.where(state.is_measured, jnp.minimum(state.now.time, state.end_time), -jnp.inf)
     first = jnp.searchsorted(plan.record_times, jnp.where(state.last.time > 0, state.last.time, -1.0), side="right")
     end = jnp.searchsorted(plan.record_times, until, side="right")
-    return jax.lax.fori_loop(
-        first, end, lambda place, out: out.at[place].set(_loss_at(state, plan.record_times[place])), losses
-    )
 
+    def record(place: Array, out: Array) -> Array:
+        return out.at[place].set(loss_at(state, plan.record_times[place]))
 
-def _crossing(state: FlowState, level: Array) -> Array:
-    """When the loss has fallen to a level within the last step, at whose end it is below."""
-
-    def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
-        above, below = bracket
-        middle = (above + below) / 2
-        fallen = _loss_at(state, middle) <= level
-        return jnp.where(fallen, above, middle), jnp.where(fallen, middle, below)
-
-    above = jnp.where(_loss(state.last.residual) <= level, state.now.time, state.last.time)
-    found: Array = jax.lax.fori_loop(0, BISECTIONS, halve, (above, state.now.time))[1]
-    return found
-
-
-def _loss_at(state: FlowState, time: Array) -> Array:
-    last, now = state.last, state.now
-    dtype = now.residual.dtype
-    share, length = _share(state, time).astype(dtype), (now.time - last.time).astype(dtype)
-    residual: Array = _hermite(share, length, (last.residual, last.slope), (now.residual, now.slope))
-    return _loss(residual)
-
-
-def _share(state: FlowState, time: Array) -> Array:
-    """How far into the last step a time lies; at its end if the step has no length."""
-    length = state.now.time - state.last.time
-    return jnp.where(length > 0, (time - state.last.time) / jnp.where(length > 0, length, 1), 1)
-
-
-def _loss(residual: Array) -> Array:
-    loss: Array = residual @ residual / (2 * residual.shape[0])
-    return loss
-
-
-def _hermite(share: Array, length: Array, start: tuple[Array, Array], end: tuple[Array, Array]) -> Array:
-    """The cubic through two values with two slopes, a share of the way from one to the other; exact at both ends."""
-    (y0, f0), (y1, f1) = start, end
-    rest = 1 - share
-    bend = length * (rest * f0 - share * f1) - (1 - 2 * share) * (y1 - y0)
-    return rest * y0 + share * y1 + share * rest * bend
+    filled: Array = jax.lax.fori_loop(first, end, record, losses)
+    return filled

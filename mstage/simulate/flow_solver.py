@@ -125,16 +125,21 @@ class RosenbrockW(diffrax.AbstractSolver[Any]):
         inverse = np.linalg.inv(self.gammas)
         inner, coupling = self.alphas @ inverse, np.eye(4) / self.gamma - inverse
         result, estimate = self.weights @ inverse, (self.weights - self.embedded) @ inverse
-        inner[np.abs(inner) < 1e-14] = 0
-        shift = length * self.gamma / at.residual.shape[0]
-        solve = at.inverse(shift)
-        unknowns: list[Tree] = []
-        for stage in range(4):
-            here = velocity(at) if stage == 0 else flow(None, _sum(inner[stage], unknowns, y0), args)
-            moved = jax.tree.map(lambda f: (length * self.gamma).astype(f.dtype) * f, here)
-            unknowns.append(solve(_sum(self.gamma * coupling[stage], unknowns, moved)))
+        solve = at.inverse(length * self.gamma / at.residual.shape[0])
+        moved = length * self.gamma
+
+        def stage(unknowns: Tree, number: Array) -> tuple[Tree, None]:
+            """The next unknown, into its place; those that are yet to come are 0."""
+            here = flow(None, _combined(y0, jnp.asarray(inner)[number], unknowns), args)
+            start = jax.tree.map(lambda f: moved.astype(f.dtype) * f, here)
+            found = solve(_combined(start, jnp.asarray(self.gamma * coupling)[number], unknowns))
+            return jax.tree.map(lambda all_, new: all_.at[number].set(new), unknowns, found), None
+
+        first = solve(jax.tree.map(lambda f: moved.astype(f.dtype) * f, velocity(at)))
+        unknowns = jax.tree.map(lambda new: jnp.zeros((4, *new.shape), new.dtype).at[0].set(new), first)
+        unknowns, _ = jax.lax.scan(stage, unknowns, jnp.arange(1, 4))  # one stage is compiled and not three
         nothing = jax.tree.map(jnp.zeros_like, y0)
-        return _sum(result, unknowns, y0), _sum(estimate, unknowns, nothing)
+        return _combined(y0, jnp.asarray(result), unknowns), _combined(nothing, jnp.asarray(estimate), unknowns)
 
 
 def root_mean_square(tree: Tree) -> Array:
@@ -225,13 +230,6 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
         return accepted, factor, (length, error, ~accepted)
 
 
-def _sum(coefficients: np.ndarray, trees: list[Tree], start: Tree) -> Tree:
-    """A tree and a combination of others, of which there may be fewer than coefficients."""
-    terms = [(float(c), tree) for c, tree in zip(coefficients, trees, strict=False) if c != 0]
-
-    def add(first: Array, *others: Array) -> Array:
-        for (coefficient, _), other in zip(terms, others, strict=True):
-            first = first + coefficient * other
-        return first
-
-    return jax.tree.map(add, start, *(tree for _, tree in terms))
+def _combined(start: Tree, coefficients: Array, trees: Tree) -> Tree:
+    """A tree and a combination of others, which are stacked along a leading axis."""
+    return jax.tree.map(lambda y, u: y + jnp.tensordot(coefficients.astype(u.dtype), u, axes=1), start, trees)
