@@ -103,8 +103,10 @@ class FlowTrainer:
         ahead = self.record_steps[position.record : end_record]
         goal = self.record_steps[min(end_record, self.record_steps.size - 1)]
         state, losses = self._call(self._plan(goal, ahead, most_steps), (position.state, position.losses))
-        with jax.enable_x64(True):
-            arrived = bool(np.asarray(is_arrived(state, goal * self._tick)).all())
+        measured, time, end_time = (np.asarray(leaf) for leaf in (state.is_measured, state.now.time, state.end_time))
+        place: Any = state
+        seen = place._replace(is_measured=measured, now=place.now._replace(time=time), end_time=end_time)
+        arrived = bool(is_arrived(seen, goal * self._tick).all())
         work = int(np.max(np.asarray(state.accepted) + np.asarray(state.rejected)))
         if not arrived:
             return FlowPosition(position.step, position.record, state, losses, work), np.empty((self.run_count, 0))

@@ -184,21 +184,22 @@ def _factor(gram: Array, shift: Array) -> tuple[Array, bool]:
 
 
 def _outer(left: Array, right: Array) -> Array:
-    """left @ right.T."""
+    """The products of all rows of one with all rows of the other."""
     if left.shape[1] > FEW_COLUMNS:
         return left @ right.T
-    return sum(one[:, None] * other[None, :] for one, other in zip(left.T, right.T, strict=True))  # type: ignore[return-value]
+    total: Array = sum(one[:, None] * other[None, :] for one, other in zip(left.T, right.T, strict=True))
+    return total
 
 
 def _times(matrix: Array, columns: Array) -> Array:
-    """matrix @ columns."""
+    """The product of a large matrix with some columns."""
     if columns.shape[1] > FEW_COLUMNS:
         return matrix @ columns
     return jnp.stack([matrix @ column for column in columns.T], axis=1)
 
 
 def _left_times(columns: Array, matrix: Array) -> Array:
-    """columns.T @ matrix."""
+    """The product of some columns, transposed, with a large matrix."""
     if columns.shape[1] > FEW_COLUMNS:
         return columns.T @ matrix
     return jnp.stack([column @ matrix for column in columns.T])

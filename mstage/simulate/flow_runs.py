@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from mstage.history import RunStatus
 from mstage.simulate import networks
 from mstage.simulate.flow_linearisation import linearise, linearise_network
-from mstage.simulate.flow_solver import GradientFlow, PredictiveController, RosenbrockW, velocity
+from mstage.simulate.flow_solver import ORDER, GradientFlow, PredictiveController, RosenbrockW, velocity
 from mstage.simulate.flow_state import FlowState, Moment, crossing, is_arrived, loss_at, loss_of
 from mstage.simulate.networks import ACTIVATIONS
 
@@ -158,7 +158,7 @@ def _measured(run: FlowRuns, at: Linearisation, plan: FlowPlan, state: FlowState
     is_first = now.time == 0
     length = jax.lax.cond(
         is_first & ~state.is_measured,
-        lambda: PredictiveController(plan.tolerance).first_step(now.weights, speed, RosenbrockW().order(None)),
+        lambda: PredictiveController(plan.tolerance).first_step(now.weights, speed, ORDER),
         lambda: state.length,
     )
     state = state._replace(now=now, is_measured=jnp.array(True), length=length)
@@ -182,11 +182,11 @@ def _measured(run: FlowRuns, at: Linearisation, plan: FlowPlan, state: FlowState
 
 def _attempted(flow: GradientFlow, data: Data, at: Linearisation, plan: FlowPlan, state: FlowState) -> FlowState:
     """The state after one more attempt, accepted or not."""
-    solver, controller = RosenbrockW(), PredictiveController(plan.tolerance)
+    controller = PredictiveController(plan.tolerance)
     now, length = state.now, state.length
-    weights, error = solver.attempt(flow, at, now.weights, length, data)
+    weights, error = RosenbrockW(flow).attempt(at, now.weights, length, data)
     step = (now.weights, weights, error)
-    accepted, factor, control = controller.judge(length, step, solver.order(None), state.control)
+    accepted, factor, control = controller.judge(length, step, ORDER, state.control)
     there = now._replace(
         time=jnp.where(accepted, now.time + length, now.time),
         weights=jax.tree.map(lambda new, old: jnp.where(accepted, new, old), weights, now.weights),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = jax.Array
 Control: TypeAlias = tuple[Array, Array, Array]  # last accepted step, its error, whether the last attempt was rejected
+ORDER = 3
 FIRST_STEP = 0.1  # of the time in which the weights would move by their own size, times the cube root of the tolerance
 SUCCESSFUL: Any = diffrax.RESULTS.successful
 LEAST_ERROR = 1e-2  # taken for the error of a step whose error was smaller, when the next one is predicted from it
@@ -58,8 +59,11 @@ def velocity(at: Linearisation) -> Tree:
 class RosenbrockW(diffrax.AbstractSolver[Any]):
     """ROS34PW2 with A = -J'J/n: order 3 for any A, embedded order 2, four stages, L-stable and stiffly accurate.
 
-    Its term is a `diffrax.ODETerm` of a `GradientFlow`.
+    Attributes:
+        flow: The vector field, which is that of its term, a `diffrax.ODETerm`, too; it runs forward in time.
     """
+
+    flow: GradientFlow
 
     term_structure: ClassVar = diffrax.ODETerm
     interpolation_cls: ClassVar = diffrax.ThirdOrderHermitePolynomialInterpolation
@@ -87,21 +91,21 @@ class RosenbrockW(diffrax.AbstractSolver[Any]):
     def order(self, terms: Any) -> int:
         """Its order, with any A; and that of its error estimate, which diffrax takes from here."""
         del terms
-        return 3
+        return ORDER
 
     def init(self, terms: Any, t0: Any, t1: Any, y0: Tree, args: Any) -> Any:
         """The linearisation at the start, which is the state of the solver."""
-        del t0, t1
-        return terms.vector_field.linearise(y0, args)
+        del terms, t0, t1
+        return self.flow.linearise(y0, args)
 
     def step(
         self, terms: Any, t0: Any, t1: Any, y0: Tree, args: Any, solver_state: Any, made_jump: Any
     ) -> tuple[Tree, Tree, dict[str, Tree], Any, diffrax.RESULTS]:
         """One step, as diffrax asks for it."""
-        del made_jump
-        flow, length = terms.vector_field, t1 - t0
-        y1, error = self.attempt(flow, solver_state, y0, length, args)
-        after = flow.linearise(y1, args)
+        del terms, made_jump
+        length = t1 - t0
+        y1, error = self.attempt(solver_state, y0, length, args)
+        after = self.flow.linearise(y1, args)
         moves = [jax.tree.map(lambda f: length.astype(f.dtype) * f, velocity(at)) for at in (solver_state, after)]
         return y1, error, {"y0": y0, "y1": y1, "k0": moves[0], "k1": moves[1]}, after, SUCCESSFUL
 
@@ -109,15 +113,14 @@ class RosenbrockW(diffrax.AbstractSolver[Any]):
         """The velocity."""
         return terms.vf(t0, y0, args)
 
-    def attempt(self, flow: GradientFlow, at: Linearisation, y0: Tree, length: Array, args: Any) -> tuple[Tree, Tree]:
+    def attempt(self, at: Linearisation, y0: Tree, length: Array, args: Any) -> tuple[Tree, Tree]:
         """The weights a step further and the estimate of their error, one factorisation and three velocities.
 
         In the unknowns U = Gamma k, which spare products with A: (I - h gamma A) U_i = h gamma f(y0 + sum_j a_ij U_j) +
         gamma sum_j c_ij U_j.
 
         Args:
-            flow: The vector field.
-            at: Its linearisation at `y0`.
+            at: The linearisation at `y0`.
             y0: The weights.
             length: h, of any dtype.
             args: Of the vector field.
@@ -130,7 +133,7 @@ class RosenbrockW(diffrax.AbstractSolver[Any]):
 
         def stage(unknowns: Tree, number: Array) -> tuple[Tree, None]:
             """The next unknown, into its place; those that are yet to come are 0."""
-            here = flow(None, _combined(y0, jnp.asarray(inner)[number], unknowns), args)
+            here = self.flow(None, _combined(y0, jnp.asarray(inner)[number], unknowns), args)
             start = jax.tree.map(lambda f: moved.astype(f.dtype) * f, here)
             found = solve(_combined(start, jnp.asarray(self.gamma * coupling)[number], unknowns))
             return jax.tree.map(lambda all_, new: all_.at[number].set(new), unknowns, found), None

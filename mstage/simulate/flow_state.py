@@ -67,7 +67,8 @@ def weights_at(state: FlowState, time: float) -> Weights:
         leaves = [np.asarray(leaf) for leaf in (y0, f0, y1, f1)]
         shape = (-1,) + (1,) * (leaves[0].ndim - 1)
         ratio, extent = (part.reshape(shape).astype(leaves[0].dtype) for part in (share, length))
-        weights: np.ndarray = _hermite(ratio, extent, (leaves[0], leaves[1]), (leaves[2], leaves[3]))
+        with np.errstate(invalid="ignore", over="ignore"):  # of runs that diverged
+            weights: np.ndarray = _hermite(ratio, extent, (leaves[0], leaves[1]), (leaves[2], leaves[3]))
         return weights
 
     found: Weights = jax.tree.map(read, state.last.weights, state.last.velocity, state.now.weights, state.now.velocity)

@@ -26,7 +26,8 @@ from mstage.spec import Sweep
 from tests import twin
 from tests.simulate.test_trainer import compilations, drawn
 
-FLOW = Sweep(alpha=(1.0,), width=(30,), dynamics="flow", until=60.0, recording=Recording("log:200", 0))
+# Two runs of width 30 in nearly all of these tests, so that they share one compilation.
+FLOW = Sweep(alpha=(1.0,), width=(30,), seed=(0, 4), dynamics="flow", until=60.0, recording=Recording("log:200", 0))
 
 
 def run(sweep: Sweep, width: int | None = None, most: int = 10**6) -> tuple[np.ndarray, dict, dict]:
@@ -72,7 +73,7 @@ def solved(
 ):
     """The weights at `until`, or at some times, by diffrax's own loop."""
     return diffrax.diffeqsolve(
-        diffrax.ODETerm(flow), solver or RosenbrockW(), 0.0, until, dt0, weights, data, max_steps=200_000,
+        diffrax.ODETerm(flow), solver or RosenbrockW(flow), 0.0, until, dt0, weights, data, max_steps=200_000,
         stepsize_controller=controller or PredictiveController(1e-6),
         saveat=diffrax.SaveAt(t1=True) if ts is None else diffrax.SaveAt(ts=jnp.asarray(ts)),
     )  # fmt: skip
@@ -124,7 +125,7 @@ def test_order_by_regression(jacobian: str) -> None:
 
 
 def test_closed_form_of_a_linear_network() -> None:
-    """Balanced weights along an eigenvector z of Sigma: s = sum_k a_k w_k.z obeys s' = 2 s (lambda - s sigma), logistic."""
+    """Of balanced weights along an eigenvector z of Sigma, s = sum_k a_k w_k.z obeys s' = 2 s (lambda - s sigma)."""
     with jax.enable_x64(True):
         random = np.random.default_rng(0)
         x = np.linalg.qr(random.normal(size=(30, 3)))[0] * np.sqrt(30) * np.array([1.0, 0.7, 1.3])
@@ -144,7 +145,7 @@ def test_closed_form_of_a_linear_network() -> None:
 
 def test_agrees_with_a_high_order_runge_kutta_method() -> None:
     """Losses at every record and weights at the end, at a tight tolerance, against Dopri8 at 1e-10."""
-    sweep = replace(FLOW, tolerance=1e-9, seed=(0, 4), until=40.0)
+    sweep = replace(FLOW, tolerance=1e-9, until=20.0)
     losses, _, weights = run(sweep)
     data = load_problem("cub1d")
     with jax.enable_x64(True):
@@ -152,7 +153,7 @@ def test_agrees_with_a_high_order_runge_kutta_method() -> None:
         for index, seed in enumerate(sweep.seed):
             a, w = drawn(1.0, seed, 30, 2)
             pair = Data(jnp.asarray(data.input), jnp.asarray(data.target))
-            path = reference(network_flow(), Weights(jnp.asarray(a), jnp.asarray(w)), pair, 40.0, ts)
+            path = reference(network_flow(), Weights(jnp.asarray(a), jnp.asarray(w)), pair, 20.0, ts)
             expected = [
                 twin.loss("tanh", np.asarray(a), np.asarray(w), data.input, data.target)
                 for a, w in zip(*path, strict=True)
@@ -177,8 +178,7 @@ def test_descent_tends_to_it_linearly_in_the_learning_rate() -> None:
     assert 1.95 < gaps[1] / gaps[2] < 2.05
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("dim", [2, 7])
+@pytest.mark.parametrize(("activation", "dim"), [*((name, 2) for name in ACTIVATIONS), ("tanh", 7)])
 def test_linearisation_is_that_of_jax(activation: str, dim: int) -> None:
     with jax.enable_x64(True):
         random = np.random.default_rng(1)
@@ -206,10 +206,10 @@ def test_linearisation_is_that_of_jax(activation: str, dim: int) -> None:
         np.testing.assert_allclose(moved, -np.concatenate([part.ravel() for part in gradient]), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("width", [3, 9, 25])
-@pytest.mark.parametrize("shift", [1e-3, 1.0, 1e4])
+@pytest.mark.parametrize("width", [3, 25])
+@pytest.mark.parametrize("shift", [1.0, 1e4])
 def test_three_ways_to_one_inverse(width: int, shift: float) -> None:
-    """Woodbury without J, n x n or P x P with J, and a dense solve; 40 samples and 9, 27 or 75 weights."""
+    """Woodbury without J, n x n or P x P with J, and a dense solve; 40 samples and 9 or 75 weights."""
     with jax.enable_x64(True):
         weights, data = setting(width)
         flat, unravel = ravel_pytree(weights)
@@ -223,11 +223,11 @@ def test_three_ways_to_one_inverse(width: int, shift: float) -> None:
             np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-9)
         narrow = linearise_network(ACTIVATIONS["tanh"], "float32", weights, *data)
         found = ravel_pytree(narrow.inverse(jnp.asarray(shift))(direction))[0]
-        np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4)
+        np.testing.assert_allclose(found, expected, atol=2e-3)  # of numbers of size 1
 
 
 def test_fewer_weights_than_samples_take_the_other_matrix() -> None:
-    sweep = replace(FLOW, width=(5,), tolerance=1e-8, until=30.0)
+    sweep = replace(FLOW, width=(5,), seed=(0,), tolerance=1e-8, until=30.0)
     losses, _, _ = run(sweep)
     with jax.enable_x64(True):
         a, w = drawn(1.0, 0, 5, 2)
@@ -238,19 +238,16 @@ def test_fewer_weights_than_samples_take_the_other_matrix() -> None:
 
 
 def test_one_compilation_a_width_and_none_for_new_values() -> None:
-    sweep = replace(FLOW, width=(17, 19), seed=(0, 1), alpha=(0.8, 1.0), until=5.0)
+    sweep = replace(FLOW, width=(17,), until=5.0)
     with compilations() as seen:
-        run(sweep, 17)
-        first = len(seen)
-        run(sweep, 19)
-        assert len(seen) == 2 * first or len(seen) == first + 1
-        second = len(seen)
-        run(replace(sweep, alpha=(0.7, 1.3), seed=(5, 9), until=7.0, stop_at=1e-3, tolerance=2e-4), 17)
-        assert len(seen) == second
+        run(sweep)
+        assert len(seen) == 1
+        run(replace(sweep, alpha=(0.7,), seed=(5, 9), until=7.0, stop_at=1e-3, tolerance=2e-4))
+        assert len(seen) == 1
 
 
 def test_same_bits_however_the_calls_are_cut() -> None:
-    sweep = replace(FLOW, alpha=(0.8, 1.0), seed=(0, 1, 2))
+    sweep = replace(FLOW, alpha=(0.8, 1.0), seed=(2,))
     losses, ends, weights = run(sweep)
     assert np.isfinite(losses).all()
     for most in (7, 1):
@@ -261,15 +258,16 @@ def test_same_bits_however_the_calls_are_cut() -> None:
         np.testing.assert_array_equal(again_weights["input_weight"], weights["input_weight"])
 
 
-def test_a_run_does_not_depend_on_its_company_nor_on_what_is_recorded() -> None:
-    """Each run has its own steps: alone, among others, and with other records it ends in the same bits."""
-    sweep = replace(FLOW, alpha=(0.6, 1.0, 2.5), seed=(0, 1))
+def test_a_run_depends_neither_on_its_company_nor_on_what_is_recorded() -> None:
+    """Each run has its own steps: beside an easy run or a hard one, with other records, it ends in the same bits."""
+    sweep = replace(FLOW, alpha=(1.0, 2.5), seed=(1,))
     _, ends, weights = run(sweep)
-    assert len(set(ends["accepted_steps"].tolist())) > 2
-    _, alone, own = run(replace(sweep, alpha=(2.5,), seed=(1,), recording=Recording("log:20", 0)))
+    assert ends["accepted_steps"][0] < ends["accepted_steps"][1] - 10
+    other = replace(sweep, alpha=(0.6, 2.5), recording=Recording("log:20", 0))
+    _, again, own = run(other)
     for name in ("accepted_steps", "rejected_steps", "final_loss"):
-        assert alone[name][0] == ends[name][-1]
-    np.testing.assert_array_equal(own["input_weight"][0], weights["input_weight"][-1])
+        assert again[name][1] == ends[name][1]
+    np.testing.assert_array_equal(own["input_weight"][1], weights["input_weight"][1])
 
 
 def test_the_loss_never_rises_and_the_error_follows_the_tolerance() -> None:
@@ -278,20 +276,20 @@ def test_the_loss_never_rises_and_the_error_follows_the_tolerance() -> None:
     for tolerance in (1e-2, 1e-3, 1e-4, 1e-5):
         losses, ends, _ = run(replace(FLOW, tolerance=tolerance))
         errors.append(np.abs(losses / truth - 1).max())
-        assert (np.diff(losses[0]) <= 2 * tolerance * losses[0, 0]).all()
-        assert ends["factorisations"][0] == ends["accepted_steps"][0] + ends["rejected_steps"][0]
+        assert (np.diff(losses, axis=1) <= 2 * tolerance * losses[0, 0]).all()
+        assert (ends["factorisations"] == ends["accepted_steps"] + ends["rejected_steps"]).all()
     ratios = np.array(errors[:-1]) / errors[1:]
     assert (ratios > 4).all()
     assert errors[-1] < 1e-4
 
 
 def test_stop_at_ends_a_run_when_its_loss_is_there() -> None:
-    sweep = replace(FLOW, seed=(0, 1, 2), until=40.0, tolerance=1e-5)
+    sweep = replace(FLOW, until=40.0, tolerance=1e-5)
     times = np.array(sweep.loss_steps) * sweep.tick
     whole, _, _ = run(sweep)
     stopped, ends, weights = run(replace(sweep, stop_at=0.2))
     assert np.isnan(weights["output_weight"]).all()
-    for index in range(3):
+    for index in range(2):
         crossing = np.interp(-0.2, -whole[index], times)
         assert ends["status"][index] == RunStatus.STOPPED
         np.testing.assert_allclose(ends["final_loss"][index], 0.2, rtol=1e-9)
@@ -301,12 +299,12 @@ def test_stop_at_ends_a_run_when_its_loss_is_there() -> None:
         np.testing.assert_array_equal(stopped[index, before], whole[index, before])
         assert np.isnan(stopped[index, ~before]).all()
     _, at_once, _ = run(replace(sweep, stop_at=1e9))
-    assert at_once["last_step"].tolist() == [0, 0, 0]
+    assert at_once["last_step"].tolist() == [0, 0]
     assert (at_once["status"] == RunStatus.STOPPED).all()
 
 
 def test_a_run_that_is_not_finite_is_marked_and_touches_no_other_bit() -> None:
-    sweep = replace(FLOW, activation="relu", dtype="float32", alpha=(1.0, 1.2), until=5.0, width=(40,))
+    sweep = replace(FLOW, activation="relu", dtype="float32", alpha=(1.0, 1.2), seed=(0,), until=5.0)
     losses, _, _ = run(sweep)
     wild, ends, _ = run(replace(sweep, alpha=(1.0, -10.0)))
     np.testing.assert_array_equal(wild[0], losses[0])
@@ -315,11 +313,9 @@ def test_a_run_that_is_not_finite_is_marked_and_touches_no_other_bit() -> None:
     assert np.isnan(wild[1, 1:]).all()
 
 
-@pytest.mark.parametrize("problem", ["cub1d", "gauss5", "condense5"])
-def test_float32_is_near(problem: str) -> None:
-    sweep = replace(FLOW, problem=problem, until=8.0, width=(60,))
-    double, _, _ = run(sweep)
-    single, _, weights = run(replace(sweep, dtype="float32"))
+def test_float32_is_near() -> None:
+    double, _, _ = run(FLOW)
+    single, _, weights = run(replace(FLOW, dtype="float32"))
     assert single.dtype == weights["input_weight"].dtype == np.float32
     np.testing.assert_allclose(single, double, rtol=1e-2)
 
@@ -341,5 +337,5 @@ def test_dense_output_of_diffrax_has_its_order() -> None:
 def test_no_weights_at_all_stay_at_rest() -> None:
     """alpha so large that products of weights underflow: nothing moves, and nothing fails."""
     losses, ends, _ = run(replace(FLOW, alpha=(50.0,), dtype="float32", until=5.0))
-    assert ends["status"].tolist() == [RunStatus.FINISHED]
-    np.testing.assert_allclose(losses[0], losses[0, 0])
+    assert ends["status"].tolist() == [RunStatus.FINISHED] * 2
+    np.testing.assert_allclose(losses, losses[0, 0], rtol=1e-6)
