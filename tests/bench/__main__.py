@@ -13,7 +13,7 @@ import xarray as xr
 import mstage
 from mstage.simulate.problems import load_problem
 from tests import curves
-from tests.bench import staircases
+from tests.bench import flow, staircases
 
 
 def help_against_imports(rounds: int = 12) -> None:
@@ -91,6 +91,8 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "detect-stages: speed": speed_of_stages,
     "detect-stages: whole sequences right on known curves": staircases.measure,
     "detect-stages: sweeps against theory": stages_against_theory,
+    "flow: a batch with a hard run in it": flow.batch,
+    "flow: steps, accuracy and time to twice the escape": flow.cost,
     "train: memory of 256 runs of width 1,600": memory_of_a_large_sweep,
 }
 
