@@ -231,7 +231,7 @@ def test_what_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "t.parquet", "is not Parquet, as its name says"),
         (PLAIN, "t.parquet", "is not Parquet, as its name says"),
         (PLAIN, "t.npz", "is not npz, or damaged or cut short"),
-        (gzip.compress(PLAIN.encode()), "t.csv", "is compressed with gzip"),
+        (gzip.compress(PLAIN.encode(), mtime=0), "t.csv", "is compressed with gzip"),
         ("a,b,y\n1,2,3\n1,2\n4,5,6\n", "t.csv", "line 3 has 2 fields, the header has 3"),
         ("a,b,y\n1,2,3\n\n1,2,3,4\n", "t.csv", "line 4 has 4 fields, the header has 3"),
         ("a,b,y\n1,2,3,4\n1,2,3,4\n", "t.csv", "line 2 has 4 fields, the header has 3"),
