@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from mstage.analysis.stages import StageMethod, Stages
     from mstage.analysis.summary import SweepReport
     from mstage.errors import InputError, MstageError, UsageError
-    from mstage.spec import Optimizer, Recording, Sweep, Table
+    from mstage.recording import Recording
+    from mstage.spec import Optimizer, Sweep, Table
     from mstage.store.reader import open_sweep
     from mstage.workflows.checkpoint_drift import CheckpointDrift, checkpoint_drift
     from mstage.workflows.condensation import SweepCondensation, condensation
@@ -44,7 +45,8 @@ _HOMES = {
     "mstage.analysis.stages": ("StageMethod", "Stages"),
     "mstage.analysis.summary": ("SweepReport",),
     "mstage.errors": ("InputError", "MstageError", "UsageError"),
-    "mstage.spec": ("Optimizer", "Recording", "Sweep", "Table"),
+    "mstage.recording": ("Recording",),
+    "mstage.spec": ("Optimizer", "Sweep", "Table"),
     "mstage.store.reader": ("open_sweep",),
     "mstage.workflows.checkpoint_drift": ("CheckpointDrift", "checkpoint_drift"),
     "mstage.workflows.condensation": ("SweepCondensation", "condensation"),

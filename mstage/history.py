@@ -45,6 +45,10 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "long_name": "step at which the run ended: diverged, reached stop-at or its horizon",
         "units": "1",
     },
+    "end_time": {"long_name": "time at which the run of a flow ended", "units": "1"},
+    "accepted_steps": {"long_name": "steps that the integrator of a flow took", "units": "1"},
+    "rejected_steps": {"long_name": "steps that it tried and found too long", "units": "1"},
+    "factorisations": {"long_name": "matrices that it factorised", "units": "1"},
     "input": {"long_name": "inputs x_i as the network sees them", "units": "1"},
     "target": {"long_name": "targets y_i as the network sees them", "units": "1"},
 }

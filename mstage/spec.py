@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from mstage.errors import UsageError, unknown_name
-from mstage.spec_checks import axis_values, check_sweep, check_table
+from mstage.recording import Recording
+from mstage.spec_checks import axis_values, check_flow, check_sweep, check_table
 
 PROBLEMS = ("cub1d", "sin1d", "gauss5", "condense5")
 ACTIVATIONS = ("tanh", "shifted-tanh", "relu", "gelu", "sin", "identity")
 DTYPES = ("float64", "float32")
-MAX_RECORDS = 10_000
+DYNAMICS = ("descent", "flow")
+FLOW_TICKS = 100_000  # of the recording clock of a flow, from 0 to its end
+FLOW_TOLERANCE = 1e-3  # escapes then come out within 0.3 %, in some 50 to 80 steps
 
 _AXES: dict[str, type[int] | type[float]] = {"alpha": float, "width": int, "seed": int, "learning_rate": float}
-_NUMBERS: dict[str, type[int] | type[float]] = {"batch_size": int, "until": float, "steps": int, "stop_at": float}
+_NUMBERS: dict[str, type[int] | type[float]] = {
+    "batch_size": int, "until": float, "steps": int, "stop_at": float,
+    "tolerance": float,
+}  # fmt: skip
 
 OptionValue: TypeAlias = bool | int | float | str | None
 
@@ -93,80 +98,6 @@ class Optimizer:
 
 
 @dataclass(frozen=True)
-class Recording:
-    """Which steps of a run are kept.
-
-    Attributes:
-        losses: `auto` (every step up to 10,000 records, else 10,000 records evenly in log time), `every:N` (each
-            N-th step and the last) or `log:N` (N records evenly in log time).
-        snapshots: How many times the weights are kept, evenly in log time, the first and the last step among them.
-    """
-
-    losses: str = "auto"
-    snapshots: int = 60
-
-    def __post_init__(self) -> None:
-        _, count = self._parsed()
-        if count < 1:
-            raise UsageError(f"record `{self.losses}`: the number has to be at least 1")
-        if not isinstance(self.snapshots, int) or isinstance(self.snapshots, bool) or self.snapshots < 0:
-            raise UsageError(f"snapshots {self.snapshots}: has to be a whole number, 0 (none) or more")
-
-    def loss_count(self, last: int) -> int:
-        """Length of `loss_steps`."""
-        kind, count = self._parsed()
-        return -(-last // count) + 1 if kind == "every" else min(count, last + 1)
-
-    def loss_steps(self, last: int) -> list[int]:
-        """Steps from 0 to `last` whose loss is kept, without those of the snapshots."""
-        kind, count = self._parsed()
-        if kind == "every":
-            return sorted({*range(0, last + 1, count), last})
-        return log_spaced_steps(last, count)
-
-    def snapshot_steps(self, last: int) -> list[int]:
-        """Steps from 0 to `last` whose weights are kept."""
-        return log_spaced_steps(last, self.snapshots)
-
-    def _parsed(self) -> tuple[Literal["every", "log"], int]:
-        if self.losses == "auto":
-            return "log", MAX_RECORDS
-        match = re.fullmatch(r"(every|log):(-?[0-9]{1,15})", str(self.losses))
-        if match is None:
-            raise UsageError(f"record `{self.losses}` is none of auto, every:N and log:N")
-        return ("every" if match[1] == "every" else "log"), int(match[2])
-
-
-def log_spaced_steps(last: int, count: int) -> list[int]:
-    """`count` distinct steps from 0 to `last`, evenly in log time: each of the first ones, then ever sparser.
-
-    Whole steps cannot be evenly spaced in log time near 0, so the first `dense` of them are all taken and the rest grow
-    by a constant factor; `dense` is the largest for which both parts have the same density where they meet.
-
-    Args:
-        last: Last step, taken whenever `count` is not 0.
-        count: How many; all of them when there are no more than that.
-    """
-    if count >= last + 1:
-        return list(range(last + 1))
-    if count <= 0:
-        return []
-    if count == 1:
-        return [last]
-    low, high = 1.0, float(last)  # number of steps an e-fold; (1 + log(last / density)) * density + 1 = count
-    for _ in range(80):
-        middle = (low + high) / 2
-        low, high = (middle, high) if middle * (1 + math.log(last / middle)) + 1 < count else (low, middle)
-    dense = min(int(low), count - 2)
-    rest = count - 1 - dense
-    steps = list(range(dense + 1))
-    for k in range(1, rest + 1):
-        even = round(max(dense, 1) * (last / max(dense, 1)) ** (k / rest))
-        steps.append(min(max(even, steps[-1] + 1), last - (rest - k)))
-    return steps
-
-
-@dataclass(frozen=True)
 class Sweep:
     """Networks that are trained together: one for each alpha, width, seed and learning rate.
 
@@ -179,10 +110,13 @@ class Sweep:
         alpha: Initialization scales.
         width: Numbers of hidden neurons.
         seed: Seeds of initialization and of the order of batches; a seed draws the same normals for every alpha.
-        learning_rate: Learning rates.
-        optimizer: The update rule.
+        dynamics: `descent` in steps of an optimizer, or gradient `flow` in continuous time.
+        learning_rate: Learning rates; none in a flow.
+        optimizer: The update rule of a descent.
         batch_size: Samples a step, None for all of them. The recorded loss is over all samples in either case.
-        until: Time at which a run ends (learning rate x step); only where the optimizer has a time.
+        tolerance: Error that a flow allows itself in a step, relative to the size of the weights, each the largest
+            number among them; None in a descent.
+        until: Time at which a run ends (learning rate x step in a descent); only where there is a time.
         steps: Number of updates after which a run ends. Exactly one of `until` and `steps` is given.
         stop_at: Loss at or below which a run ends early.
         recording: What is kept.
@@ -200,14 +134,20 @@ class Sweep:
     learning_rate: tuple[float, ...] = (0.1,)
     optimizer: Optimizer = Optimizer()
     batch_size: int | None = None
+    dynamics: str = "descent"
+    tolerance: float | None = None
     until: float | None = None
     steps: int | None = None
     stop_at: float | None = None
-    recording: Recording = Recording()
+    recording: Recording = Recording()  # noqa: RUF009, it is frozen
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
         _check_names(self)
+        if self.dynamics == "flow":
+            check_flow(self, Sweep.learning_rate)
+            object.__setattr__(self, "learning_rate", ())
+            object.__setattr__(self, "tolerance", FLOW_TOLERANCE if self.tolerance is None else self.tolerance)
         for name, kind in _AXES.items():
             object.__setattr__(self, name, axis_values(name, getattr(self, name), kind))
         check_sweep(self)
@@ -218,7 +158,17 @@ class Sweep:
     @property
     def run_count(self) -> int:
         """Number of networks."""
-        return len(self.alpha) * len(self.width) * len(self.seed) * len(self.learning_rate)
+        return len(self.alpha) * len(self.width) * len(self.seed) * max(1, len(self.learning_rate))
+
+    @property
+    def has_time(self) -> bool:
+        """Whether a step of a run is a time."""
+        return self.dynamics == "flow" or self.optimizer.is_gradient_descent
+
+    @property
+    def tick(self) -> float:
+        """Time between two steps of a flow, which are ticks of the clock that it is recorded by."""
+        return (self.until or 0) / FLOW_TICKS
 
     @property
     def itemsize(self) -> int:
@@ -241,18 +191,25 @@ class Sweep:
     @property
     def loss_steps(self) -> list[int]:
         """Steps whose loss is kept: those asked for, those of the snapshots, and the last of every learning rate."""
-        lasts = {self.last_step(rate) for rate in self.learning_rate}
-        return sorted({*self.recording.loss_steps(self._last), *self.snapshot_steps, *lasts})
+        return sorted({*self.recording.loss_steps(self._last), *self.snapshot_steps, *self.last_steps})
+
+    @property
+    def last_steps(self) -> tuple[int, ...]:
+        """`last_step` of each learning rate; of a flow, which has none, its last tick."""
+        return tuple(map(self.last_step, self.learning_rate)) or (FLOW_TICKS,)
 
     @property
     def _last(self) -> int:
-        return max(self.last_step(rate) for rate in self.learning_rate)
+        return max(self.last_steps)
 
     def to_dict(self) -> dict[str, Any]:
         """The sweep as plain values, with the keys of a sweep file; `sweepfile.sweep_from_dict` reads it back."""
         out: dict[str, Any] = {}
+        descent_only = {"learning_rate", "optimizer"} if self.dynamics == "flow" else {"dynamics"}
         for item in fields(self):
             value = getattr(self, item.name)
+            if item.name in descent_only:
+                continue
             match value:
                 case Table():
                     table = asdict(value)
@@ -288,7 +245,8 @@ def _text(value: OptionValue) -> str:
 def _check_names(sweep: Sweep) -> None:
     if isinstance(sweep.problem, str) and sweep.problem not in PROBLEMS:
         raise UsageError(f"{unknown_name('problem', sweep.problem, PROBLEMS)} For a table, give --data FILE.")
-    for what, found, known in (("activation", sweep.activation, ACTIVATIONS), ("dtype", sweep.dtype, DTYPES)):
+    for what, found, known in (("activation", sweep.activation, ACTIVATIONS), ("dtype", sweep.dtype, DTYPES),
+                               ("dynamics", sweep.dynamics, DYNAMICS)):  # fmt: skip
         if found not in known:
             raise UsageError(unknown_name(what, str(found), known))
     for what, kind in (("problem", str | Table), ("optimizer", Optimizer), ("recording", Recording)):

@@ -68,15 +68,53 @@ def check_sweep(sweep: Sweep) -> None:
         raise UsageError(f"batch-size {sweep.batch_size}: has to be a whole number of at least 1")
     if sweep.stop_at is not None and not (_is_finite(sweep.stop_at) and sweep.stop_at >= 0):
         raise UsageError(f"stop-at {sweep.stop_at}: has to be a finite loss, 0 or more")
+    _check_tolerance(sweep)
     _check_horizon(sweep)
     _check_records(sweep)
+
+
+def check_flow(sweep: Sweep, no_rate: tuple[float, ...]) -> None:
+    """Refuse what has no meaning in a gradient flow.
+
+    Args:
+        sweep: A flow.
+        no_rate: The learning rates of a sweep that was given none.
+
+    Raises:
+        UsageError: It is given.
+    """
+    for name, given in (
+        ("learning-rate", sweep.learning_rate not in ((), no_rate)),
+        ("optimizer", str(sweep.optimizer) != "sgd"),
+        ("batch-size", sweep.batch_size is not None),
+    ):
+        if given:
+            raise UsageError(no_descent(name))
+    if sweep.steps is not None:
+        raise UsageError("steps: a gradient flow chooses its own steps; say how long with --until TIME")
+
+
+def no_descent(name: str) -> str:
+    """One line for an option of descent that is given for a flow."""
+    return f"{name}: a gradient flow has none; leave it out, or descend in steps with --dynamics descent"
+
+
+def _check_tolerance(sweep: Sweep) -> None:
+    tolerance = sweep.tolerance
+    if tolerance is None:
+        return
+    if sweep.dynamics != "flow":
+        raise UsageError(f"tolerance {tolerance}: belongs to a gradient flow; give --dynamics flow with it")
+    least = 1e-12 if sweep.dtype == "float64" else 1e-6  # below, rounding is larger than what is asked for
+    if not (_is_finite(tolerance) and least <= tolerance <= 0.1):
+        raise UsageError(f"tolerance {tolerance}: has to be from {least:g} to 0.1 in {sweep.dtype}")
 
 
 def _check_axes(sweep: Sweep) -> None:
     for name in ("alpha", "width", "seed", "learning_rate"):
         values = getattr(sweep, name)
         shown = name.replace("_", "-")
-        if not values:
+        if not values and (name != "learning_rate" or sweep.dynamics != "flow"):
             raise UsageError(f"{shown}: the list is empty; a sweep needs at least one value")
         if len(set(values)) < len(values):
             twice = next(v for v in values if values.count(v) > 1)
@@ -105,6 +143,8 @@ def _check_horizon(sweep: Sweep) -> None:
         return
     if not (_is_finite(until) and until > 0):
         raise UsageError(f"until {until}: has to be a finite time above 0")
+    if sweep.dynamics == "flow":
+        return
     if not sweep.optimizer.is_gradient_descent:
         raise UsageError(f"until {until:g}: {sweep.optimizer} has steps only, no time; give --steps N")
     most = until / min(sweep.learning_rate)
@@ -113,7 +153,7 @@ def _check_horizon(sweep: Sweep) -> None:
 
 
 def _check_records(sweep: Sweep) -> None:
-    last = max(sweep.last_step(rate) for rate in sweep.learning_rate)
+    last = max(sweep.last_steps)
     for what, count in (
         (f"record `{sweep.recording.losses}`", sweep.recording.loss_count(last)),
         (f"snapshots {sweep.recording.snapshots}", min(sweep.recording.snapshots, last + 1)),

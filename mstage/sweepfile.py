@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mstage.errors import InputError, UsageError, unknown_name
-from mstage.spec import Optimizer, Recording, Sweep, Table
+from mstage.recording import Recording
+from mstage.spec import Optimizer, Sweep, Table
+from mstage.spec_checks import no_descent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 MOST_VALUES = 100_000  # of an axis; more is a slip of the keyboard
 SWEEP_KEYS = (
     "problem", "data", "target", "features", "standardise", "intercept", "drop_missing",
-    "activation", "alpha", "width", "seed", "seeds", "learning_rate", "optimizer", "batch_size",
-    "until", "steps", "stop_at", "record", "snapshots", "dtype",
+    "activation", "alpha", "width", "seed", "seeds", "dynamics", "tolerance", "learning_rate", "optimizer",
+    "batch_size", "until", "steps", "stop_at", "record", "snapshots", "dtype",
 )  # fmt: skip
 
 
@@ -122,6 +124,9 @@ def _number(what: str, value: Any, kind: type[int] | type[float], way_out: str) 
 def _sweep_arguments(values: dict[str, Any]) -> dict[str, Any]:
     """Arguments of `Sweep` from the keys of a sweep file, each turned into its own type."""
     arguments: dict[str, Any] = {}
+    for key in ("learning_rate", "optimizer", "batch_size"):
+        if key in values and values.get("dynamics") == "flow":
+            raise UsageError(no_descent(key.replace("_", "-")))
     for key, kind in (("alpha", float), ("width", int), ("seed", int), ("learning_rate", float)):
         if key in values:
             arguments[key] = parse_axis(key.replace("_", "-"), values[key], kind)
@@ -132,12 +137,13 @@ def _sweep_arguments(values: dict[str, Any]) -> dict[str, Any]:
         if not 1 <= count <= MOST_VALUES:
             raise UsageError(f"seeds {count}: has to be from 1 to {MOST_VALUES}")
         arguments["seed"] = tuple(range(count))
-    for key, kind in (("batch_size", int), ("until", float), ("steps", int), ("stop_at", float)):
+    for key, kind in (("batch_size", int), ("until", float), ("steps", int), ("stop_at", float),
+                      ("tolerance", float)):  # fmt: skip
         if key in values:
             name = key.replace("_", "-")
             what = "a whole number" if kind is int else "a number"
             arguments[key] = _number(f"{name} `{values[key]}`", values[key], kind, f"expected {what}")
-    for key in ("activation", "dtype"):
+    for key in ("activation", "dtype", "dynamics"):
         if key in values:
             arguments[key] = _string(key, values[key])
     if "optimizer" in values:

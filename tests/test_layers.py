@@ -23,7 +23,7 @@ BELOW = {
     "history": {"errors"},
     "errors": set(),
 }
-BESIDE_SPEC = {"sweepfile", "spec_checks"}  # one layer in several modules
+BESIDE_SPEC = {"recording", "sweepfile", "spec_checks"}  # one layer in several modules
 OWNERS = {
     "jax": ("mstage/simulate/",), "jaxlib": ("mstage/simulate/",), "optax": ("mstage/simulate/",),
     "diffrax": ("mstage/simulate/flow",), "ot": ("mstage/analysis/drift",), "zarr": ("mstage/store/",),

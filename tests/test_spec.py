@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from mstage.errors import UsageError
-from mstage.spec import Optimizer, Recording, Sweep, Table, log_spaced_steps
+from mstage.recording import Recording, log_spaced_steps
+from mstage.spec import Optimizer, Sweep, Table
 
 GOOD = Sweep(steps=10)
 

@@ -38,6 +38,21 @@ class DivergedRun:
 
 
 @dataclass(frozen=True)
+class Integration:
+    """What integrating a gradient flow took.
+
+    Attributes:
+        steps: Steps of a run.
+        rejected: Share of all attempts that were rejected.
+        factorisations: Matrices factorised, all runs together.
+    """
+
+    steps: Spread
+    rejected: float
+    factorisations: int
+
+
+@dataclass(frozen=True)
 class SweepReport:
     """A sweep summed up.
 
@@ -53,6 +68,7 @@ class SweepReport:
         theory: What theory says of the runs; None where it says nothing.
         comparisons: Predictions beside measurements, by group.
         laws: How exit, escape, level and distance scale with the width.
+        integration: What a gradient flow took; None for a descent.
     """
 
     settings: Mapping[str, Any]
@@ -66,6 +82,7 @@ class SweepReport:
     theory: SweepTheory | None = None
     comparisons: tuple[Comparison, ...] = ()
     laws: tuple[ScalingLaw, ...] = ()
+    integration: Integration | None = None
 
     @property
     def stages(self) -> pd.DataFrame:
@@ -98,6 +115,7 @@ class SweepReport:
             "groups": groups,
             "theory": [one.to_dict() for one in self.comparisons],
             "scaling": [one.to_dict() for one in self.laws],
+            "integration": asdict(self.integration) if self.integration else None,
             "diverged": [{"run": dict(one.run), "step": one.step} for one in self.diverged],
         }
 
@@ -137,7 +155,22 @@ def summarise(
         theory=theory,
         comparisons=compare(groups, theory) if theory is not None else (),
         laws=laws,
+        integration=_integration(tree),
     )
+
+
+def _integration(tree: xr.DataTree) -> Integration | None:
+    """The statistics of a flow, all widths together."""
+    flows = [node.dataset for node in tree.subtree if "accepted_steps" in node.data_vars]
+    counts = {
+        name: [int(value) for flow in flows for value in flow[name].values.ravel()]
+        for name in ("accepted_steps", "rejected_steps", "factorisations")
+    }
+    steps = Spread.of(counts["accepted_steps"])
+    if steps is None:
+        return None
+    attempts = max(1, sum(counts["accepted_steps"]) + sum(counts["rejected_steps"]))
+    return Integration(steps, sum(counts["rejected_steps"]) / attempts, sum(counts["factorisations"]))
 
 
 def _statuses(histories: Sequence[xr.DataArray]) -> dict[str, int]:

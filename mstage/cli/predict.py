@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mstage.cli import train_options as options
-from mstage.cli.sweep_values import merged, sweep_values
+from mstage.cli.sweep_values import any_horizon, merged, sweep_values
 from mstage.errors import ExitCode, UsageError
 from mstage.render.formats import Format, csv_text, json_text
 from mstage.sweepfile import SWEEP_KEYS, sweep_from_dict
@@ -37,6 +37,7 @@ def predict(
     drop_missing: options.DropMissing = None,
     alpha: options.Alpha = None,
     width: options.Width = None,
+    dynamics: options.Dynamics = None,
     learning_rate: options.LearningRate = None,
     activation: options.Activation = None,
     output_format: Annotated[
@@ -45,7 +46,7 @@ def predict(
 ) -> int:
     """Predict the stages of a sweep from its training set: exit time, levels, escape time, and where theory is silent.
 
-    Times are gradient-flow time, learning rate x step; the exit time counts the steps of the learning rate.
+    Times are gradient-flow time, learning rate x step in a descent, whose exit time counts the steps of that rate.
     """
     given = {key: value for key, value in locals().items() if key in SWEEP_KEYS and value is not None}
     chosen = Format.parse(output_format)
@@ -57,7 +58,7 @@ def predict(
         theory = predict_sweep(source)
     else:
         values, origin = sweep_values(source, given)
-        theory = predict_sweep(sweep_from_dict(merged(values, {"steps": 1}), origin))
+        theory = predict_sweep(sweep_from_dict(merged(values, any_horizon(values)), origin))
     streams: Streams = context.obj
     if chosen is Format.JSON:
         streams.write(json_text(source or "options", theory.to_dict()))

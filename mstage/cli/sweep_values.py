@@ -35,10 +35,15 @@ def sweep_of(file: str | None, given: Mapping[str, Any]) -> Sweep:
     """
     values, source = sweep_values(file, given)
     horizon = {"until", "steps"} & values.keys()
-    sweep = sweep_from_dict(values if horizon else values | {"steps": 1}, source)
+    sweep = sweep_from_dict(values if horizon else values | any_horizon(values), source)
     if not horizon:
         raise UsageError(_way_to_a_horizon(sweep))
     return sweep
+
+
+def any_horizon(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A horizon that goes with some keys, for a sweep of which it does not matter."""
+    return {"until": 1.0} if values.get("dynamics") == "flow" else {"steps": 1}
 
 
 def resumed_sweep(path: Path, file: str | None, given: Mapping[str, Any]) -> Sweep:
@@ -99,6 +104,8 @@ def sweep_values(file: str | None, given: Mapping[str, Any]) -> tuple[dict[str, 
 
 def _way_to_a_horizon(sweep: Sweep) -> str:
     longest = 2 * max(sweep.width)  # plateaus grow with the width
+    if sweep.dynamics == "flow":
+        return f"say how long to train, with --until TIME; --until {longest} shows the first stages of most problems."
     if sweep.optimizer.is_gradient_descent:
         hint = f"--until {longest} shows the first stages of most problems at this width"
     else:

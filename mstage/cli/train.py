@@ -42,6 +42,8 @@ def train(
     width: options.Width = None,
     seed: options.Seed = None,
     seeds: options.Seeds = None,
+    dynamics: options.Dynamics = None,
+    tolerance: options.Tolerance = None,
     learning_rate: options.LearningRate = None,
     activation: options.Activation = None,
     optimizer: options.OptimizerName = None,
@@ -135,9 +137,11 @@ def _say_result(streams: Streams, tree: xr.DataTree, path: str, how: str) -> Exi
     )
     total, diverged = statuses.total(), statuses[RunStatus.DIVERGED]
     if diverged:
-        streams.say(
-            f"{diverged:,} of {counted(total, 'run')} diverged. A smaller --learning-rate may keep them finite."
+        is_flow = tree.attrs["sweep"].get("dynamics") == "flow"
+        way_out = (
+            "A larger --alpha starts them smaller." if is_flow else "A smaller --learning-rate may keep them finite."
         )
+        streams.say(f"{diverged:,} of {counted(total, 'run')} diverged. {way_out}")
     stopped = f", {statuses[RunStatus.STOPPED]:,} of them as far as --stop-at" if statuses[RunStatus.STOPPED] else ""
     streams.say(f"{path}: {counted(total, 'run')} {how}{stopped}. Next: mstage report {path}")
     return ExitCode.DIVERGED if diverged else ExitCode.DONE

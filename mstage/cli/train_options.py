@@ -9,7 +9,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from mstage.spec import ACTIVATIONS, DTYPES, MAX_RECORDS, PROBLEMS, Recording, Sweep
+from mstage.recording import MAX_RECORDS, Recording
+from mstage.spec import ACTIVATIONS, DTYPES, DYNAMICS, FLOW_TOLERANCE, PROBLEMS, Sweep
 
 _PROBLEM = "What is learnt"
 _AXES = "Axes: each 1 or 1,2 or 0.5:1.5:5, five even steps (in log with :log behind)"
@@ -79,6 +80,20 @@ Seed: TypeAlias = Annotated[
 Seeds: TypeAlias = Annotated[
     str | None, typer.Option(rich_help_panel=_AXES, metavar="N", help="Number of seeds: 0 to N - 1.")
 ]
+Dynamics: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel=_NETWORK, metavar="NAME",
+        help=f"{' in steps, or gradient '.join(DYNAMICS)} in continuous time. [default: {Sweep.dynamics}]",
+    ),
+]  # fmt: skip
+Tolerance: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel=_NETWORK, metavar="E",
+        help=f"Error of a step of the flow, relative to the weights. [default: {FLOW_TOLERANCE:g}]",
+    ),
+]  # fmt: skip
 LearningRate: TypeAlias = Annotated[
     str | None,
     typer.Option(rich_help_panel=_AXES, metavar="R", help=f"Learning rate. [default: {Sweep.learning_rate[0]:g}]"),
@@ -108,7 +123,7 @@ Dtype: TypeAlias = Annotated[
 Until: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        rich_help_panel=_END, metavar="TIME", help="Time at which a run ends: learning rate x step (plain sgd only)."
+        rich_help_panel=_END, metavar="TIME", help="Time at which a run ends: learning rate x step (of plain sgd)."
     ),
 ]  # fmt: skip
 Steps: TypeAlias = Annotated[

@@ -29,17 +29,17 @@ def snapshot_table(measured: Sequence[xr.Dataset], heads: Mapping[str, str], *, 
     first = measured[0]
     names = [name for name in heads if name in first]
     timed = "snapshot_time" in first.coords
-    rates = first.sizes["learning_rate"] > 1
+    rates = first.sizes.get("learning_rate", 1) > 1
     coordinates = ["alpha", "width", *(["learning rate"] if rates else []), "time" if timed else "step"]
     table = plain_table([*coordinates, *(heads[name] for name in names)], title=title)
     for dataset in measured:
         data = dataset.median("seed", skipna=True, keep_attrs=True)
         for alpha in data.alpha.values:
-            for rate in data.learning_rate.values:
-                one = data.sel(alpha=alpha, learning_rate=rate)
+            for rate in data.learning_rate.values.tolist() if "learning_rate" in data.dims else [None]:
+                one = data.sel({"alpha": alpha} | ({} if rate is None else {"learning_rate": rate}))
                 seen = np.flatnonzero(np.isfinite(one[names[0]].values))
                 chosen = seen[np.linspace(0, seen.size - 1, min(MOST_SNAPSHOTS, seen.size)).round().astype(int)]
-                place = [given(float(alpha)), given(int(data.width)), *([given(float(rate))] if rates else [])]
+                place = [given(float(alpha)), given(int(data.width)), *([given(rate)] if rates else [])]
                 for index in chosen:
                     at = one.isel(snapshot=index)
                     when = float(at.snapshot_time) if timed else int(at.snapshot)

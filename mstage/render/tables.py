@@ -124,6 +124,10 @@ def settings_table(report: SweepReport, source: str) -> Table:
         table.add_row(_head(name), _values(value) if isinstance(value, (list, tuple)) else given(value))
     ended = ", ".join(f"{count:,} {word}" for word, count in report.statuses.items())
     table.add_row("runs", f"{sum(report.statuses.values()):,}: {ended}")
+    if report.integration is not None:
+        of = report.integration
+        each = f"{middle(of.steps)} steps a run ({spread_range(of.steps) or 'each'})"
+        table.add_row("integration", f"{each}, {of.rejected:.0%} rejected, {of.factorisations:,} factorisations")
     if report.versions:
         table.add_row("trained with", ", ".join(f"{name} {version}" for name, version in report.versions.items()))
     return table

@@ -56,6 +56,11 @@ class Position:
     record: int
     state: RunState
 
+    @property
+    def work(self) -> int:
+        """Steps that each run has been given."""
+        return self.step
+
 
 class Trainer:
     """Trains the runs of one width.

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 STATE_FOLDER = ".training"  # the lock and the checkpoints of a sweep in training; not part of the Zarr hierarchy
 RUN_COORDINATES = ("status", "last_step", "final_loss")
+FLOW_STATISTICS = ("end_time", "accepted_steps", "rejected_steps", "factorisations")  # of every run of a flow
 MISSING_MEANS_DAMAGE: Any = {"write_empty_chunks": True}  # else Zarr reads a missing chunk as one of fill values
-PACKAGES = ("mstage", "jax", "jaxlib", "optax", "numpy")
+PACKAGES = ("mstage", "jax", "jaxlib", "optax", "diffrax", "numpy")
 
 
 def group_name(width: int) -> str:
@@ -75,26 +76,32 @@ def write_skeleton(path: Path, sweep: Sweep, problem: xr.Dataset) -> None:
 def _write_group(group: zarr.Group, sweep: Sweep, width: int, dim: int) -> None:
     """The arrays of one width at their final shapes, coordinates filled in."""
     steps, snapshots = np.array(sweep.loss_steps), np.array(sweep.snapshot_steps, np.int64)
-    rates = np.array(sweep.learning_rate)
-    shape = (len(sweep.alpha), len(sweep.seed), len(rates))
-    for axis in RUN_AXES:
+    axes = tuple(axis for axis in RUN_AXES if getattr(sweep, axis))  # a flow has no learning rate
+    shape = tuple(len(getattr(sweep, axis)) for axis in axes)
+    for axis in axes:
         _add(group, axis, (axis,), values=np.array(getattr(sweep, axis)))
-    _add(group, "step", ("step",), values=steps)
+    is_flow = sweep.dynamics == "flow"
+    ticks = {"long_name": "ticks of the clock that the flow is recorded by"} if is_flow else {}
+    _add(group, "step", ("step",), values=steps, **ticks)
     _add(group, "snapshot", ("snapshot",), values=snapshots)
     _add(group, "width", (), values=np.array(width))
     _add(group, "committed_records", (), values=np.array(0))
     extra = []
-    if sweep.optimizer.is_gradient_descent:
-        _add(group, "time", ("learning_rate", "step"), values=rates[:, None] * steps)
-        _add(group, "snapshot_time", ("learning_rate", "snapshot"), values=rates[:, None] * snapshots)
+    if sweep.has_time:
+        over = ("learning_rate",) if sweep.learning_rate else ()
+        scale = np.array(sweep.learning_rate)[:, None] if over else np.array(sweep.tick)
+        _add(group, "time", (*over, "step"), values=scale * steps)
+        _add(group, "snapshot_time", (*over, "snapshot"), values=scale * snapshots)
         extra = ["time"]
-    _add(group, "status", RUN_AXES, values=np.zeros(shape, np.int8), **RunStatus.attributes())
-    _add(group, "last_step", RUN_AXES, values=np.zeros(shape, np.int64))
-    _add(group, "final_loss", RUN_AXES, values=np.full(shape, np.nan))
+    _add(group, "status", axes, values=np.zeros(shape, np.int8), **RunStatus.attributes())
+    _add(group, "last_step", axes, values=np.zeros(shape, np.int64))
+    _add(group, "final_loss", axes, values=np.full(shape, np.nan))
+    for name in FLOW_STATISTICS if is_flow else ():
+        _add(group, name, axes, values=np.full(shape, np.nan) if name == "end_time" else np.zeros(shape, np.int64))
     along = " ".join(["width", *RUN_COORDINATES, *extra])
-    _add_empty(group, "loss", (*RUN_AXES, "step"), sweep, (*shape, len(steps)), coordinates=along)
+    _add_empty(group, "loss", (*axes, "step"), sweep, (*shape, len(steps)), coordinates=along)
     along = " ".join(["width", *RUN_COORDINATES, *(["snapshot_time"] if extra else [])])
-    axes = (*RUN_AXES, "snapshot", "neuron")
+    axes = (*axes, "snapshot", "neuron")
     _add_empty(group, "output_weight", axes, sweep, (*shape, len(snapshots), width), coordinates=along)
     _add_empty(group, "input_weight", (*axes, "dim"), sweep, (*shape, len(snapshots), width, dim), coordinates=along)
 
@@ -115,10 +122,11 @@ def _add_empty(
 ) -> None:
     """An array to be filled: a chunk is some records, or one snapshot, of all runs."""
     along = chunk_records(sweep) if name == "loss" else 1
+    runs = len(axes) - (1 if name == "loss" else 2 if name == "output_weight" else 3)  # number of axes of the runs
     group.create_array(
         name,
         shape=shape,
-        chunks=(*shape[:3], max(1, min(along, shape[3])), *shape[4:]),
+        chunks=(*shape[:runs], max(1, min(along, shape[runs])), *shape[runs + 1 :]),
         dtype=sweep.dtype,
         fill_value=np.nan,
         compressors="auto" if name == "loss" else None,  # weights are noise to a compressor

@@ -162,13 +162,14 @@ def _check_files(folder: Path, group: xr.Dataset, count: int, last: int) -> None
     """
     records = group["loss"].encoding["chunks"][-1]
     for chunk in range(-(-count // records)):
-        if not (folder / "loss" / "c" / "0" / "0" / "0" / str(chunk)).is_file():
+        if not folder.joinpath("loss", "c", *["0"] * (group["loss"].ndim - 1), str(chunk)).is_file():
             raise _damaged(folder.parent, f"{folder.name}/loss: chunk {chunk} is missing")
     for name in ("output_weight", "input_weight"):
         snapshots = int((group["snapshot"] <= last).sum())
         size = int(np.prod(group[name].encoding["chunks"])) * group[name].dtype.itemsize
         for index in range(snapshots):
-            file = folder.joinpath(name, "c", "0", "0", "0", str(index), *["0"] * (group[name].ndim - 4))
+            place = [str(index) if axis == "snapshot" else "0" for axis in group[name].dims]
+            file = folder.joinpath(name, "c", *place)
             if not file.is_file() or file.stat().st_size != size:
                 raise _damaged(folder.parent, f"{folder.name}/{name}: snapshot {index} is missing or cut short")
 

@@ -21,7 +21,6 @@ import zarr
 from mstage.errors import InputError, UsageError
 from mstage.store.layout import (
     MISSING_MEANS_DAMAGE,
-    RUN_COORDINATES,
     STATE_FOLDER,
     chunk_records,
     group_name,
@@ -38,7 +37,10 @@ if TYPE_CHECKING:
     from mstage.spec import Sweep
 
 KEPT = "What was committed before is kept; make it writable, then go on with --resume."
-DECIDING_PACKAGES = ("jax", "jaxlib", "optax")  # those whose version can change the bits of a run
+DECIDING_PACKAGES = {
+    "descent": ("jax", "jaxlib", "optax"),
+    "flow": ("jax", "jaxlib", "diffrax"),
+}  # those whose version can change the bits of a run
 
 
 class SweepWriter:
@@ -103,7 +105,7 @@ class SweepWriter:
         path = Path(path)
         attributes = read_attributes(path)
         sweep = sweep_from_attributes(path, attributes)
-        for package in DECIDING_PACKAGES:
+        for package in DECIDING_PACKAGES[sweep.dynamics]:
             begun = attributes.get("versions", {}).get(package)
             if begun != version(package):
                 raise UsageError(
@@ -138,14 +140,15 @@ class SweepWriter:
         """
         with _disk_errors(self.path):
             array = self._array(width, "loss")
-            array[..., first : first + losses.shape[1]] = losses.reshape((*array.shape[:3], -1))
+            array[..., first : first + losses.shape[1]] = losses.reshape((*array.shape[:-1], -1))
 
     def write_snapshot(self, width: int, index: int, weights: dict[str, np.ndarray]) -> None:
         """Write the weights of one snapshot, each leading with the axis of runs; not trusted before `commit`."""
         with _disk_errors(self.path):
             for name, values in weights.items():
                 array = self._array(width, name)
-                array[:, :, :, index] = values.reshape((*array.shape[:3], *values.shape[1:]))
+                axes = array.ndim - values.ndim  # of the runs
+                array[(*[slice(None)] * axes, index)] = values.reshape((*array.shape[:axes], *values.shape[1:]))
 
     def commit(self, width: int, records: int, ends: dict[str, np.ndarray], checkpoint: Sequence[np.ndarray]) -> None:
         """Make everything before record `records` valid.
@@ -153,16 +156,16 @@ class SweepWriter:
         Args:
             width: Whose.
             records: How many records are complete.
-            ends: `status`, `last_step` and `final_loss` of every run, shape (runs,).
+            ends: `status`, `last_step` and `final_loss` of every run, and the statistics of a flow, shape (runs,).
             checkpoint: What training goes on from at that record.
         """
         with _disk_errors(self.path):
             before = self.committed(width)
             if records < self._array(width, "step").shape[0]:
                 self._write_checkpoint(width, records, checkpoint)
-            for name in RUN_COORDINATES:
+            for name, values in ends.items():
                 array = self._array(width, name)
-                array[...] = ends[name].reshape(array.shape).astype(array.dtype)
+                array[...] = values.reshape(array.shape).astype(array.dtype)
             self._array(width, "committed_records")[...] = records
             self._checkpoint_file(width, before).unlink(missing_ok=True)
 

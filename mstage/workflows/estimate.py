@@ -13,13 +13,15 @@ import pandas as pd
 
 from mstage.errors import UsageError
 from mstage.simulate.problems import load_problem
-from mstage.simulate.sweep import MAX_SEGMENT_RECORDS, Trainer
+from mstage.simulate.sweep import MAX_SEGMENT_RECORDS
+from mstage.simulate.trainers import trainer_of
 from mstage.store.layout import chunk_records, stored_bytes
 
 if TYPE_CHECKING:
     from mstage.spec import Sweep
 
 PROBE_SECONDS = 0.5
+TYPICAL_FLOW_STEPS = 65  # of a run at the tolerance 1e-3, hardly more for a longer one; measured
 
 
 @dataclass(frozen=True)
@@ -105,30 +107,38 @@ def estimate(sweep: Sweep) -> Estimate:
     widths = []
     for width in sweep.width:
         begun = time.monotonic()
-        trainer = Trainer(sweep, dataset, width)
+        trainer = trainer_of(sweep, dataset, width)
         position = trainer.start()
         compilation = time.monotonic() - begun
         runs = trainer.run_count
-        run_steps = sum(sweep.last_step(rate) for rate in sweep.learning_rate) * runs // len(sweep.learning_rate)
+        lasts = _run_lengths(sweep)
+        run_steps = sum(lasts) * runs // len(lasts)
         steps, spent, most = 0, 0.0, 4
         while spent < PROBE_SECONDS and position.record < trainer.record_steps.size:
-            begun, start = time.monotonic(), position.step
+            begun, start = time.monotonic(), position.work
             end = min(position.record + MAX_SEGMENT_RECORDS, trainer.record_steps.size)
             position, _ = trainer.advance(position, end, most)
-            spent, steps, most = spent + time.monotonic() - begun, steps + position.step - start, 2 * most
+            spent, steps, most = spent + time.monotonic() - begun, steps + position.work - start, 2 * most
         on_host = runs * sweep.itemsize * (2 * width * (dim + 1) + 2 * chunk_records(sweep))
         widths.append(
             WidthEstimate(
                 width=width,
                 runs=runs,
-                steps=max(sweep.last_step(rate) for rate in sweep.learning_rate),
+                steps=max(lasts),
                 run_steps=run_steps,
                 memory_bytes=_process_bytes() + trainer.memory_bytes() + on_host,
                 disk_bytes=stored_bytes(sweep, width, dim),
-                seconds=compilation + run_steps / runs * spent / steps,
+                seconds=compilation + run_steps / runs * spent / max(steps, 1),
             )
         )
     return Estimate(tuple(widths))
+
+
+def _run_lengths(sweep: Sweep) -> tuple[int, ...]:
+    """Steps of a run of each learning rate; of a flow, about how many its integrator will take."""
+    if sweep.tolerance is None:
+        return sweep.last_steps
+    return (round(TYPICAL_FLOW_STEPS * (1e-3 / sweep.tolerance) ** (1 / 3)),)
 
 
 def check_memory(sweep: Sweep, dim: int) -> None:

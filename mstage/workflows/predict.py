@@ -46,7 +46,7 @@ def predict(source: Sweep | str | Path) -> SweepTheory:
 def theory_of(sweep: Sweep, problem: str, data: Mapping[Any, Any]) -> SweepTheory:
     """The theory of a sweep whose training set is at hand, as `input` and `target`."""
     constants = problem_constants(np.asarray(data["input"]), np.asarray(data["target"]))
-    descends = sweep.optimizer.is_gradient_descent
+    descends = sweep.dynamics == "descent" and sweep.optimizer.is_gradient_descent
     runs = tuple(
         Theory(constants, sweep.activation, alpha, width, rate if descends else None)
         for alpha, width, rate in product(sweep.alpha, sweep.width, sweep.learning_rate if descends else (None,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ import xarray as xr
 from mstage.errors import InputError, UsageError
 from mstage.history import RunStatus
 from mstage.simulate.problems import Dataset, load_problem
-from mstage.simulate.sweep import Position, Trainer
+from mstage.simulate.trainers import AnyPosition, AnyTrainer, trainer_of
 from mstage.store.reader import open_sweep, stored_problem, stored_sweep
 from mstage.store.writer import SweepWriter
 from mstage.workflows.estimate import check_memory
@@ -94,7 +95,7 @@ def train(
     else:
         dataset = load_problem(sweep.problem)
     check_memory(sweep, dataset.input.shape[1])
-    Trainer(sweep, dataset, sweep.width[0])  # refuses what cannot be trained before anything is written
+    trainer_of(sweep, dataset, sweep.width[0])  # refuses what cannot be trained before anything is written
     if before_writing is not None:
         before_writing()
     writer = SweepWriter.resume(path) if resume else SweepWriter.create(path, sweep, _problem(dataset), overwrite)
@@ -108,30 +109,34 @@ def _train_widths(writer: SweepWriter, dataset: Dataset, account: _Account, comm
     try:
         for width in writer.sweep.width:
             if not writer.is_complete(width):
-                _train_width(writer, Trainer(writer.sweep, dataset, width), width, account, commit_seconds)
+                _train_width(writer, trainer_of(writer.sweep, dataset, width), width, account, commit_seconds)
     except MemoryError:  # there is no going on with a sweep that does not fit
         writer.discard()
         raise
 
 
-def _train_width(writer: SweepWriter, trainer: Trainer, width: int, account: _Account, commit_seconds: float) -> None:
+def _train_width(
+    writer: SweepWriter, trainer: AnyTrainer, width: int, account: _Account, commit_seconds: float
+) -> None:
     """Train one width from its committed extent to its end."""
     committed, total = writer.committed(width), trainer.record_steps.size
     account.begin(width)
     position = _restored(writer, trainer, width, committed) if committed else trainer.start()
+    account.start_from(width, trainer.ends(position))
     snapshots = {step: index for index, step in enumerate(writer.sweep.snapshot_steps)}
-    pace, last_commit = _Pace(), time.monotonic()
+    pace, last_commit, kept = _Pace(), time.monotonic(), -1
     while position.record < total:
         first, parts = position.record, []
         end = min(first + writer.chunk_records, total)
         while position.record < end:
-            if position.step in snapshots:
+            if position.step in snapshots and position.step != kept:
+                kept = position.step  # a call that did not arrive has left the runs at several places
                 writer.write_snapshot(width, snapshots[position.step], trainer.weights(position))
             ahead = trainer.record_steps[position.record + 1 : end]
             stops = position.record + 1 + np.flatnonzero(np.isin(ahead, list(snapshots)))
-            start = position.step
+            start = position.work
             position, losses = trainer.advance(position, int(stops[0]) if stops.size else end, pace.steps)
-            pace.measured(position.step - start)
+            pace.measured(position.work - start)
             parts.append(losses)
             account.report(width, position.step, trainer.ends(position))
         writer.write_losses(width, first, np.concatenate(parts, axis=1))
@@ -141,13 +146,14 @@ def _train_width(writer: SweepWriter, trainer: Trainer, width: int, account: _Ac
     account.finished(width, trainer.ends(position))
 
 
-def _restored(writer: SweepWriter, trainer: Trainer, width: int, record: int) -> Position:
+def _restored(writer: SweepWriter, trainer: AnyTrainer, width: int, record: int) -> AnyPosition:
     try:
-        return trainer.restore(record, writer.checkpoint(width))
+        position: AnyPosition = trainer.restore(record, writer.checkpoint(width))
     except ValueError as error:
         raise InputError(
             f"{writer.path}: width {width} cannot go on ({error}). Train it anew with --overwrite."
         ) from None
+    return position
 
 
 class _Pace:
@@ -171,13 +177,11 @@ class _Account:
         self._sweep = sweep
         self._progress = progress
         self._runs_each = sweep.run_count // len(sweep.width)
-        self._last = sweep.loss_steps[-1]
+        self._steps = sweep.loss_steps
         self._cost = {width: width + 64 for width in sweep.width}  # of a step: the arrays, and what every step costs
-        self._at = {
-            width: self._last if writer.is_complete(width) else sweep.loss_steps[writer.committed(width)]
-            for width in sweep.width
-        }
-        self._begun = dict(self._at)
+        last = len(self._steps) - 1
+        self._share = {width: self._share_at(self._steps[min(writer.committed(width), last)]) for width in sweep.width}
+        self._begun = dict.fromkeys(sweep.width, 0)
         self._runs_done = self._runs_each * sum(writer.is_complete(width) for width in sweep.width)
         self._run_steps = 0
 
@@ -185,9 +189,13 @@ class _Account:
         """Say that a width is next."""
         self._say(width, self._runs_done, self._run_steps)
 
+    def start_from(self, width: int, ends: dict[str, np.ndarray]) -> None:
+        """Take note of what runs have behind them."""
+        self._begun[width] = self._taken(ends)
+
     def report(self, width: int, step: int, ends: dict[str, np.ndarray]) -> None:
         """Say that a width is at a step."""
-        self._at[width] = min(step, self._last)
+        self._share[width] = self._share_at(step)
         ended = int((ends["status"] != RunStatus.RUNNING).sum())
         self._say(width, self._runs_done + ended, self._run_steps + self._updates(width, ends))
 
@@ -198,12 +206,21 @@ class _Account:
 
     def _say(self, width: int, runs_done: int, run_steps: int) -> None:
         if self._progress is not None:
-            work = sum(self._cost.values()) * self._last
-            share = sum(self._cost[w] * at for w, at in self._at.items()) / work
+            share = sum(self._cost[w] * done for w, done in self._share.items()) / sum(self._cost.values())
             self._progress(Progress(width, runs_done, self._sweep.run_count, share, run_steps))
 
+    def _share_at(self, step: int) -> float:
+        """The share of its work that a width has behind it: a flow takes most of its steps early."""
+        if self._sweep.dynamics == "flow":
+            return bisect_left(self._steps, step) / len(self._steps)
+        return min(step / self._steps[-1], 1.0)
+
     def _updates(self, width: int, ends: dict[str, np.ndarray]) -> int:
-        return int(np.maximum(ends["last_step"] - self._begun[width], 0).sum())
+        return self._taken(ends) - self._begun[width]
+
+    @staticmethod
+    def _taken(ends: dict[str, np.ndarray]) -> int:
+        return int(ends.get("factorisations", ends["last_step"]).sum())
 
 
 def _problem(dataset: Dataset) -> xr.Dataset:

@@ -12,7 +12,7 @@ import xarray as xr
 
 import mstage
 from tests import curves
-from tests.bench import accuracy, drift, theory, trainer
+from tests.bench import accuracy, drift, flow, theory, trainer
 
 
 def help_against_imports(rounds: int = 12) -> None:
@@ -70,6 +70,8 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "train: beside other forms": trainer.measure,
     "train: recording, progress and commits": trainer.overhead,
     "train: from the command to its end, one step": trainer.start,
+    "flow: a batch with a hard run in it": flow.batch,
+    "flow: steps, accuracy and time to twice the escape": flow.cost,
     "train: memory of 256 runs of width 1,600": memory_of_a_large_sweep,
 }
 

@@ -330,7 +330,7 @@ def test_what_does_not_fit_into_memory_leaves_nothing(tmp_path: Path, monkeypatc
     def too_large(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("mstage.workflows.train.Trainer.start", too_large)
+    monkeypatch.setattr("mstage.simulate.sweep.Trainer.start", too_large)
     with pytest.raises(MemoryError):
         train(SMALL, tmp_path / "sweep.zarr")
     assert list(tmp_path.iterdir()) == []

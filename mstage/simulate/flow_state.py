@@ -1,0 +1,118 @@
+"""Where a run of the gradient flow is, and what can be read off the step behind it.
+
+A run is never clipped to a record. What lies between two of its steps is read off cubic Hermite polynomials: of the
+residuals e, whose slope is -JJ'e/n, for the losses, and of the weights for the snapshots.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mstage.simulate.networks import Weights
+
+if TYPE_CHECKING:
+    from mstage.simulate.flow_solver import Control
+    from mstage.simulate.runs import Value
+
+Array: TypeAlias = jax.Array
+BISECTIONS = 60
+
+
+class Moment(NamedTuple):
+    """Where a run is between two steps, and how it moves there."""
+
+    time: Array
+    weights: Weights
+    velocity: Weights
+    residual: Array  # (n,)
+    slope: Array  # (n,): how the residuals move
+
+
+class FlowState(NamedTuple):
+    """What a run needs to go on."""
+
+    last: Moment  # before the last step
+    now: Moment
+    is_measured: Array  # whether velocity, residual and slope are those of `now`
+    length: Array  # of the next step
+    control: Control
+    status: Array  # RunStatus
+    end_time: Array  # infinite while the run goes on
+    final_loss: Array
+    accepted: Array
+    rejected: Array
+
+
+def is_arrived(state: FlowState, target: Value) -> Value:
+    """Whether a run is past a time or has ended before it."""
+    return (state.is_measured & (state.now.time >= target)) | (state.end_time <= state.now.time)
+
+
+def weights_at(state: FlowState, time: float) -> Weights:
+    """The weights of runs, as arrays of NumPy, at a time within the last step of each.
+
+    Args:
+        state: Of several runs, each leaf leading with their axis.
+        time: When; the last step of every run has to hold it.
+    """
+    start, end = np.asarray(state.last.time), np.asarray(state.now.time)
+    length = end - start
+    share = np.divide(time - start, length, out=np.ones_like(length), where=length > 0)
+
+    def read(y0: Array, f0: Array, y1: Array, f1: Array) -> np.ndarray:
+        leaves = [np.asarray(leaf) for leaf in (y0, f0, y1, f1)]
+        shape = (-1,) + (1,) * (leaves[0].ndim - 1)
+        ratio, extent = (part.reshape(shape).astype(leaves[0].dtype) for part in (share, length))
+        with np.errstate(invalid="ignore", over="ignore"):  # of runs that diverged
+            weights: np.ndarray = _hermite(ratio, extent, (leaves[0], leaves[1]), (leaves[2], leaves[3]))
+        return weights
+
+    found: Weights = jax.tree.map(read, state.last.weights, state.last.velocity, state.now.weights, state.now.velocity)
+    return found
+
+
+def crossing(state: FlowState, level: Array) -> Array:
+    """When the loss has fallen to a level within the last step, at whose end it is below."""
+
+    def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+        above, below = bracket
+        middle = (above + below) / 2
+        fallen = loss_at(state, middle) <= level
+        return jnp.where(fallen, above, middle), jnp.where(fallen, middle, below)
+
+    above = jnp.where(loss_of(state.last.residual) <= level, state.now.time, state.last.time)
+    bracket: tuple[Array, Array] = jax.lax.fori_loop(0, BISECTIONS, halve, (above, state.now.time))
+    return bracket[1]
+
+
+def loss_at(state: FlowState, time: Array) -> Array:
+    """The loss of a run at a time within its last step."""
+    last, now = state.last, state.now
+    dtype = now.residual.dtype
+    share, length = _share(state, time).astype(dtype), (now.time - last.time).astype(dtype)
+    residual: Array = _hermite(share, length, (last.residual, last.slope), (now.residual, now.slope))
+    return loss_of(residual)
+
+
+def _share(state: FlowState, time: Array) -> Array:
+    """How far into the last step a time lies; at its end if the step has no length."""
+    length = state.now.time - state.last.time
+    return jnp.where(length > 0, (time - state.last.time) / jnp.where(length > 0, length, 1), 1)
+
+
+def loss_of(residual: Array) -> Array:
+    """1/(2n) sum_i e_i^2."""
+    loss: Array = residual @ residual / (2 * residual.shape[0])
+    return loss
+
+
+def _hermite(share: Any, length: Any, start: tuple[Any, Any], end: tuple[Any, Any]) -> Any:
+    """The cubic through two values with two slopes, a share of the way from one to the other; exact at both ends."""
+    (y0, f0), (y1, f1) = start, end
+    rest = 1 - share
+    bend = length * (rest * f0 - share * f1) - (1 - 2 * share) * (y1 - y0)
+    return rest * y0 + share * y1 + share * rest * bend

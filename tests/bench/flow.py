@@ -1,0 +1,204 @@
+"""What does integrating the gradient flow cost, beside descent and beside diffrax's own solvers?
+
+Each case goes to twice its escape time (loss at nine tenths of the best linear fit). Descent is measured over a stretch
+and its cost multiplied up, as all its steps cost the same; flow and descent alternate, and ratios are told with their
+spread. Tsit5 and Kvaerno5 run at the loosest tolerance, of a decade each, at which their escape time is as near to the
+reference as the flow's, or within 0.1 %.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mstage.recording import Recording
+from mstage.simulate.flow import FlowTrainer
+from mstage.simulate.flow_runs import FlowPlan, FlowProgram, FlowRuns, advance_run, flow_of, initial_state
+from mstage.simulate.networks import ACTIVATIONS, loss_and_gradient
+from mstage.simulate.problems import load_problem
+from mstage.simulate.runs import Data
+from mstage.simulate.sweep import MAX_SEGMENT_RECORDS, Trainer
+from mstage.simulate.trainers import AnyTrainer
+from mstage.spec import Sweep
+
+WIDTHS = (400, 1600, 6400)
+RATE = 0.1
+ROUNDS = 5
+MOST_DENSE = 1600  # weights; a step of Kvaerno5 costs their cube
+
+
+def losses_of(trainer: AnyTrainer) -> tuple[np.ndarray, float, dict[str, np.ndarray]]:
+    """Losses of a trainer's runs, the seconds that they took, and the ends."""
+    position, parts, total = trainer.start(), [], trainer.record_steps.size
+    begun = time.perf_counter()
+    while position.record < total:
+        position, losses = trainer.advance(position, min(position.record + MAX_SEGMENT_RECORDS, total), 10**9)
+        parts.append(losses)
+    return np.concatenate(parts, axis=1), time.perf_counter() - begun, trainer.ends(position)
+
+
+def best_linear(problem: str) -> float:
+    data = load_problem(problem)
+    fit = np.linalg.lstsq(data.input, data.target, rcond=None)[0]
+    return float(np.mean((data.input @ fit - data.target) ** 2) / 2)
+
+
+def escape_time(times: np.ndarray, loss: np.ndarray, level: float) -> float:
+    """When a loss falls below a level; infinite if it does not."""
+    first = int(np.argmax(loss < level))
+    if not loss[first] < level:
+        return np.inf
+    return float(np.interp(-level, -loss[first - 1 : first + 1], times[first - 1 : first + 1]))
+
+
+def flow_sweep(problem: str, width: int, until: float, **changes: object) -> Sweep:
+    records = Recording("log:4000", 0)
+    return replace(Sweep(problem=problem, width=(width,), dynamics="flow", until=until, recording=records), **changes)
+
+
+def flow_escape(sweep: Sweep) -> float:
+    losses, _, _ = losses_of(FlowTrainer(sweep, load_problem(str(sweep.problem)), sweep.width[0]))
+    level = 0.9 * best_linear(str(sweep.problem))
+    return escape_time(np.array(sweep.loss_steps) * sweep.tick, losses[0], level)
+
+
+def cost() -> None:
+    """Steps, accuracy and time of the flow, and how many times faster than descent and other solvers."""
+    for problem in ("cub1d", "sin1d"):
+        attempts = {}
+        for width in WIDTHS:
+            data, truth = (
+                load_problem(problem),
+                flow_escape(flow_sweep(problem, width, 0.6 * width + 300, tolerance=1e-6)),
+            )
+            sweep = flow_sweep(problem, width, 2 * truth)
+            stretch = max(200, 2_000_000 // width)
+            descent = Sweep(problem=problem, width=(width,), steps=stretch, recording=Recording("log:1000", 0))
+            flow, steps = FlowTrainer(sweep, data, width), Trainer(descent, data, width)
+            ratios, seconds = [], []
+            for _ in range(ROUNDS):
+                _, spent, ends = losses_of(flow)
+                ratios.append(losses_of(steps)[1] / stretch * sweep.until / RATE / spent)
+                seconds.append(spent)
+            attempts[width] = int(ends["factorisations"][0])
+            error = flow_escape(sweep) / truth - 1
+            print(
+                f"  {problem} {width}: {attempts[width]} attempts ({ends['rejected_steps'][0]} rejected) to "
+                f"{sweep.until:.0f}; goal: under 300. Escape off by {error:+.2%}; goal: 0.5 %. {min(seconds):.3f} s, "
+                f"{np.median(ratios):.1f} times faster than descent ({min(ratios):.1f} to {max(ratios):.1f})"
+                f"{'; goal: at least 50' if width == WIDTHS[-1] else ''}",
+                flush=True,
+            )
+            others(problem, width, truth, abs(error), flow)
+        growth = attempts[WIDTHS[-1]] / attempts[WIDTHS[0]]
+        print(f"  {problem}: attempts grow by {growth:.2f} from width {WIDTHS[0]} to {WIDTHS[-1]}; goal: under 1.5")
+
+
+def others(problem: str, width: int, truth: float, error: float, flow: FlowTrainer) -> None:
+    """diffrax's Tsit5 and Kvaerno5 at the error of the flow, beside it."""
+    data = load_problem(problem)
+    allowed = max(error, 1e-3)
+    for name, solver in (("Tsit5", diffrax.Tsit5()), ("Kvaerno5", diffrax.Kvaerno5())):
+        if name == "Kvaerno5" and 3 * width > MOST_DENSE:
+            print(f"    Kvaerno5: not run, its matrices have {3 * width:,} rows")
+            continue
+        for tolerance in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7):
+            solve = rival(solver, tolerance, width, data, 2 * truth)
+            begun = time.perf_counter()
+            times, losses = solve()
+            spent = time.perf_counter() - begun
+            off = escape_time(times, losses, 0.9 * best_linear(problem)) / truth - 1
+            if abs(off) <= allowed:
+                break
+        ratios = [spent / losses_of(flow)[1]]
+        for _ in range(2 if name == "Tsit5" else 0):  # the other takes a minute
+            begun = time.perf_counter()
+            solve()
+            ratios.append((time.perf_counter() - begun) / losses_of(flow)[1])
+        print(
+            f"    {name} at {tolerance:g} (escape off by {off:+.2%}): the flow is {np.median(ratios):.1f} times faster "
+            f"({min(ratios):.1f} to {max(ratios):.1f}); goal: over 1",
+            flush=True,
+        )
+
+
+def rival(solver: diffrax.AbstractSolver, tolerance: float, width: int, data, until: float) -> Callable:
+    """A compiled solution by diffrax, which gives times and losses."""
+    with jax.enable_x64(True):
+        program = FlowProgram("tanh", width, "float64", "float64")
+        pair = Data(jnp.asarray(data.input), jnp.asarray(data.target))
+        start = initial_state(program, FlowRuns(np.float64(1), np.uint32(0), np.float64(1)), pair).now.weights
+        times = np.geomspace(until / 1000, until, 1000)
+        term = diffrax.ODETerm(flow_of(program, pair))
+        control = diffrax.PIDController(rtol=tolerance, atol=tolerance / width)
+
+        def loss(t, weights, args):
+            del t
+            return loss_and_gradient(ACTIVATIONS["tanh"], weights, *args)[0]
+
+        @jax.jit
+        def solve(start):
+            return diffrax.diffeqsolve(
+                term, solver, 0.0, until, None, start, pair, stepsize_controller=control, max_steps=10**6,
+                saveat=diffrax.SaveAt(ts=jnp.asarray(times), fn=loss),
+            ).ys  # fmt: skip
+
+        compiled = solve.lower(start).compile()
+
+        def solved() -> tuple[np.ndarray, np.ndarray]:
+            with jax.enable_x64(True):
+                return times, np.asarray(compiled(start))
+
+        return solved
+
+
+def batch(width: int = 400, easy: int = 7, until: float = 300.0) -> None:
+    """Easy runs and a hard one: what the hard one adds, here and where all runs keep one pace."""
+    alphas = {"easy": [1.0] * easy, "hard": [12.0], "both": [1.0] * easy + [12.0]}
+    spent = {}
+    data = load_problem("cub1d")
+    program = FlowProgram("tanh", width, "float64", "float32")
+    with jax.enable_x64(True):
+        pair = Data(jnp.asarray(data.input), jnp.asarray(data.target))
+        times = np.full(MAX_SEGMENT_RECORDS, np.inf)
+        plan = FlowPlan(
+            np.bool_(True), np.float64(until), times, np.float64(-np.inf), np.float64(1e-3), np.int64(10**6)
+        )
+        for name, values in alphas.items():
+            seeds = np.arange(len(values), dtype=np.uint32)
+            runs = FlowRuns(np.array(values), seeds, np.full(len(values), until))
+            state = jax.vmap(partial(initial_state, program), in_axes=(0, None))(runs, pair)
+            losses = jnp.full((len(values), MAX_SEGMENT_RECORDS), jnp.nan)
+            for form in ("own pace", "one pace"):
+
+                def one(run, place):
+                    return advance_run(program, run, pair, plan, place)
+
+                def mapped(runs, place, form=form, one=one):
+                    return (
+                        jax.lax.map(lambda both: one(*both), (runs, place))
+                        if form == "own pace"
+                        else jax.vmap(one)(runs, place)
+                    )
+
+                compiled = jax.jit(mapped).lower(runs, (state, losses)).compile()
+                seconds = []
+                for _ in range(ROUNDS):
+                    begun = time.perf_counter()
+                    end, _ = jax.block_until_ready(compiled(runs, (state, losses)))
+                    seconds.append(time.perf_counter() - begun)
+                spent[name, form] = min(seconds)
+            print(f"  {name}: attempts {np.asarray(end.accepted + end.rejected).tolist()}")
+    for form in ("own pace", "one pace"):
+        added = spent["both", form] - spent["easy", form]
+        print(
+            f"  {form}: {easy} easy runs {spent['easy', form]:.3f} s; a hard one adds {added:.3f} s, "
+            f"{added / spent['hard', form]:.2f} times what it takes alone"
+        )

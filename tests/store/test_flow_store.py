@@ -1,0 +1,73 @@
+"""A gradient flow in the store: what it holds, and that a kill costs nothing of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from mstage.history import RunStatus
+from mstage.recording import Recording
+from mstage.spec import FLOW_TICKS, Sweep
+from mstage.store.layout import FLOW_STATISTICS
+from mstage.store.reader import open_sweep, stored_sweep
+from mstage.workflows.train import train
+from tests.store.test_store import StopHereError, assert_same, stop_after
+
+FLOW = Sweep(width=(30,), seed=(0, 4), dynamics="flow", until=40.0, recording=Recording("log:300", 9))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A flow that was not interrupted."""
+    path = tmp_path_factory.mktemp("whole") / "flow"
+    train(FLOW, path)
+    return path
+
+
+def test_what_the_store_of_a_flow_holds(whole: Path) -> None:
+    assert stored_sweep(whole) == FLOW
+    group = xr.open_datatree(whole, engine="zarr")["width_30"].to_dataset(inherit=False)
+    assert group.loss.dims == ("alpha", "seed", "step")
+    assert group.input_weight.dims == ("alpha", "seed", "snapshot", "neuron", "dim")
+    np.testing.assert_allclose(group.time, np.array(FLOW.loss_steps) * 40.0 / FLOW_TICKS)
+    assert group.time.dims == ("step",)
+    assert group.snapshot_time.dims == ("snapshot",)
+    assert group.loss.notnull().all()
+    assert (group.status == RunStatus.FINISHED).all()
+    assert (group.end_time == 40.0).all()
+    assert set(FLOW_STATISTICS) <= set(group.data_vars)
+    assert (group.factorisations == group.accepted_steps + group.rejected_steps).all()
+    assert 20 < group.accepted_steps.min() <= group.accepted_steps.max() < 60
+
+
+def test_snapshots_are_the_weights_that_the_losses_speak_of(whole: Path) -> None:
+    tree = open_sweep(whole)
+    group = tree["width_30"].to_dataset().isel(alpha=0, seed=1)
+    for snapshot in group.snapshot.values:
+        one = group.sel(snapshot=snapshot)
+        output = np.tanh(tree.input.values @ one.input_weight.values.T) @ one.output_weight.values
+        loss = np.mean((output - tree.target.values) ** 2) / 2
+        np.testing.assert_allclose(float(group.loss.sel(step=snapshot)), loss, rtol=1e-3)  # both are interpolated
+
+
+@pytest.mark.parametrize("calls", [1, 4, 9, 20])
+def test_resumed_flow_equals_one_never_interrupted(calls: int, whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "flow"
+    with pytest.raises(StopHereError):
+        train(FLOW, path, progress=stop_after(calls), commit_seconds=0)
+    open_sweep(path)
+    assert_same(train(FLOW, path, resume=True), open_sweep(whole))
+
+
+def test_a_run_that_stops_keeps_no_later_weights(tmp_path: Path) -> None:
+    group = train(replace(FLOW, stop_at=0.2), tmp_path / "flow")["width_30"].to_dataset()
+    assert (group.status == RunStatus.STOPPED).all()
+    assert (group.end_time < 10).all()
+    for seed in range(2):
+        one = group.isel(alpha=0, seed=seed)
+        assert (one.output_weight.notnull().all("neuron") == (one.snapshot_time <= one.end_time)).all()
+        assert (one.loss.notnull() == (one.time <= one.end_time)).all()
