@@ -1,7 +1,10 @@
 """Where a run of the gradient flow is, and what can be read off the step behind it.
 
 A run is never clipped to a record. What lies between two of its steps is read off cubic Hermite polynomials: of the
-residuals e, whose slope is -JJ'e/n, for the losses, and of the weights for the snapshots.
+logarithm of the loss, and of the weights for the snapshots.
+
+References:
+    Fritsch and Carlson, "Monotone piecewise cubic interpolation", SIAM J. Numer. Anal. 17 (1980).
 """
 
 from __future__ import annotations
@@ -90,12 +93,24 @@ def crossing(state: FlowState, level: Array) -> Array:
 
 
 def loss_at(state: FlowState, time: Array) -> Array:
-    """The loss of a run at a time within its last step."""
+    """The loss of a run at a time within its last step: a cubic of its logarithm that never rises, as a flow's loss.
+
+    A cubic of the residuals would swing out between two steps that are much further apart than the residuals take to
+    settle, for the slopes at both ends belong to what has yet to settle there.
+    """
     last, now = state.last, state.now
     dtype = now.residual.dtype
     share, length = _share(state, time).astype(dtype), (now.time - last.time).astype(dtype)
-    residual: Array = _hermite(share, length, (last.residual, last.slope), (now.residual, now.slope))
-    return loss_of(residual)
+    (y0, f0), (y1, f1) = _log_loss(last), _log_loss(now)
+    steepest = 3 * (y1 - y0) / jnp.where(length > 0, length, 1)
+    loss: Array = jnp.exp(_hermite(share, length, (y0, jnp.maximum(f0, steepest)), (y1, jnp.maximum(f1, steepest))))
+    return loss
+
+
+def _log_loss(at: Moment) -> tuple[Array, Array]:
+    """The logarithm of the loss and its slope, which is at most 0."""
+    loss = jnp.maximum(loss_of(at.residual), np.finfo(at.residual.dtype).tiny)
+    return jnp.log(loss), jnp.minimum(at.residual @ at.slope / at.residual.shape[0] / loss, 0)
 
 
 def _share(state: FlowState, time: Array) -> Array:
