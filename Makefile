@@ -26,7 +26,7 @@ demo: $(VENV)/installed ## Train a sweep on cub1d, find its stages, report them
 		--learning-rate 0.1 --until 800 --overwrite --output runs/demo
 	$(BIN)/mstage detect-stages runs/demo
 	$(BIN)/mstage report runs/demo
-	@echo "The sweep lies in runs/demo. Open it with xarray.open_datatree('runs/demo')."
+	@echo "The sweep lies in runs/demo. Open it with xarray.open_datatree('runs/demo', engine='zarr')."
 
 test: $(VENV)/installed-dev ## Run every test
 	$(BIN)/python -m pytest --numprocesses 2

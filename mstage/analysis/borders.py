@@ -52,8 +52,8 @@ def locate_borders(cells: Cells, segmentation: Segmentation) -> list[Border]:
     for index in range(len(stretches) - 1):
         at = _crossings(places, curves, [one.kind for one in stretches], edges, index)
         low, middle, high = _interval(at, cells.position[segmentation.knots])
-        if borders and middle < borders[-1].position:  # noise can turn two borders round: they meet
-            middle = borders[-1].position
+        if borders and middle <= borders[-1].position:  # noise can turn two borders round: the later is at its knot
+            middle = max(borders[-1].position, float(places[edges[index + 1]]))
         borders.append(Border(middle, min(low, middle), max(high, middle)))
     return borders
 
@@ -85,6 +85,8 @@ def _crossings(places: np.ndarray, curves: np.ndarray, kinds: list[str], edges: 
         goal = np.median(curves[:, edges[way + 1] : edges[way + 2] + 1], axis=1)[:, None]
     start = np.broadcast_to(start, curves.shape)
     begun = start[:, [edges[way]]]
+    if (float(np.median(goal - begun)) < 0) != (kinds[way] == "descent"):
+        return places[[edges[index + 1]]]  # the plateau before or after it goes against it: only the knot is left
     if early:
         level = np.log((1 - PLATEAU_SHARE) * np.exp(start) + PLATEAU_SHARE * np.exp(goal))
     else:

@@ -87,3 +87,17 @@ def test_records_a_hair_apart_are_nothing_special() -> None:
     time = np.sort(np.concatenate([np.linspace(1, 1000, 800), np.linspace(1, 1000, 800) * (1 + 1e-14)]))
     loss = curves.exponential(0.02, 0.05)(time) * curves.noise("white", 1600, 0.02, 2)
     assert kinds(find(time, loss)) == ["plateau", "descent", "plateau"]
+
+
+def test_a_rise_after_a_plateau_that_still_goes_down() -> None:
+    """Convergence, then divergence and a restart: every stage has a length, and no rise ends lower than it began."""
+    step = np.arange(1, 151)
+    loss = 3.5 + 7 * (1 + step / 3) ** -1.0
+    loss = np.where((step > 60) & (step <= 75), loss * np.exp((step - 60) / 25), loss)
+    loss = np.where(step > 75, loss * np.exp(0.6 - 0.2 * (1 - np.exp(-(step - 75) / 10))), loss)
+    found = find(step, loss * curves.noise("white", 150, 0.008, 1)).stages
+    assert "rise" in [stage.kind for stage in found]
+    for stage in found:
+        assert stage.end > stage.start
+        if stage.kind != "plateau":
+            assert (stage.loss_end < stage.loss_start) == (stage.kind == "descent")

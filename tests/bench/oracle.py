@@ -46,7 +46,7 @@ def _misfit_root(case: Case, nodes: np.ndarray) -> np.ndarray:
     rho = case.correlation
     white = np.vstack([columns[:1], (columns[1:] - rho * columns[:-1]) / np.sqrt(1 - rho**2)]) / case.sigma
     root = np.linalg.qr(white, mode="r")[1:, 1:]
-    return np.asarray(np.linalg.qr(np.vstack([root, 1e-6 * np.abs(root).max() * np.eye(len(root))]), mode="r"))
+    return np.asarray(np.linalg.qr(np.vstack([root, 1e-6 * np.abs(root).max() * np.eye(root.shape[1])]), mode="r"))
 
 
 def _nearest(root: np.ndarray, slope: np.ndarray, steep: np.ndarray, changed: np.ndarray) -> float:
