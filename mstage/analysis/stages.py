@@ -1,9 +1,9 @@
 """Which plateaus, descents and rises does a loss curve have, when does each end, and how sure is that?
 
-A curve is cleaned and put into cells on logarithmic scales (`cells`), cut into stretches by the best labelled broken
-line (`segmentation`), whose borders are then read off the loss itself (`borders`) and whose descents get their rates
-(`rates`). Stages are named initial plateau, initial descent, secondary plateau, secondary descent, third plateau, and
-so on: a descent has the number of the plateau that it ends.
+A curve is cleaned and put into cells on logarithmic scales (`cells`) and cut into stretches by the broken lines that
+are probable (`segmentation`), off which the borders are read (`borders`); descents get their rates (`rates`). Stages
+are named initial plateau, initial descent, secondary plateau, secondary descent, third plateau, and so on: a descent
+has the number of the plateau that it ends.
 
 References:
     Chen, Luo, Wang 2024, "On Multi-Stage Loss Dynamics in Neural Networks: Mechanisms of Plateau and Descent Stages",
@@ -53,7 +53,8 @@ class Stage:
         loss_start: Loss at `start`, along the curve without its noise.
         loss_end: Loss at `end`.
         level: Median of the losses recorded in it.
-        probability: That there is a stage of this kind here.
+        probability: That there is a stage of this kind here: at most 0.96, for of the stages of known curves that every
+            line drawn agreed on, so many were there.
         rate: Of the first nine tenths of a descent (negative for a rise): per unit of the clock where the model is
             `exponential`, the exponent where it is `power law`; None for a plateau and where neither can be fitted.
         rate_low: Lower end of the 95 % interval of `rate`.
