@@ -19,6 +19,7 @@ from mstage.simulate.trainers import AnyPosition, AnyTrainer, trainer_of
 from mstage.store.reader import open_sweep, stored_problem, stored_sweep
 from mstage.store.writer import SweepWriter
 from mstage.workflows.estimate import check_memory
+from mstage.workflows.write_behind import WriteBehind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,14 +110,16 @@ def _train_widths(writer: SweepWriter, dataset: Dataset, account: _Account, comm
     try:
         for width in writer.sweep.width:
             if not writer.is_complete(width):
-                _train_width(writer, trainer_of(writer.sweep, dataset, width), width, account, commit_seconds)
+                with WriteBehind() as behind:
+                    trainer = trainer_of(writer.sweep, dataset, width)
+                    _train_width(writer, behind, trainer, width, account, commit_seconds)
     except MemoryError:  # there is no going on with a sweep that does not fit
         writer.discard()
         raise
 
 
 def _train_width(
-    writer: SweepWriter, trainer: AnyTrainer, width: int, account: _Account, commit_seconds: float
+    writer: SweepWriter, behind: WriteBehind, trainer: AnyTrainer, width: int, account: _Account, commit_seconds: float
 ) -> None:
     """Train one width from its committed extent to its end."""
     committed, total = writer.committed(width), trainer.record_steps.size
@@ -131,7 +134,7 @@ def _train_width(
         while position.record < end:
             if position.step in snapshots and position.step != kept:
                 kept = position.step  # a call that did not arrive has left the runs at several places
-                writer.write_snapshot(width, snapshots[position.step], trainer.weights(position))
+                behind.do(writer.write_snapshot, width, snapshots[position.step], trainer.weights(position))
             ahead = trainer.record_steps[position.record + 1 : end]
             stops = position.record + 1 + np.flatnonzero(np.isin(ahead, list(snapshots)))
             start = position.work
@@ -139,8 +142,9 @@ def _train_width(
             pace.measured(position.work - start)
             parts.append(losses)
             account.report(width, position.step, trainer.ends(position))
-        writer.write_losses(width, first, np.concatenate(parts, axis=1))
+        behind.do(writer.write_losses, width, first, np.concatenate(parts, axis=1))
         if position.record == total or time.monotonic() - last_commit >= commit_seconds:
+            behind.finish()
             writer.commit(width, position.record, trainer.ends(position), trainer.leaves(position))
             last_commit = time.monotonic()
     account.finished(width, trainer.ends(position))
