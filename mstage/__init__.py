@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mstage.analysis.drift import Drift, DriftMethod
     from mstage.analysis.layer_drift import LayerDrift
     from mstage.analysis.predictions import SweepTheory, Theory
+    from mstage.analysis.segmentation import SegmentationMethod
     from mstage.analysis.stages import StageMethod, Stages
     from mstage.analysis.summary import SweepReport
     from mstage.errors import InputError, MstageError, UsageError
@@ -42,6 +43,7 @@ _HOMES = {
     "mstage.analysis.drift": ("Drift", "DriftMethod"),
     "mstage.analysis.layer_drift": ("LayerDrift",),
     "mstage.analysis.predictions": ("SweepTheory", "Theory"),
+    "mstage.analysis.segmentation": ("SegmentationMethod",),
     "mstage.analysis.stages": ("StageMethod", "Stages"),
     "mstage.analysis.summary": ("SweepReport",),
     "mstage.errors": ("InputError", "MstageError", "UsageError"),
@@ -72,6 +74,7 @@ __all__ = [
     "Optimizer",
     "Progress",
     "Recording",
+    "SegmentationMethod",
     "StageMethod",
     "Stages",
     "Sweep",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mstage.analysis.snapshots import snapshot_clock
+from mstage.analysis.snapshots import moments_of, snapshot_clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ def amplitude_history(
     low = max(float(np.log10(np.maximum(np.quantile(amplitude, 0.01, axis=-1), 1e-300)).min()), top - MOST_DECADES)
     edges = np.logspace(low, top, max(int(np.ceil((top - low) * BINS_A_DECADE)), 2) + 1)
     shares = [np.histogram(np.clip(one, edges[0], edges[-1]), edges)[0] / one.size for one in amplitude]
-    moments = _moments(clock, stages)
+    moments = {name: at for at, name in moments_of(clock, stages[:-1]).items()}
     chosen = amplitude[list(moments.values())]
     return AmplitudeHistory(
         run=run,
@@ -93,12 +93,3 @@ def amplitude_history(
         normalised=chosen / chosen.mean(axis=-1, keepdims=True),
         borders=tuple(stage.end for stage in stages[:-1]),
     )
-
-
-def _moments(clock: np.ndarray, stages: Sequence[Stage]) -> dict[str, int]:
-    """Snapshots at the ends of the stages and the last one, each once."""
-    found: dict[int, str] = {}
-    for stage in stages[:-1]:
-        found.setdefault(int(np.abs(clock - stage.end).argmin()), f"end of the {stage.name}")
-    found.setdefault(len(clock) - 1, "last snapshot")
-    return {found[at]: at for at in sorted(found)}

@@ -58,6 +58,11 @@ def locate_borders(cells: Cells, segmentation: Segmentation) -> list[Border]:
     return borders
 
 
+def without_noise(cells: Cells, segmentation: Segmentation) -> np.ndarray:
+    """The curve without its noise in each cell: the mean of the lines drawn, put right as for the borders, (cells,)."""
+    return np.asarray(_curves(cells, segmentation, cells.position).mean(axis=0))
+
+
 def _curves(cells: Cells, segmentation: Segmentation, places: np.ndarray) -> np.ndarray:
     """The lines drawn at some places, put right by what the cells show clearly, shape (draws, places)."""
     at = cells.position[segmentation.knots]

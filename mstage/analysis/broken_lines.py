@@ -7,7 +7,8 @@ are whitened, and as they are linear in the two heights of a line, sums over its
 
 References:
     Maidstone, Fearnhead, Letchford 2019, "Detecting changes in slope with an L0 penalty" (the continuous broken line).
-    Runge, Pascucci, Deschamps, Romano, slopeOP (heights on a grid).
+    Runge, Pascucci, Deschamps de Boishebert 2020, "Change-in-slope optimal partitioning algorithm in a finite-size
+        parameter space", arXiv 2012.11573 (heights on a grid).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mstage.analysis.exemplars import evenly
-from mstage.analysis.snapshots import snapshot_clock
+from mstage.analysis.snapshots import moments_of, snapshot_clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,18 +79,17 @@ def cosine_maps(
     whole = np.flatnonzero(np.isfinite(inputs.values).all(axis=(1, 2)))
     if not whole.size:
         return CosineMaps(run, clock_name, output.sizes["neuron"], ())
-    moments = {int(whole[0]): "before training" if clock[whole[0]] == 0 else "first snapshot"}
-    for stage in stages[:3]:
-        nearest = int(whole[np.abs(np.log(np.maximum(clock[whole], 1e-300) / max(stage.end, 1e-300))).argmin()])
-        moments.setdefault(nearest, f"end of the {stage.name}")
-    moments.setdefault(int(whole[-1]), "last snapshot")
-    maps = tuple(
-        CosineMap(moments[at], float(clock[at]), _shown(output.values[at], inputs.values[at])) for at in sorted(moments)
-    )
-    return CosineMaps(run, clock_name, output.sizes["neuron"], maps)
+    first = {int(whole[0]): "before training" if clock[whole[0]] == 0 else "first snapshot"}
+    later = moments_of(clock[whole], stages[:3])
+    moments = {int(whole[at]): name for at, name in later.items()} | first
+    maps = []
+    for at in sorted(moments):
+        cosines = cosine_matrix(output.values[at], inputs.values[at], MOST_NEURONS)
+        maps.append(CosineMap(moments[at], float(clock[at]), cosines))
+    return CosineMaps(run, clock_name, output.sizes["neuron"], tuple(maps))
 
 
-def cosine_matrix(output: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+def cosine_matrix(output: np.ndarray, inputs: np.ndarray, most: int | None = None) -> np.ndarray:
     """Cosines between the input weights of every two neurons at one snapshot, shape (neurons, neurons).
 
     Ordered by orientation, each neuron's taken by the angle of its projection on the two leading directions of the
@@ -99,16 +98,11 @@ def cosine_matrix(output: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     Args:
         output: a_k, shape (neurons,).
         inputs: w_k, shape (neurons, dim).
+        most: How many neurons to show at most, evenly spaced in this order; all if None.
     """
     unit = _ordered(output, inputs)
-    return np.asarray(np.clip(unit @ unit.T, -1, 1))
-
-
-def _shown(output: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """The map of a snapshot, of evenly spaced neurons where there are too many."""
-    unit = _ordered(output, inputs)
-    some = unit[list(evenly(tuple(range(len(unit))), MOST_NEURONS))]
-    return np.asarray(np.clip(some @ some.T, -1, 1))
+    shown = unit if most is None else unit[list(evenly(tuple(range(len(unit))), most))]
+    return np.asarray(np.clip(shown @ shown.T, -1, 1))
 
 
 def _ordered(output: np.ndarray, inputs: np.ndarray) -> np.ndarray:

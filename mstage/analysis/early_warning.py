@@ -21,6 +21,7 @@ import numpy as np
 from scipy.stats import binom
 
 from mstage.analysis.groups import Spread
+from mstage.history import RUN_AXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,10 +43,10 @@ class EarlyWarning:
 
     Attributes:
         run: Their coordinates.
-        runs: How many escape, of those that there are.
-        warning: Time of the warning, over the runs that escape after one.
+        runs: How many escape and have a warning, of those that there are.
+        warning: Time of the warning, over these runs.
         escape: End of the secondary plateau.
-        lead: Escape less warning.
+        lead: Escape less warning; negative where the warning came too late.
         lead_interval: At least 90 %, of the median lead over all seeds; None where these are too few, under five.
     """
 
@@ -78,7 +79,8 @@ def early_warnings(drifts: Iterable[Drift], stages: Stages) -> tuple[EarlyWarnin
     for one in stages.runs:
         place = tuple((name, value) for name, value in one.run.items() if name != "seed")
         counts[place] = counts.get(place, 0) + 1
-        times = _warning(one, by_width[int(one.run["width"])])
+        distances = by_width.get(int(one.run["width"]))  # None for a width whose weights are yet to come
+        times = _warning(one, distances) if distances is not None else None
         if times is not None:
             found.setdefault(place, []).append(times)
     warnings = []
@@ -122,7 +124,7 @@ def _warning(one: RunStages, distances: xr.Dataset) -> tuple[float, float] | Non
     if PLATEAU not in names or names[-1] == PLATEAU:
         return None
     plateau = one.stages[names.index(PLATEAU)]
-    place = {name: one.run[name] for name in ("alpha", "seed", "learning_rate") if name in distances.dims}
+    place = {name: one.run[name] for name in RUN_AXES if name in distances.dims}
     distance = distances["chi_squared"].sel(place)
     time = distance.coords["snapshot_time"].values
     inside = (time > 0) & (time >= plateau.start) & np.isfinite(distance.values)

@@ -18,6 +18,7 @@ from mstage.analysis.drift import measure_drift
 from mstage.analysis.exemplars import GroupCurves, StagedCurve, evenly, group_curves
 from mstage.analysis.plateau_ends import PlateauEnds, plateau_ends
 from mstage.analysis.snapshots import snapshot_clock
+from mstage.history import RUN_AXES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,9 +96,10 @@ def collect_figure_data(
     distances: tuple[DistancePanel, ...] = ()
     amplitudes, maps = None, None
     if weights:
-        panels = (_distances(group, clock, weights) for group in evenly(curves, MOST_DISTANCES))
+        kept = tuple(group for group in curves if int(group.exemplar.run["width"]) in weights)
+        panels = (_distances(group, clock, weights) for group in evenly(kept, MOST_DISTANCES))
         distances = tuple(panel for panel in panels if any(one.size for one in panel.clocks))
-    if weights and report.curve is not None:
+    if report.curve is not None and int(report.curve.run["width"]) in weights:
         run, found = report.curve.run, report.curve.stages
         one = _select(weights[int(run["width"])], run)
         amplitudes = amplitude_history(run, clock, *one, found)
@@ -146,5 +148,5 @@ def _select(
     weights: tuple[xr.DataArray, xr.DataArray], run: Mapping[str, float | int | str | None]
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """The weights of one run."""
-    place = {name: run[name] for name in ("alpha", "seed", "learning_rate") if name in weights[0].dims}
+    place = {name: run[name] for name in RUN_AXES if name in weights[0].dims}
     return weights[0].sel(place).load(), weights[1].sel(place).load()

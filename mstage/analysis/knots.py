@@ -1,8 +1,7 @@
 """Where may the slope of a curve change, and around which heights is it to be sought there?
 
 Knots lie where there is something to see: evenly over the cells, evenly along the clock, and more densely where the
-curve bends. Around each the curve is smoothed by a straight line, no further than the next knots and no more than the
-noise makes necessary.
+curve bends. Around each the curve is smoothed by a straight line through the cells next to it.
 """
 
 from __future__ import annotations

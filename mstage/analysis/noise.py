@@ -47,7 +47,7 @@ def estimate_noise(values: np.ndarray) -> Noise:
         values: Log losses in the order of the clock, shape (records,), finite.
 
     Returns:
-        The noise; none for series of fewer than 16 records or without any.
+        The noise, taken for uncorrelated where the records are too few to tell.
     """
     lags = LAGS[values.size > 8 * LAGS + 8]
     if not lags.size:

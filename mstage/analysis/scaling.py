@@ -9,6 +9,7 @@ is that of the same line through its predictions for the same widths.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from scipy.stats import t as student
 
 from mstage.analysis.exemplars import run_key
 from mstage.analysis.flattest import flattest_losses
+from mstage.history import RUN_AXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,7 +103,7 @@ class ScalingLaw:
 
 
 def scaling_laws(
-    stages: Stages, theory: SweepTheory, losses: Iterable[Curve], weights: Iterable[xr.Dataset] = ()
+    stages: Stages, theory: SweepTheory, losses: Iterable[Curve], distances: Iterable[xr.Dataset] = ()
 ) -> tuple[ScalingLaw, ...]:
     """Fit the laws of a sweep.
 
@@ -109,18 +111,18 @@ def scaling_laws(
         stages: Of its runs, their clock gradient-flow time.
         theory: Of the same sweep.
         losses: The curves of its runs.
-        weights: One dataset a width with `relative_distance` over snapshots (see `condensation`), for the law of it.
+        distances: One dataset a width with `relative_distance` over snapshots (see `condensation`), for the law of it.
 
     Returns:
         The laws that have at least two widths, in the order of `LAWS` for each alpha and learning rate.
     """
     levels = flattest_losses(stages, losses, "secondary plateau")
-    distances = {int(one.coords["width"]): one["relative_distance"] for one in weights}
+    by_width = {int(one.coords["width"]): one["relative_distance"] for one in distances}
     values: dict[tuple[Any, ...], dict[str, dict[Any, dict[int, float]]]] = {}
     for one in stages.runs:
         place = tuple((name, one.run[name]) for name in ("alpha", "learning_rate") if name in one.run)
         width, seed = int(one.run["width"]), one.run.get("seed", 0)
-        for quantity, value in _measured(one, levels.get(run_key(one.run)), distances.get(width)).items():
+        for quantity, value in _measured(one, levels.get(run_key(one.run)), by_width.get(width)).items():
             values.setdefault(place, {}).setdefault(quantity, {}).setdefault(seed, {})[width] = value
     laws = []
     for place, by_quantity in values.items():
@@ -137,7 +139,7 @@ def _measured(one: RunStages, level: float | None, distance: xr.DataArray | None
     if "initial plateau" in stages:
         found["exit time"] = stages["initial plateau"].end
         if distance is not None:
-            at = distance.sel({name: one.run[name] for name in ("alpha", "seed", "learning_rate") if name in one.run})
+            at = distance.sel({name: one.run[name] for name in RUN_AXES if name in one.run})
             found["relative distance at exit"] = float(
                 np.interp(found["exit time"], at.coords["snapshot_time"].values, at.values)
             )
@@ -150,9 +152,10 @@ def _measured(one: RunStages, level: float | None, distance: xr.DataArray | None
 def _fit(
     law: Law, run: dict[str, Any], by_seed: Mapping[Any, Mapping[int, float]], theory: SweepTheory
 ) -> ScalingLaw | None:
-    """One law over the widths that most seeds share."""
-    widths = tuple(sorted({width for of_width in by_seed.values() for width in of_width}))
-    complete = [of_width for of_width in by_seed.values() if set(of_width) == set(widths)]
+    """One law over the widths that most seeds have, of the seeds that have them all; the most widths if in doubt."""
+    sets = Counter(tuple(sorted(of_width)) for of_width in by_seed.values())
+    widths = max(sets, key=lambda one: (sets[one], len(one))) if sets else ()
+    complete = [of_width for of_width in by_seed.values() if set(widths) <= set(of_width)]
     if len(widths) < 2 or not complete:
         return None
     linear = theory.constants.loss_linear

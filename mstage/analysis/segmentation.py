@@ -17,6 +17,7 @@ import numpy as np
 from mstage.analysis.broken_lines import KINDS, BrokenLines, Kind
 from mstage.analysis.knots import choose_knots, shape_sigma, smooth
 from mstage.analysis.posterior import Posterior, Prior
+from mstage.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 HEIGHTS = np.arange(-6, 7)  # heights tried at a knot, in steps
 STEP = 0.5  # of a standard error of the smoothed curve
 DRAWS = 128
-LONGEST = 24  # changes of label that are told apart
 SURE, DOUBTED = 0.96, 0.6  # how often a stage was there that all, or none, of the lines drawn agree on: the lines share
 # what was taken for noise, and a stage that is found is in the most probable sequence (measured on known curves)
 LOWER_BARS = (1 / 3, 1 / 9, 1 / 27)  # of the steepness, at which a plateau is looked at again
@@ -40,7 +40,7 @@ class SegmentationMethod:
     Attributes:
         steepness: Slope |d log loss / d log clock| above which a line is a descent or a rise.
         least_drop: Factor by which the loss has to change in a descent or a rise, less 1.
-        knots: Places at which the slope may change.
+        knots: At how many places the slope may change.
         bend: Probability that it changes at a knot within a stage.
         change: Probability that a stage ends at a knot, the next one being a plateau or a descent.
         rise: The same, the next one being a rise.
@@ -57,6 +57,19 @@ class SegmentationMethod:
     first: tuple[float, float, float] = (0.78, 0.2, 0.02)
     last: tuple[float, float, float] = (0.7, 0.28, 0.02)
 
+    def __post_init__(self) -> None:
+        if self.knots < 2:
+            raise UsageError(f"knots {self.knots}: has to be at least 2")
+        for name in ("steepness", "least_drop"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name} {getattr(self, name)}: has to be above 0")
+        for name in ("bend", "change", "rise"):
+            if not 0 < getattr(self, name) < 1:
+                raise UsageError(f"{name} {getattr(self, name)}: is a probability, above 0 and below 1")
+        for name in ("first", "last"):
+            if len(getattr(self, name)) != len(KINDS) or min(getattr(self, name)) <= 0:
+                raise UsageError(f"{name} {getattr(self, name)}: three probabilities above 0, of {', '.join(KINDS)}")
+
     def prior(self) -> Prior:
         """What is expected of a curve before it is seen."""
         bend, change, rise = self.bend, self.change, self.rise
@@ -66,12 +79,12 @@ class SegmentationMethod:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of the curve with one label, from one cell to another (inclusive; neighbours share their border cell).
+    """A part of the curve with one label, from one place to another (inclusive; neighbours share their border).
 
     Attributes:
         kind: Its label.
-        first: First cell.
-        last: Last cell.
+        first: First cell; while the curve is being cut, first knot.
+        last: Last cell; while the curve is being cut, last knot.
         probability: That there is a stage of this kind here.
     """
 
@@ -88,7 +101,7 @@ class Segmentation:
     Attributes:
         stretches: In order, never two of a kind next to each other.
         knots: Cells at which the lines may bend, shape (knots,).
-        lines: Heights there of the lines drawn that go through these stages, shape (draws, knots).
+        lines: Heights there of the lines drawn that go through the stages found at the first bar, (draws, knots).
     """
 
     stretches: tuple[Stretch, ...]
@@ -126,10 +139,11 @@ def _most_probable(table: BrokenLines, prior: Prior, least_drop: float) -> tuple
     heights, labels = Posterior(table, prior).draw(DRAWS, np.random.default_rng(0))
     labels = _without_small(labels, heights, least_drop)
     change = labels[:, 1:] != labels[:, :-1]
-    order = np.cumsum(change, axis=1).clip(max=LONGEST)
-    code = labels[:, 0] + ((labels[:, 1:] + 1) * change * 4.0**order).sum(axis=1)
-    _, first, number, often = np.unique(code, return_index=True, return_inverse=True, return_counts=True)
-    rows = number == often.argmax()
+    sequences = np.full(labels.shape, -1, np.int8)  # each line's labels less repetitions, filled up at their end
+    place = np.pad(np.cumsum(change, axis=1), ((0, 0), (1, 0)))
+    np.put_along_axis(sequences, place, labels.astype(np.int8), axis=1)
+    _, first, number, often = np.unique(sequences, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    rows = number.ravel() == often.argmax()
     example = first[often.argmax()]
     kinds = labels[example, np.append(0, np.flatnonzero(change[example]) + 1)]
     places = np.nonzero(change[rows])[1].reshape(np.count_nonzero(rows), kinds.size - 1) + 1
@@ -160,20 +174,24 @@ def _split(
 ) -> list[Stretch]:
     """A plateau as the stretches that a lower bar for steepness shows in it; any other stretch as it is.
 
-    A descent at the plateau's border with another stage is the beginning or the end of that one, and no stage.
+    A descent at the plateau's border with another stage is the beginning or the end of that one, and no stage. None of
+    the parts is surer than the plateau that they make up.
     """
     if stretch.kind != "plateau" or not _moves(table, line, stretch, bar, np.log1p(method.least_drop)):
         return [stretch]
     sceptical = replace(method, steepness=bar, change=SPLIT * method.change, rise=SPLIT * method.rise).prior()
     found, _ = _most_probable(table.part(stretch.first, stretch.last), sceptical, method.least_drop)
-    if stretch.first > 0:
-        found[0] = replace(found[0], kind="plateau")
-    if stretch.last < table.at.size - 1:
-        found[-1] = replace(found[-1], kind="plateau")
+    if stretch.first > 0 and found[0].kind != "plateau":
+        found[0] = replace(found[0], kind="plateau", probability=DOUBTED)
+    if stretch.last < table.at.size - 1 and found[-1].kind != "plateau":
+        found[-1] = replace(found[-1], kind="plateau", probability=DOUBTED)
     found = _merged(found)
     if len(found) == 1:
         return [stretch]
-    return [replace(s, first=stretch.first + s.first, last=stretch.first + s.last) for s in found]
+    return [
+        Stretch(s.kind, stretch.first + s.first, stretch.first + s.last, min(s.probability, stretch.probability))
+        for s in found
+    ]
 
 
 def _merged(stretches: Iterable[Stretch]) -> list[Stretch]:
@@ -181,7 +199,7 @@ def _merged(stretches: Iterable[Stretch]) -> list[Stretch]:
     out: list[Stretch] = []
     for one in stretches:
         if out and out[-1].kind == one.kind:
-            out[-1] = replace(out[-1], last=one.last)
+            out[-1] = replace(out[-1], last=one.last, probability=max(out[-1].probability, one.probability))
         else:
             out.append(one)
     return out

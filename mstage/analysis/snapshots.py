@@ -13,7 +13,9 @@ import xarray as xr
 from mstage.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mstage.analysis.stages import Stage
 
 
 def measure_snapshots(
@@ -57,3 +59,19 @@ def measure_snapshots(
 def snapshot_clock(weights: xr.DataArray, clock_name: str) -> np.ndarray:
     """The clock of the snapshots of one run: their time where the clock is time, else their steps."""
     return np.asarray(weights.coords["snapshot_time" if clock_name == "time" else "snapshot"].values, float)
+
+
+def moments_of(clock: np.ndarray, stages: Sequence[Stage]) -> dict[int, str]:
+    """Snapshots to look at: those nearest to the ends of some stages, and the last one, by what they are in words.
+
+    Args:
+        clock: Of the snapshots, ascending, evenly spaced in its logarithm but for a first one at 0.
+        stages: Those whose ends are wanted.
+    """
+    found: dict[int, str] = {}
+    logs = np.log(np.maximum(clock, np.finfo(float).tiny))
+    for stage in stages:
+        nearest = int(np.abs(logs - np.log(max(stage.end, np.finfo(float).tiny))).argmin())
+        found.setdefault(nearest, f"end of the {stage.name}")
+    found.setdefault(len(clock) - 1, "last snapshot")
+    return {at: found[at] for at in sorted(found)}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mstage.analysis.borders import DESCENT_SHARE, Border, locate_borders
+from mstage.analysis.borders import DESCENT_SHARE, Border, locate_borders, without_noise
 from mstage.analysis.broken_lines import Kind
 from mstage.analysis.cells import Cells, ClockScale, clean, log_loss, make_cells
 from mstage.analysis.rates import Model, Rate, fit_rate
@@ -185,13 +185,13 @@ def stages_of_curve(curve: Curve, method: StageMethod) -> RunStages:
         return RunStages(curve.run, "diverged" if curve.diverged else "too short", ())
     cells = make_cells(clock, loss, method.cells, method.clock_scale)
     segmentation = segment(cells, method.segmentation)
-    borders = locate_borders(cells, segmentation)
+    borders, line = locate_borders(cells, segmentation), without_noise(cells, segmentation)
     names = stage_names([stretch.kind for stretch in segmentation.stretches])
     ends = [_on_clock(cells, border) for border in borders] + [(float(clock[-1]),) * 3]
     starts = [float(clock[0]), *(end[0] for end in ends[:-1])]
     rate_ends = [end[0] for end in ends[:-1]] + [_end_of_way(cells, segmentation, starts[-1])]
     stages = tuple(
-        _stage(name, stretch, start, end, rate_end, cells, (clock, loss))
+        _stage(name, stretch, start, end, rate_end, (cells, line), (clock, loss))
         for name, stretch, start, end, rate_end in zip(
             names, segmentation.stretches, starts, ends, rate_ends, strict=True
         )
@@ -219,8 +219,8 @@ def stage_names(kinds: Iterable[Kind]) -> list[str]:
 def _on_clock(cells: Cells, border: Border) -> tuple[float, float, float]:
     """A border and its interval on the clock."""
     places = np.array([border.position, border.low, border.high])
-    start, end, high = np.interp(places, cells.position, cells.clock)
-    return float(start), float(end), float(high)
+    end, low, high = np.interp(places, cells.position, cells.clock)
+    return float(end), float(low), float(high)
 
 
 def _end_of_way(cells: Cells, segmentation: Segmentation, start: float) -> float:
@@ -240,13 +240,13 @@ def _stage(
     start: float,
     end: tuple[float, float, float],
     rate_end: float,
-    cells: Cells,
+    curve: tuple[Cells, np.ndarray],
     records: tuple[np.ndarray, np.ndarray],
 ) -> Stage:
-    """One stage with its losses, and its rate up to `rate_end`."""
-    clock, loss = records
+    """One stage with its losses along the line through the cells, and its rate up to `rate_end`."""
+    (cells, line), (clock, loss) = curve, records
     inside = loss[(clock >= start) & (clock <= end[0])]
-    at = np.interp([start, end[0]], cells.clock, cells.value)
+    at = np.interp([start, end[0]], cells.clock, line)
     edges = np.exp(at) + cells.floor
     rate = None if stretch.kind == "plateau" else _rate(cells, start, rate_end, records)
     return Stage(

@@ -105,8 +105,8 @@ def plateau_ends(data: FigureData) -> Figure:
     ends = data.ends
     unit = {"time": " (learning rate × step)", "step": " (step)"}.get(ends.clock, "")
     forms = (
-        ("α log m", ends.alpha * np.log(ends.width)),
-        ("(2α − 1) log m", (2 * ends.alpha - 1) * np.log(ends.width)),
+        ("α log m", ends.against(lambda alpha, log_m: alpha * log_m)),
+        ("(2α − 1) log m", ends.against(lambda alpha, log_m: (2 * alpha - 1) * log_m)),
     )
     figure, grid = panels(1, 2, 2.8, sharey=True)
     for axes, (name, abscissa) in zip(grid.flat, forms, strict=True):

@@ -1,0 +1,37 @@
+"""A sweep that was interrupted before its last width: what has weights is measured, the rest is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import mstage
+from mstage.workflows.figures import figure_data
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("half") / "sweep"
+
+    def stop(progress: mstage.Progress) -> None:
+        if progress.width == 60:
+            raise KeyboardInterrupt
+
+    sweep = mstage.Sweep(width=(30, 60), until=100.0)
+    with pytest.raises(KeyboardInterrupt):
+        mstage.train(sweep, path, progress=stop)
+    return path
+
+
+def test_drift_of_the_widths_that_are_there(half: Path) -> None:
+    found = mstage.drift(half)
+    assert {int(one.distances.coords["width"]) for one in found.drifts} == {30}
+    assert [one.runs[0] for one in found.warnings if one.run["width"] == 60] in ([], [0])
+
+
+def test_figures_of_the_widths_that_are_there(half: Path) -> None:
+    data = figure_data(half)
+    assert {panel.curve.run["width"] for panel in data.distances} == {30}
+    assert data.amplitudes is not None
+    assert data.amplitudes.run["width"] == 30
