@@ -17,6 +17,7 @@ from mstage.analysis.noise import Noise, estimate_noise
 
 LINEAR_CLOCK_SPAN = 10.0  # length of a linear clock, in the units in which a logarithmic one has 2.3 a decade
 SPIKE_SIGMAS = 5.0
+TREND_SHARE = 0.85  # of the pairs of six values: of such without a trend, one in a hundred has so many by chance
 LEAST_SIGMA = 1e-9  # of log loss in a cell, so that a curve without any noise has finite weights
 ROUNDING = 1e-9  # of a cell, so that records on its edge stay in it when the clock is rescaled
 FLOOR_SHARE = 0.03  # of the range of the losses: how far below the least of them a floor is put where one is needed
@@ -157,7 +158,7 @@ def _without_spikes(values: np.ndarray, sigma: np.ndarray, half: int = 3) -> np.
     """The values, those far from the median of their neighbours replaced by it.
 
     The first and the last few are left alone, for a fall within the first records is what many logs begin with; only
-    one at the very end that is far from several which agree is a spike.
+    one at the very end that is far from several which agree, and do not lead to it, is a spike.
     """
     if values.size < 2 * half + 1:
         return values
@@ -167,9 +168,17 @@ def _without_spikes(values: np.ndarray, sigma: np.ndarray, half: int = 3) -> np.
     inner = values[half:-half]
     far = np.abs(inner - middle) > SPIKE_SIGMAS * np.maximum(spread, sigma[half:-half])
     out = np.concatenate([values[:half], np.where(far, middle, inner), values[-half:]])
-    for end, near in ((0, out[1 : 2 * half + 1]), (-1, out[-2 * half - 1 : -1])):
+    for end, near in ((0, out[1 : 2 * half + 1]), (-1, out[-2 * half - 1 : -1][::-1])):
         level = np.median(near)
         allowed = SPIKE_SIGMAS * max(1.4826 * np.median(np.abs(near - level)), sigma[end])
-        if abs(out[end] - level) > allowed and (np.abs(near - level) < allowed).all():
+        is_far = abs(out[end] - level) > allowed and (np.abs(near - level) < allowed).all()
+        if is_far and not _leads_to(near, out[end] - level):
             out[end] = level
     return out
+
+
+def _leads_to(near: np.ndarray, height: float) -> bool:
+    """Whether values, the nearest to an end first, rise or fall towards it as far as nearly all pairs of them tell."""
+    first, second = np.triu_indices(near.size, 1)
+    towards = (near[first] - near[second]) * height > 0
+    return bool(np.count_nonzero(towards) >= TREND_SHARE * towards.size)

@@ -104,7 +104,8 @@ class StageGroup:
     Attributes:
         run: The coordinates that they share.
         runs: How many there are.
-        statuses: How many are `ok`, `diverged`, `too short`. Only the first have a place in `sequences`.
+        statuses: How many are `ok`, `diverged`, `too short`. Only the first have a place in `sequences`; where there
+            is none of these, the runs that diverged, with what they had until then.
         sequences: The most frequent first.
     """
 
@@ -187,9 +188,9 @@ def _place(run: Mapping[str, Any], axes: Sequence[str]) -> tuple[Any, ...]:
 
 def _group(runs: Sequence[RunStages], axes: Sequence[str]) -> StageGroup:
     by_names: dict[tuple[str, ...], list[RunStages]] = {}
-    for one in runs:
-        if one.status == "ok":
-            by_names.setdefault(tuple(stage.name for stage in one.stages), []).append(one)
+    whole = [one for one in runs if one.status == "ok"]
+    for one in whole or [one for one in runs if one.stages]:  # of runs that all diverged, what they had until then
+        by_names.setdefault(tuple(stage.name for stage in one.stages), []).append(one)
     shared = {name: value for name, value in runs[0].run.items() if name != "seed"}
     return StageGroup(
         run={name: shared[name] for name in (*axes, *shared) if name in shared},

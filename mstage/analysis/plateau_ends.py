@@ -26,6 +26,7 @@ class PlateauEnds:
         clock: What they are measured in.
         alpha: Initialization scales.
         width: Hidden neurons m.
+        learning_rate: Of gradient descent; NaN where runs have none.
         end: The ends.
         low: Lower ends of their 90 % intervals.
         high: Upper ends of them.
@@ -35,6 +36,7 @@ class PlateauEnds:
     clock: str
     alpha: np.ndarray
     width: np.ndarray
+    learning_rate: np.ndarray
     end: np.ndarray
     low: np.ndarray
     high: np.ndarray
@@ -60,7 +62,8 @@ def plateau_ends(stages: Stages, theory: SweepTheory | None = None) -> PlateauEn
         predicted = said.exit_time.value if said is not None else None
         measured = (plateau.end, plateau.end_low, plateau.end_high)
         rows.append(
-            (one.run["alpha"], one.run["width"], *measured, np.nan if predicted is None else predicted),
-        )
-    columns = np.array(rows, float).reshape(-1, 6).T
+            (one.run["alpha"], one.run["width"], one.run.get("learning_rate", np.nan), *measured,
+             np.nan if predicted is None else predicted),
+        )  # fmt: skip
+    columns = np.array(rows, float).reshape(-1, 7).T
     return PlateauEnds(stages.clock, *columns)

@@ -30,6 +30,7 @@ DRAWS = 128
 SURE, DOUBTED = 0.96, 0.6  # how often a stage was there that all, or none, of the lines drawn agree on: the lines share
 # what was taken for noise, and a stage that is found is in the most probable sequence (measured on known curves)
 LOWER_BARS = (1 / 3, 1 / 9, 1 / 27)  # of the steepness, at which a plateau is looked at again
+WHOLE = 4.0  # times `least_drop`, that a curve has to change by to be a single descent or rise at a lower bar
 SPLIT = 0.02  # of `change`, the probability of a change there: several bars in several plateaus are to be cleared
 
 
@@ -186,7 +187,8 @@ def _split(
     if stretch.last < table.at.size - 1 and found[-1].kind != "plateau":
         found[-1] = replace(found[-1], kind="plateau", probability=DOUBTED)
     found = _merged(found)
-    if len(found) == 1:
+    fallen = abs(line[stretch.last] - line[stretch.first])
+    if len(found) == 1 and (found[0].kind == "plateau" or fallen < WHOLE * np.log1p(method.least_drop)):
         return [stretch]
     return [
         Stretch(s.kind, stretch.first + s.first, stretch.first + s.last, min(s.probability, stretch.probability))

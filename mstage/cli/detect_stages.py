@@ -80,7 +80,8 @@ def _detect_in_sweep(streams: Streams, store: str, chosen: Format, conditions: t
     _print_stages(streams, [store], stages, chosen)
     if chosen is Format.TABLE:
         streams.say(
-            f"Medians over seeds; times and rates in units of `{stages.clock}`. Each run: --format json or csv."
+            f"Medians over seeds; times and rates in units of `{stages.clock}`, t^-2 is a power law. "
+            "Each run: --format json or csv."
         )
     return _how_it_ended(streams, stages, conditions)
 

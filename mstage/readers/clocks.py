@@ -14,7 +14,7 @@ import numpy as np
 
 from mstage.errors import InputError, shown
 from mstage.readers.log import Log, Series
-from mstage.readers.names import CLOCK_KINDS, EPOCH, RECORD, SECONDS, STEP, clock_kind
+from mstage.readers.names import CLOCK_KINDS, EPOCH, RECORD, SECONDS, STEP, TIME, clock_kind
 
 LEAST_KNOWN = 0.5  # of the values have a place on the clock
 LEAST_DISTINCT = 0.5  # of the places on a clock that is not a step
@@ -104,7 +104,7 @@ def make_clock(series: Series, name: str) -> Clock:
     """A column as the clock of a series: counted on where it begins anew, from 0 where it is the time of day."""
     kind = clock_kind(name) or name
     values = series.clock(name)
-    if kind == SECONDS and values.size and np.nanmin(np.append(values, np.inf)) > UNIX_TIME:
+    if kind in (SECONDS, TIME) and values.size and np.nanmin(np.append(values, np.inf)) > UNIX_TIME:
         values = values - np.nanmin(values)
     if kind == STEP:
         epoch = next((series.clock(other) for other in series.beside if clock_kind(other) == EPOCH), None)

@@ -14,17 +14,18 @@ from rich.table import Table
 from rich.text import Text
 
 from mstage.render.colours import KIND_COLOURS
-from mstage.render.numbers import counted, given, interval, middle, spread_range
+from mstage.render.numbers import counted, given, interval, middle, number, spread_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from mstage.analysis.groups import StageGroup, StageGroups, StageSequence, StageSummary
+    from mstage.analysis.groups import RateSummary, StageGroup, StageGroups, StageSequence, StageSummary
     from mstage.analysis.summary import SweepReport
 
 MOST_SEQUENCES = 3  # of a group that a table shows; json has them all
 MOST_DIVERGED = 20  # runs that a table names one by one; json has them all
 MOST_VALUES = 12  # of a setting that are all listed
+FEWEST_COUNTED = 50  # steps that a clock goes to, from which they are written whole
 RATE_DIGITS = 3  # a fit gives no more
 TEXT_AXES = ("log", "run", "series")  # whose values are names
 
@@ -50,9 +51,10 @@ def stage_table(groups: StageGroups, *, title: str = "") -> Table:
     names = [*(["runs"] if several else []), "stage", "start", "end"]
     names += ["range of end", "level", "rate"] if several else ["90 % of end", "level", "rate", "sure"]
     table = plain_table([*_heads(groups), *names], title=title, left=["stage", *TEXT_AXES])
+    clock = groups.clock if _counts(groups) else ""
     for group in groups.groups:
         place = _coordinates(groups, group)
-        for share, stage, cells in _told_in_order(group, several, groups.clock):
+        for share, stage, cells in _told_in_order(group, several, clock):
             table.add_row(*place, *([share] if several else []), stage, *cells)
             place = [""] * len(place)
         table.add_section()
@@ -151,9 +153,24 @@ def _told_in_order(group: StageGroup, several: bool, clock: str) -> Iterator[tup
             yield _share(count, group), Text(status, "red"), []
 
 
+def _counts(groups: StageGroups) -> bool:
+    """Whether the clock goes so far that its whole numbers tell enough."""
+    stages = [s for group in groups.groups for sequence in group.sequences for s in sequence.stages]
+    return max((s.end.greatest for s in stages if s.end), default=0.0) >= FEWEST_COUNTED
+
+
+def _rate(rate: RateSummary | None) -> str:
+    """A rate per unit of the clock, or the power of it that the loss follows: `t^-0.58`."""
+    if rate is None:
+        return ""
+    if rate.model == "power law":
+        return f"t^{number(-rate.rate.median, RATE_DIGITS)}"
+    return middle(rate.rate, RATE_DIGITS)
+
+
 def _stage_cells(stage: StageSummary, several: bool, clock: str) -> list[str]:
     start, end, level = middle(stage.start, clock=clock), middle(stage.end, clock=clock), middle(stage.level)
-    rate = middle(stage.rate.rate, RATE_DIGITS) if stage.rate else ""
+    rate = _rate(stage.rate)
     if several:
         return [start, end, spread_range(stage.end, clock=clock), level, rate]
     sure = f"{100 * stage.probability.median:.0f} %" if stage.probability else ""
@@ -185,8 +202,8 @@ def _stage_by_stage(
         if stage.kind in kinds
     ]
     earliest: dict[str, int] = {}
-    for number, stage, _, _ in found:
-        earliest[stage.name] = min(number, earliest.get(stage.name, number))
+    for place, stage, _, _ in found:
+        earliest[stage.name] = min(place, earliest.get(stage.name, place))
     for name in sorted(earliest, key=lambda name: earliest[name]):
         shown = name.removesuffix(f" {kinds[0]}")
         for _, stage, sequence, group in found:

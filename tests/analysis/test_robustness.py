@@ -101,3 +101,19 @@ def test_a_rise_after_a_plateau_that_still_goes_down() -> None:
         assert stage.end > stage.start
         if stage.kind != "plateau":
             assert (stage.loss_end < stage.loss_start) == (stage.kind == "descent")
+
+
+def test_a_loss_that_falls_slowly_all_along_is_a_descent() -> None:
+    """A language model's loss falls to a quarter and is nowhere as steep as other descents; it is no plateau."""
+    step = np.arange(10, 20_001, 10.0)
+    for noise in (0.005, 0.02):
+        found = find(step, (1.8 + 9 * (1 + step / 50) ** -0.45) * curves.noise("white", step.size, noise, 3))
+        assert [stage.kind for stage in found.stages] == ["descent"]
+
+
+def test_a_first_record_far_above_the_others_is_no_spike() -> None:
+    step = np.append(1.0, np.arange(10.0, 30_000, 10))
+    found = find(step, 30 * step**-0.28)
+    assert [stage.kind for stage in found.stages] == ["descent"]
+    few = find(np.arange(0, 2250, 250.0), np.array([10.99, 5.87, 4.91, 4.42, 4.1, 3.9, 3.75, 3.62, 3.54]))
+    assert few.stages[0].kind == "descent"

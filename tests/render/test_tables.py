@@ -230,3 +230,31 @@ def test_three_hundred_groups_are_all_there():
     runs = [run(k / 100, 400, seed, *stages_with_ends(1.0 + k, 2000.0)) for k in range(300) for seed in (0, 1)]
     text = printed(tables.plateau_table(StageGroups.of(collected(*runs))), 100)
     assert text.count("2/2") == 300
+
+
+def test_a_power_law_is_told_from_a_rate_per_unit():
+    both = collected(
+        run(1.0, 400, 0, stage("initial descent", 0.0, 30.0, rate=0.58, model="power law")),
+        run(1.0, 800, 0, stage("initial descent", 0.0, 30.0, rate=0.0254)),
+        run(1.0, 900, 0, stage("initial rise", 0.0, 30.0, rate=-1.5, model="power law")),
+    )
+    text = printed(tables.stage_table(StageGroups.of(both)))
+    assert " t^-0.580 " in text
+    assert " 0.0254 " in text
+    assert " t^1.50 " in text
+
+
+def test_a_clock_of_few_steps_or_of_fractions_is_not_rounded_away():
+    for factor, shown in ((1e-3, " 0.003000 "), (1.0, " 3 "), (1e3, " 3,000 ")):
+        ends = (3.0 * factor, 7.0 * factor, 40.0 * factor)
+        text = printed(
+            tables.stage_table(StageGroups.of(collected(run(1.0, 400, 0, *stages_with_ends(*ends)), clock="step")))
+        )
+        assert shown in text
+
+
+def test_what_a_run_had_before_it_diverged_is_told():
+    one = collected(run(1.0, 400, 0, *stages_with_ends(3.0, 7.0), status="diverged"))
+    text = printed(tables.stage_table(StageGroups.of(one)))
+    assert "initial descent" in text
+    assert "diverged" in text

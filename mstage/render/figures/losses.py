@@ -103,24 +103,29 @@ def _curve(axes: Axes, group: GroupCurves) -> None:
 def plateau_ends(data: FigureData) -> Figure:
     """The end of each run's initial plateau against alpha log m, and against what theory says it is linear in."""
     ends = data.ends
-    unit = {"time": " (learning rate × step)", "step": " (step)"}.get(ends.clock, "")
+    unit = {"time": " (gradient-flow time)", "step": " (step)"}.get(ends.clock, "")
     forms = (
         ("α log m", ends.against(lambda alpha, log_m: alpha * log_m)),
         ("(2α − 1) log m", ends.against(lambda alpha, log_m: (2 * alpha - 1) * log_m)),
     )
     figure, grid = panels(1, 2, 2.8, sharey=True)
+    rates = np.nan_to_num(ends.learning_rate, nan=-1.0)
+    settings = sorted(set(zip(ends.alpha.tolist(), rates.tolist(), strict=True)))
+    several = len(set(rates.tolist())) > 1
     for axes, (name, abscissa) in zip(grid.flat, forms, strict=True):
-        for index, alpha in enumerate(np.unique(ends.alpha)):
-            here, look = ends.alpha == alpha, series_look(index)
+        for index, (alpha, rate) in enumerate(settings):
+            here, look = (ends.alpha == alpha) & (rates == rate), series_look(index)
             low, high = ends.end[here] - ends.low[here], ends.high[here] - ends.end[here]
+            label = f"α = {given(alpha)}" + (f", learning rate {given(rate)}" if several else "")
             axes.errorbar(
                 abscissa[here], ends.end[here], np.maximum([low, high], 0), linestyle="none", markersize=4,
-                elinewidth=0.8, markerfacecolor="none", label=f"α = {given(float(alpha))}", **look,
+                elinewidth=0.8, markerfacecolor="none", label=label, **look,
             )  # fmt: skip
-            if axes is grid[0, 0]:
+            if axes is grid[0, 0] or several:
                 _line(axes, abscissa[here], ends.predicted[here], look["color"])
         axes.set_xlabel(name)
-    _line(grid[0, 1], forms[1][1], ends.predicted, "0.3")
+    if not several:
+        _line(grid[0, 1], forms[1][1], ends.predicted, "0.3")
     grid[0, 0].set_ylim(bottom=0)
     grid[0, 0].set_ylabel(f"end of the initial plateau{unit}")
     handles, _ = grid[0, 0].get_legend_handles_labels()

@@ -58,7 +58,7 @@ def set_clock_axis(axes: Axes, clock: np.ndarray, name: str) -> None:
         axes.set_xscale("log")
     if not axis.is_flat:
         axes.set_xlim(axis.low, axis.high)
-    axes.set_xlabel({"time": "time t (learning rate × step)", "step": "optimizer step"}.get(name, name))
+    axes.set_xlabel({"time": "gradient-flow time t", "step": "optimizer step"}.get(name, name))
 
 
 def shade_stages(axes: Axes, curve: StagedCurve) -> None:
