@@ -1,7 +1,8 @@
 """How far is what was measured from what theory predicts?
 
-Theory's quantities are read off the stages of the runs that share a sequence of stages: levels and ends of the first
-two plateaus. Where theory gives no number or the stage was not found, that is said.
+Theory's quantities are read off the stages of the runs that share a sequence of stages: the ends of the first two
+plateaus, and the losses where these are flattest (see `flattest`: their medians include the drift that ends them).
+Where theory gives no number or the stage was not found, that is said.
 """
 
 from __future__ import annotations
@@ -9,12 +10,18 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from mstage.analysis.exemplars import run_key, typical_runs
+from mstage.analysis.flattest import flattest_losses
+from mstage.analysis.groups import Spread
 
-    from mstage.analysis.groups import Spread, StageGroup, StageGroups
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mstage.analysis.groups import StageGroups
     from mstage.analysis.predictions import SweepTheory
+    from mstage.analysis.stages import RunStages, Stages
     from mstage.analysis.theory import Prediction
+    from mstage.history import Curve
 
 MEASURED_AS = {
     "initial level": ("initial plateau", "level"),
@@ -51,30 +58,35 @@ class Comparison:
         return {"run": dict(self.run), "deviation": self.deviation, "measured": measured} | asdict(self.prediction)
 
 
-def compare(groups: StageGroups, theory: SweepTheory) -> tuple[Comparison, ...]:
+def compare(
+    groups: StageGroups, stages: Stages, losses: Iterable[Curve], theory: SweepTheory
+) -> tuple[Comparison, ...]:
     """Set theory beside the stages of each group.
 
     Args:
-        groups: The stages of a sweep; their clock has to be gradient-flow time.
+        groups: The stages of a sweep by group; their clock has to be gradient-flow time.
+        stages: Of every run.
+        losses: The curves of the runs.
         theory: Of the same sweep.
     """
-    found = []
+    found, losses = [], tuple(losses)
+    levels = {name: flattest_losses(stages, losses, name) for name, what in MEASURED_AS.values() if what == "level"}
     for group in groups.groups:
+        same = typical_runs(group, groups, stages)
         one = theory.of(group.run)
         predictions = one.predictions if one is not None else ()
         found += [
-            Comparison(group.run, prediction, _measured(group, *MEASURED_AS[prediction.name]))
+            Comparison(group.run, prediction, _measured(same, *MEASURED_AS[prediction.name], levels))
             for prediction in predictions
             if prediction.name in MEASURED_AS
         ]
     return tuple(found)
 
 
-def _measured(group: StageGroup, name: str, what: str) -> Spread | None:
-    """A quantity of a stage of the most frequent sequence; an end only where something comes after it."""
-    stages = group.sequences[0].stages if group.sequences else ()
-    for index, stage in enumerate(stages):
-        if stage.name == name and (what != "end" or index + 1 < len(stages)):
-            spread: Spread | None = getattr(stage, what)
-            return spread
-    return None
+def _measured(
+    runs: list[RunStages], name: str, what: str, levels: Mapping[str, Mapping[tuple[Any, ...], float]]
+) -> Spread | None:
+    """A quantity of a stage over runs of one sequence; an end only where something comes after it."""
+    if what == "level":
+        return Spread.of(levels[name].get(run_key(one.run)) for one in runs)
+    return Spread.of(stage.end for one in runs for stage in one.stages[:-1] if stage.name == name)

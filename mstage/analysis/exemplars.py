@@ -61,21 +61,30 @@ def exemplar(groups: StageGroups, stages: Stages) -> RunStages | None:
 
 def group_exemplar(group: StageGroup, groups: StageGroups, stages: Stages) -> RunStages | None:
     """The run that stands for one group; None if none of its runs has stages."""
-    if not group.sequences or not group.sequences[0].stages:
+    same = typical_runs(group, groups, stages)
+    if not same:
         return None
     typical = group.sequences[0].stages
-    place = groups.place(group.run)
-
-    def is_typical(one: RunStages) -> bool:
-        names = [stage.name for stage in one.stages]
-        return groups.place(one.run) == place and one.status == "ok" and names == [stage.name for stage in typical]
 
     def distance(one: RunStages) -> float:
         pairs = [(s.end, t.end.median) for s, t in zip(one.stages, typical, strict=True) if t.end]
         return sum(abs(end - middle) / (abs(middle) or 1.0) for end, middle in pairs)
 
-    same = sorted(filter(is_typical, stages.runs), key=lambda one: run_key(one.run))
     return min(same, key=distance)
+
+
+def typical_runs(group: StageGroup, groups: StageGroups, stages: Stages) -> list[RunStages]:
+    """The runs of a group that went through its most frequent stages, in the order of their coordinates."""
+    if not group.sequences or not group.sequences[0].stages:
+        return []
+    place, names = groups.place(group.run), [stage.name for stage in group.sequences[0].stages]
+    statuses = ("ok",) if "ok" in group.statuses else ("diverged",)
+
+    def is_typical(one: RunStages) -> bool:
+        here = groups.place(one.run) == place and one.status in statuses
+        return here and [stage.name for stage in one.stages] == names
+
+    return sorted(filter(is_typical, stages.runs), key=lambda one: run_key(one.run))
 
 
 def staged_curve(run: RunStages, curve: Curve, clock: str) -> StagedCurve:

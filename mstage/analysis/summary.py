@@ -153,7 +153,7 @@ def summarise(
         curve=staged_curve(chosen, by_run[run_key(chosen.run)], groups.clock) if chosen else None,
         run_stages=stages,
         theory=theory,
-        comparisons=compare(groups, theory) if theory is not None else (),
+        comparisons=compare(groups, stages, by_run.values(), theory) if theory is not None else (),
         laws=laws,
         integration=_integration(tree),
     )
