@@ -7,7 +7,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from mstage.errors import ExitCode, MstageError
+from mstage.errors import ExitCode, MstageError, printable
 
 TRACEBACK_VARIABLE = "MSTAGE_TRACEBACK"
 
@@ -36,7 +36,7 @@ def say(text: str) -> None:
     if sys.stderr is None:
         return
     try:
-        print("mstage:", " ".join(text.split()), file=sys.stderr, flush=True)
+        print("mstage:", printable(text), file=sys.stderr, flush=True)
     except OSError:
         return  # nobody is left to be told
 

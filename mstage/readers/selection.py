@@ -18,7 +18,7 @@ import xarray as xr
 from mstage.errors import InputError, shown
 from mstage.history import RunStatus
 from mstage.readers.clocks import Clock, clocks_of, common_kind
-from mstage.readers.log import Log, Series
+from mstage.readers.log import LONGEST_NAME, Log, Series
 from mstage.readers.names import RECORD, is_anonymous, loss_rank
 
 FEWEST_POINTS = 8  # fewer show no stages
@@ -168,6 +168,7 @@ def _matching(log: Log, pattern: str) -> list[str]:
     Raises:
         InputError: There are none.
     """
+    pattern = shown(pattern, LONGEST_NAME)  # as the names are
     if pattern in log.names:
         return [pattern]
     found = [name for name in log.names if fnmatchcase(name.lower(), pattern.lower())]
