@@ -62,8 +62,12 @@ def unknown_name(what: str, found: str, known: Iterable[str]) -> str:
     return f"unknown {what} `{found}`; known: {', '.join(names)}.{hint}"
 
 
+def printable(text: str) -> str:
+    """A text as it may stand in a line: without line breaks, and without what moves or colours a terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def shown(value: object, length: int = 60) -> str:
     """A value as it may stand in a line of an error: short, and without line breaks and control characters."""
-    text = "".join(c if c.isprintable() else " " for c in str(value)[: 2 * length])
-    text = " ".join(text.split())
+    text = printable(str(value)[: 2 * length])
     return text if len(text) <= length else f"{text[: length - 3]}..."

@@ -113,7 +113,8 @@ def curves(loss: xr.DataArray) -> Iterator[Curve]:
 
     Args:
         loss: Losses, last axis the records. Coordinates used where present: `time` (over the last axis, and over
-            `learning_rate` where it depends on it), `status` and `last_step` (over the run axes).
+            `learning_rate` where it depends on it), `status` and `last_step` (over the run axes). Without a `status`
+            a run has diverged if its last record is not finite.
 
     Raises:
         InputError: It is not a loss history.
@@ -133,9 +134,23 @@ def curves(loss: xr.DataArray) -> Iterator[Curve]:
         keep = np.ones(one.shape, bool)
         if "last_step" in one.coords:
             keep = one.coords[step_axis].values <= one.coords["last_step"].item()
-        values = one.values
+        ticks, values = np.asarray(ticks, float)[keep], np.asarray(one.values, float)[keep]
         if "status" in one.coords:
             diverged = one.coords["status"].item() == RunStatus.DIVERGED
         else:
-            diverged = bool(np.isinf(values).any())
-        yield Curve(run, np.asarray(ticks, float)[keep], np.asarray(values, float)[keep], diverged)
+            diverged = ends_without_a_number(ticks, values)
+        yield Curve(run, ticks, values, diverged)
+
+
+def ends_without_a_number(clock: np.ndarray, loss: np.ndarray) -> bool:
+    """Whether a run ended in a loss that is not finite, where nothing else says how it ended.
+
+    One before the end does not count: a step may have been skipped, and the run have gone on.
+
+    Args:
+        clock: In any order, shape (records,). What has no place on it is left aside.
+        loss: Shape (records,). Of several at the last place the one that was recorded last counts.
+    """
+    placed = np.isfinite(clock)
+    clock, loss = clock[placed], loss[placed]
+    return bool(clock.size) and not np.isfinite(loss[clock.size - 1 - np.argmax(clock[::-1])])

@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from mstage.errors import shown
 from mstage.render.numbers import counted, given
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mstage.workflows.checkpoint_drift import CheckpointDrift
 
 MOST_NAMED = 3
+LONGEST_NAME = 200
 REDRAW_SECONDS = 0.25
 
 
@@ -82,5 +84,7 @@ def _sizes(layer: pd.DataFrame) -> str:
 
 def _named(reasons: Mapping[str, str]) -> str:
     """The first few names, each with what is said of it, and how many more there are."""
-    shown = ", ".join(f"`{name}` ({reason})" for name, reason in list(reasons.items())[:MOST_NAMED])
-    return shown + (f" and {len(reasons) - MOST_NAMED:,} more" if len(reasons) > MOST_NAMED else "")
+    first = ", ".join(
+        f"`{shown(name, LONGEST_NAME)}` ({reason})" for name, reason in list(reasons.items())[:MOST_NAMED]
+    )
+    return first + (f" and {len(reasons) - MOST_NAMED:,} more" if len(reasons) > MOST_NAMED else "")

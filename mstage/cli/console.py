@@ -12,6 +12,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
+from mstage.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
@@ -38,7 +40,7 @@ class Streams:
     def say(self, text: str) -> None:
         """Say one line to whoever watches; nobody may."""
         with suppress(OSError):
-            print(" ".join(text.split()), file=self.stderr, flush=True)
+            print(printable(text), file=self.stderr, flush=True)
 
     def show(self, renderable: RenderableType) -> None:
         """Draw a table, with notes or without, on stdout: as wide as it needs where nobody's screen sets a limit."""

@@ -61,7 +61,9 @@ def drift(
     chosen = Format.parse(output_format)
     if order not in ("1", "2"):
         raise UsageError(f"--order {order}: expected 1 or 2")
-    sweep = next((source for source in sources if (Path(source) / "zarr.json").exists()), None)
+    from mstage.store.reader import is_store
+
+    sweep = next((source for source in sources if is_store(Path(source))), None)
     if sweep is None:
         if joint:
             raise UsageError("--joint is for sweeps; the layers of checkpoints have no joint law of (a, w)")

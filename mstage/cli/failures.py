@@ -7,7 +7,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from mstage.errors import ExitCode, MstageError
+from mstage.errors import ExitCode, MstageError, printable, shown
 
 TRACEBACK_VARIABLE = "MSTAGE_TRACEBACK"
 
@@ -36,7 +36,7 @@ def say(text: str) -> None:
     if sys.stderr is None:
         return
     try:
-        print("mstage:", " ".join(text.split()), file=sys.stderr, flush=True)
+        print("mstage:", printable(text), file=sys.stderr, flush=True)
     except OSError:
         return  # nobody is left to be told
 
@@ -51,7 +51,7 @@ def _worded(error: BaseException) -> tuple[str, ExitCode]:
             where = error.filename or "the output"  # what fails without a name is one of the streams
             return f"{where}: cannot be read or written ({error.strerror or error})", ExitCode.INPUT
     if isinstance(error, MemoryError):
-        return "out of memory. Train fewer runs at once; `mstage train --dry-run` says what they take.", ExitCode.INPUT
+        return f"out of memory{f' ({shown(error, 200)})' if str(error) else ''}", ExitCode.INPUT
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return (

@@ -50,10 +50,11 @@ def predict(
     """
     given = {key: value for key, value in locals().items() if key in SWEEP_KEYS and value is not None}
     chosen = Format.parse(output_format)
+    from mstage.store.reader import is_store
     from mstage.workflows.predict import predict as predict_sweep
 
-    if source is not None and Path(source).is_dir():
-        if given:
+    if source is not None and Path(source).is_dir():  # one that holds no sweep is refused where it is read
+        if given and is_store(Path(source)):
             raise UsageError(f"{source}: is a sweep with settings of its own; give it without {_option(given)}")
         theory = predict_sweep(source)
     else:

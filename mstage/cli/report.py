@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mstage.errors import ExitCode, UsageError
+from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import FigureFormat, Format, csv_text, json_text
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def report(
     if figure_format is not None and figures is None:
         raise UsageError(f"--figure-format {figure_format}: needs a folder for the figures, --figures DIR")
     formats = FigureFormat.parse(figure_format or "png")
+    if figures is not None and Path(figures).exists() and not Path(figures).is_dir():
+        raise InputError(f"{figures}: is a file; give a folder for the figures, --figures DIR")
     from mstage.workflows.report import report as sum_up
 
     streams: Streams = context.obj

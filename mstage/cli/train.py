@@ -16,7 +16,7 @@ from mstage.cli.dry_run import print_estimate
 from mstage.cli.interrupts import Interrupts
 from mstage.cli.progress import TrainingProgress, stopped_at
 from mstage.cli.sweep_values import default_output, resumed_sweep, sweep_of
-from mstage.errors import ExitCode, UsageError
+from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import Format
 from mstage.render.numbers import counted, duration
 from mstage.sweepfile import SWEEP_KEYS
@@ -121,6 +121,10 @@ def _train(
     except KeyboardInterrupt:
         resume_command = f"mstage train --resume -o {shlex.quote(str(path))}"
         raise KeyboardInterrupt(stopped_at(progress.state, resume_command)) from None
+    except MemoryError as error:
+        raise InputError(
+            "out of memory. Train fewer runs at once; `mstage train --dry-run` says what they take."
+        ) from error
     if progress.state is None:
         how = "had been trained already"
     else:

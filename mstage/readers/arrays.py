@@ -45,7 +45,7 @@ def read_numpy(content: Content) -> Log:
             f"Save them with numpy.savez(path, step=step, loss=loss)."
         )
     series = tuple(
-        replace(one, beside={name: column for name, column in columns.items() if column.values.size == one.points})
+        replace(one, beside={name: column for name, column in one.beside.items() if column.values.size == one.points})
         for one in series_of(Table(columns, 0))
     )
     return Log(content.source, "NumPy arrays", series, content.remarks)

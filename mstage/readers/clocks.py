@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mstage.errors import InputError, shown
-from mstage.readers.log import Log, Series
+from mstage.readers.log import LONGEST_NAME, Log, Series
 from mstage.readers.names import CLOCK_KINDS, EPOCH, RECORD, SECONDS, STEP, TIME, clock_kind
 
 LEAST_KNOWN = 0.5  # of the values have a place on the clock
@@ -76,6 +76,7 @@ def common_kind(chosen: Sequence[tuple[Log, Sequence[Series]]], wanted: str | No
         InputError: They have none in common.
     """
     if wanted is not None:
+        wanted = shown(wanted, LONGEST_NAME)  # as the names are
         names = {name for _, series in chosen for one in series for name in one.beside}
         if wanted in names:
             return ClockChoice(clock_kind(wanted) or wanted, wanted)

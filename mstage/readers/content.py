@@ -7,12 +7,14 @@ than the limit. What a killed run leaves (a gzip without its end, a tail of zero
 from __future__ import annotations
 
 import codecs
+import os
+import select
 import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from mstage.errors import InputError, shown
 
@@ -53,7 +55,7 @@ def read_content(source: str) -> Content:
     """
     try:
         if source == STDIN:
-            data = _read_up_to(sys.stdin.buffer)
+            data = _read_up_to(_standard_input().buffer)
         else:
             with Path(source).open("rb") as file:
                 data = _read_up_to(file)
@@ -63,6 +65,27 @@ def read_content(source: str) -> Content:
     if not content.data.strip(b"\0 \t\r\n"):
         raise InputError(f"{content.source}: is empty; {EXPECTED}.")
     return content
+
+
+def what_has_come() -> tuple[bytes, bool]:
+    """What has come on standard input without waiting for it, and whether nothing can come any more.
+
+    Raises:
+        InputError: It is closed or cannot be read.
+    """
+    parts: list[bytes] = []
+    size = 0
+    try:
+        handle = _standard_input().fileno()
+        while size < MOST_BYTES and select.select([handle], [], [], 0)[0]:
+            part = os.read(handle, PIECE)
+            if not part:
+                return b"".join(parts), True
+            parts.append(part)
+            size += len(part)
+    except OSError as error:
+        raise unreadable(STDIN, error) from None
+    return b"".join(parts), False
 
 
 def named(source: str) -> str:
@@ -178,3 +201,14 @@ def _read_up_to(file: BinaryIO) -> bytes:
         parts.append(part)
         left -= len(part)
     return b"".join(parts)
+
+
+def _standard_input() -> TextIO:
+    """Standard input, which need not be open (`<&-`, or a service without one).
+
+    Raises:
+        InputError: It is closed.
+    """
+    if sys.stdin is None or sys.stdin.closed:
+        raise InputError(f"{named(STDIN)}: is closed; {EXPECTED}, as in `mstage detect-stages - < LOG`.")
+    return sys.stdin

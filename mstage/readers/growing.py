@@ -7,16 +7,24 @@ from its start. What cannot be read in parts (JSON documents, npz, Parquet, gzip
 
 from __future__ import annotations
 
-import os
-import select
-import sys
 from codecs import getincrementaldecoder
 from pathlib import Path
 from typing import Protocol
 
 from mstage.errors import InputError
 from mstage.readers.arrays import NPY, PARQUET, ZIP
-from mstage.readers.content import GZIP, MOST_BYTES, PIECE, STDIN, decoded, named, too_large, unpacked, unreadable
+from mstage.readers.content import (
+    GZIP,
+    MOST_BYTES,
+    PIECE,
+    STDIN,
+    decoded,
+    named,
+    too_large,
+    unpacked,
+    unreadable,
+    what_has_come,
+)
 from mstage.readers.event_folders import FORMAT, event_files
 from mstage.readers.log import Log
 from mstage.readers.names import loss_rank
@@ -272,15 +280,8 @@ class GrowingStream:
         Raises:
             InputError: It cannot be read as a log that grows.
         """
-        handle, parts, size = sys.stdin.fileno(), [], 0
-        while size < MOST_BYTES and select.select([handle], [], [], 0)[0]:
-            part = os.read(handle, PIECE)
-            if not part:
-                self.ended = True
-                break
-            parts.append(part)
-            size += len(part)
-        found = self._lines.feed(b"".join(parts), last=self.ended)
+        data, self.ended = what_has_come()
+        found = self._lines.feed(data, last=self.ended)
         if self._lines.is_document:
             raise InputError("standard input: is a JSON document, which cannot be followed; leave --follow out")
         return found

@@ -152,7 +152,7 @@ def _lists(document: Mapping[str, Any], prefix: str = "") -> tuple[Series, ...]:
     }
     inner = [_lists(one, f"{prefix}{name}/") for name, one in document.items() if isinstance(one, dict) and not prefix]
     own = tuple(
-        replace(one, beside={name: c for name, c in columns.items() if c.values.size == one.points})
+        replace(one, beside={name: c for name, c in one.beside.items() if c.values.size == one.points})
         for one in series_of(Table(columns, 0))
     )
     return own + tuple(one for series in inner for one in series)

@@ -16,9 +16,9 @@ import numpy as np
 import xarray as xr
 
 from mstage.errors import InputError, shown
-from mstage.history import RunStatus
+from mstage.history import RunStatus, ends_without_a_number
 from mstage.readers.clocks import Clock, clocks_of, common_kind
-from mstage.readers.log import Log, Series
+from mstage.readers.log import LONGEST_NAME, Log, Series
 from mstage.readers.names import RECORD, is_anonymous, loss_rank
 
 FEWEST_POINTS = 8  # fewer show no stages
@@ -79,9 +79,8 @@ class Curve:
         """
         kind = self.clock.kind
         clock, values = self.clock.values[self.kept], self.series.column.values[self.kept]
-        diverged = bool(values.size) and not np.isfinite(values[clock.size - 1 - np.argmax(clock[::-1])])
         names = {"log": self.log.source} | ({"run": self.series.run} if self.series.run or with_run else {})
-        status = RunStatus.DIVERGED if diverged else RunStatus.FINISHED
+        status = RunStatus.DIVERGED if ends_without_a_number(clock, values) else RunStatus.FINISHED
         coordinates = names | {"series": self.series.name, "status": int(status)}
         return xr.DataArray(values, dims=kind, coords={kind: clock} | coordinates, name="loss")
 
@@ -168,6 +167,7 @@ def _matching(log: Log, pattern: str) -> list[str]:
     Raises:
         InputError: There are none.
     """
+    pattern = shown(pattern, LONGEST_NAME)  # as the names are
     if pattern in log.names:
         return [pattern]
     found = [name for name in log.names if fnmatchcase(name.lower(), pattern.lower())]

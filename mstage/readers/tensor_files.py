@@ -6,6 +6,7 @@ what the file says: for PyTorch's own files with the line that converts them.
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from mstage.errors import InputError
@@ -29,10 +30,10 @@ FOREIGN = {
     b"version ": "a pointer of Git LFS and not the file; fetch it (`git lfs pull`)",
 }
 CONVERSION = (
-    'python -c "import torch, safetensors.torch as s; '
-    "d = torch.load('{path}', map_location='cpu', weights_only=True); "
-    "d = d.get('state_dict', d.get('model', d)); "
-    "s.save_file({{k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}}, '{converted}')\""
+    "python -c 'import sys, torch, safetensors.torch as s; "
+    'd = torch.load(sys.argv[1], map_location="cpu", weights_only=True); '
+    'd = d.get("state_dict", d.get("model", d)); '
+    "s.save_file({k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}, sys.argv[2])'"
 )
 
 
@@ -63,7 +64,7 @@ def read_tensors(path: Path) -> dict[str, StoredTensor]:
 def torch_refusal(path: Path) -> InputError:
     """What is said of a file that would have to be unpickled."""
     name = path.with_suffix("") if path.suffix.lower() in TORCH_SUFFIXES else path
-    line = CONVERSION.format(path=path, converted=f"{name}.safetensors")
+    line = f"{CONVERSION} {quote(str(path))} {quote(f'{name}.safetensors')}"
     return InputError(f"{path}: is pickled (PyTorch), which is never read, since it runs code; convert it with: {line}")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from mstage.errors import InputError, shown
 from mstage.readers.content import check_size
-from mstage.readers.log import Column, Series, counted_remarks
+from mstage.readers.log import LONGEST_NAME, Column, Series, counted_remarks
 
 HEAD, TAIL = 12, 4  # bytes around a record: its length and the checksum of that; the checksum of its content
 LARGEST_FIRST = 1024  # bytes of the first record
@@ -57,7 +57,7 @@ class EventReader:
 
     def __init__(self, source: str, run: str = "") -> None:
         self._source = source
-        self._run = run
+        self._run = shown(run, LONGEST_NAME)
         try:
             self._event = import_module("tensorboard.compat.proto.event_pb2").Event
             checksums = import_module("tensorboard.compat.tensorflow_stub.pywrap_tensorflow")
@@ -149,7 +149,7 @@ class EventReader:
                 "step": Column.whole(np.array(tag.steps)),
                 "seconds": Column.whole(np.array(tag.times) - begin),
             }
-            found.append(Series(shown(name, 200), Column.whole(np.array(tag.values)), beside, self._run))
+            found.append(Series(shown(name, LONGEST_NAME), Column.whole(np.array(tag.values)), beside, self._run))
         return tuple(found)
 
     def _take(self, event: Any, value: Any) -> None:

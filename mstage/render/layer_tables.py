@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mstage.errors import shown
 from mstage.render.numbers import given, number
 from mstage.render.tables import plain_table
 
@@ -23,6 +24,7 @@ HEADS = {
     "row_norm_from_previous": "from\nprevious",
 }
 MOST_ROWS = 60
+LONGEST_NAME = 200
 MOST_CHECKPOINTS = 9  # of a layer that the table shows; csv has them all
 
 
@@ -45,11 +47,11 @@ def layer_table(drift: LayerDrift, order: int) -> Table:
         one = distances.sel(layer=name)
         seen = np.flatnonzero(one.weights.values)
         chosen = seen[np.linspace(seen.size - 1, 0, min(most, seen.size)).round().astype(int)[::-1]]
-        shown = name
+        label = shown(name, LONGEST_NAME)
         for index in chosen:
             at = one.isel(step=index)
-            table.add_row(shown, given(at.step.item()), *(number(float(at[quantity])) for quantity in HEADS))
-            shown = ""
+            table.add_row(label, given(at.step.item()), *(number(float(at[quantity])) for quantity in HEADS))
+            label = ""
         if most > 1:
             table.add_section()
     return table

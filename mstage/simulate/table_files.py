@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EXPECTED = "expected a table as CSV, TSV, Parquet or npz"
 SEPARATORS = (",", ";", "\t")
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+MOST_BYTES = 256 * 2**20
 ROWS_LOOKED_AT = 10  # to tell the separator: one row can mislead, as the header `length, m;mass, kg` would
 
 
@@ -71,7 +72,8 @@ def read_columns(path: str) -> Columns:
 
 def _content(path: str) -> bytes:
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(MOST_BYTES + 1)  # and not by its size, which a pipe has not
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; {EXPECTED}. Give its path with --data FILE.") from None
     except IsADirectoryError:
@@ -79,6 +81,11 @@ def _content(path: str) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a path that no file can have
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(f"{path}: cannot be read ({shown(reason)}); {EXPECTED}.") from None
+    if len(data) > MOST_BYTES:
+        raise InputError(
+            f"{path}: is larger than {MOST_BYTES >> 20} MiB; expected less. "
+            f"Leave out rows, or the columns that are not learnt."
+        )
     if not data.strip():
         raise _empty(path)
     return data

@@ -80,9 +80,13 @@ def stored_problem(path: str | Path) -> xr.Dataset:
 def is_store(path: Path) -> bool:
     """Whether a folder holds a store, of whatever format and in whatever state."""
     try:
-        return "mstage" in _root_attributes(path)
-    except (OSError, ValueError):
+        text = (path / "zarr.json").read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):  # ValueError: a path that no file can have
         return False
+    try:
+        return "mstage" in _attributes(text)
+    except ValueError:
+        return '"mstage"' in text  # cut short
 
 
 def read_attributes(path: Path) -> dict[str, Any]:
@@ -96,7 +100,7 @@ def read_attributes(path: Path) -> dict[str, Any]:
     if not path.is_dir():
         raise InputError(f"{path}: is a file; expected the folder of a sweep that `mstage train` has written")
     try:
-        attributes = _root_attributes(path)
+        attributes = _attributes((path / "zarr.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise _foreign(path) from None
     except OSError as error:
@@ -126,9 +130,17 @@ def sweep_from_attributes(path: Path, attributes: dict[str, Any]) -> Sweep:
         raise _damaged(path, f"its sweep cannot be read: {error}") from None
 
 
-def _root_attributes(path: Path) -> dict[str, Any]:
-    text = (path / "zarr.json").read_text(encoding="utf-8")
-    attributes = json.loads(text).get("attributes", {})
+def _attributes(text: str) -> dict[str, Any]:
+    """The attributes in a zarr.json; none where there is something else in it.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    try:
+        root = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    attributes = root.get("attributes") if isinstance(root, dict) else None
     return attributes if isinstance(attributes, dict) else {}
 
 

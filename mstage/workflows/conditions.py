@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from mstage.analysis.stages import ORDINALS
+from mstage.analysis.broken_lines import KINDS
+from mstage.analysis.stages import ORDINALS, stage_names
 from mstage.errors import UsageError, shown, unknown_name
 
 if TYPE_CHECKING:
     from mstage.analysis.stages import RunStages, Stages
 
-KINDS = ("plateau", "descent", "rise")
 CONDITIONS = ("plateau", "rise", "diverged")
+FIGURE = re.compile(r"0*([1-9]\d{0,2})(?:st|nd|rd|th)")
 
 
 def conditions_of(text: str) -> tuple[str, ...]:
@@ -30,13 +32,16 @@ def conditions_of(text: str) -> tuple[str, ...]:
 
 
 def stage_of(text: str) -> str:
-    """The name of the stage that `--until` waits for: `secondary-descent` is `secondary descent`.
+    """The name of the stage that `--until` waits for: `secondary-descent` and `2nd-descent` are `secondary descent`.
 
     Raises:
         UsageError: No stage has that name.
     """
     name = " ".join(text.lower().replace("-", " ").replace("_", " ").split())
     ordinal, _, kind = name.partition(" ")
+    for known_kind in KINDS:
+        if kind == known_kind and (figure := FIGURE.fullmatch(ordinal)):
+            return stage_names([known_kind] * int(figure[1]))[-1]
     if ordinal not in ORDINALS or kind not in KINDS:
         known = [f"{one}-{kind}" for one in ORDINALS for kind in KINDS]
         near = unknown_name("stage", shown(text), known).rpartition("Did you mean")

@@ -3,7 +3,8 @@
 Each curve stands for itself, so the curves are dealt out to as many processes as there are cores, this one among them.
 The others are Python interpreters of their own that get their share through standard input: a fork would copy the
 threads of JAX, and what the multiprocessing module spawns would run the user's script again. Few curves are not worth
-the second that such a process needs to begin.
+the second that such a process needs to begin. The processes only save time: what one of them does not answer, because
+it was killed or could not begin, is done in this one.
 """
 
 from __future__ import annotations
@@ -13,17 +14,31 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from mstage.analysis.stages import RunStages, StageMethod, stages_of_curve
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mstage.history import Curve
 
 FEWEST_EACH = 100  # curves for a process to be begun for them
-WORKER = "from mstage.workflows.many_curves import work; work()"
+
+# Signals end a worker without a word. Its answers have a descriptor of their own, which no print can reach. It finds
+# modules where this process does and nowhere else: a scipy.py beside somebody's log is none.
+WORKER = """
+import os, pickle, signal, sys
+for number in (signal.SIGINT, signal.SIGPIPE):
+    signal.signal(number, signal.SIG_DFL)
+answers = os.fdopen(os.dup(1), "wb")
+os.dup2(2, 1)
+sys.path[:] = pickle.load(sys.stdin.buffer)
+from mstage.workflows.many_curves import work
+work(sys.stdin.buffer, answers)
+"""
 
 
 def stages_of_curves(curves: Sequence[Curve], method: StageMethod) -> list[RunStages]:
@@ -37,10 +52,14 @@ def stages_of_curves(curves: Sequence[Curve], method: StageMethod) -> list[RunSt
     if processes == 1:
         return [stages_of_curve(curve, method) for curve in curves]
     shares = [curves[first::processes] for first in range(processes)]
-    with ThreadPoolExecutor(processes - 1) as pool:
-        others = [pool.submit(_in_a_process, share, method) for share in shares[1:]]
+    with ThreadPoolExecutor(processes - 1) as pool, ExitStack() as workers:  # which end before the pool waits for them
+        others = [
+            pool.submit(_answers, workers.enter_context(_worker()), _task(share, method), len(share))
+            for share in shares[1:]
+        ]
         answers = [[stages_of_curve(curve, method) for curve in shares[0]]]
-        answers += [other.result() for other in others]
+        for share, other in zip(shares[1:], others, strict=True):
+            answers.append(other.result() or [stages_of_curve(curve, method) for curve in share])
     return [answers[index % processes][index // processes] for index in range(len(curves))]
 
 
@@ -49,19 +68,55 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _in_a_process(curves: Sequence[Curve], method: StageMethod) -> list[RunStages]:
-    """Have a share of the curves done by a process of its own."""
-    task = pickle.dumps((curves, method), pickle.HIGHEST_PROTOCOL)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    done = subprocess.run(
-        [sys.executable, "-c", WORKER], input=task, stdout=subprocess.PIPE, check=True, env=environment
-    )
-    answer: list[RunStages] = pickle.loads(done.stdout)  # by our own process
-    return answer
+@contextmanager
+def _worker() -> Iterator[subprocess.Popen[bytes] | None]:
+    """A process that waits for its share, and is gone afterwards; None if the system begins no more of them.
+
+    It has a session of its own, so that Ctrl-C in a terminal reaches this process alone.
+    """
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", WORKER],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    except OSError:
+        yield None
+        return
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
-def work() -> None:
-    """Do the share of the curves that stands on standard input, and write their stages to standard output."""
-    curves, method = pickle.load(sys.stdin.buffer)  # from our own process
-    answer = [stages_of_curve(curve, method) for curve in curves]
-    sys.stdout.buffer.write(pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
+def _task(curves: Sequence[Curve], method: StageMethod) -> bytes:
+    """What a worker reads: where modules are found, and its share."""
+    path = [place for place in sys.path if isinstance(place, str)]
+    return pickle.dumps(path) + pickle.dumps((curves, method), pickle.HIGHEST_PROTOCOL)
+
+
+def _answers(process: subprocess.Popen[bytes] | None, task: bytes, count: int) -> list[RunStages]:
+    """What a worker makes of its share; nothing if it fails."""
+    if process is None:
+        return []
+    found = BytesIO(process.communicate(task)[0])
+    if process.returncode:
+        return []
+    try:
+        return [pickle.load(found) for _ in range(count)]  # by our own process
+    except Exception:  # what is no pickle, as what a broken installation prints at the start, can fail in any way
+        return []
+
+
+def work(tasks: BinaryIO, answers: BinaryIO) -> None:
+    """Do a share of the curves.
+
+    Args:
+        tasks: Where the share stands.
+        answers: Where the stages of each curve go as soon as they are found: whoever writes finds out that nobody is
+            left to read.
+    """
+    curves, method = pickle.load(tasks)  # from our own process
+    for curve in curves:
+        pickle.dump(stages_of_curve(curve, method), answers, pickle.HIGHEST_PROTOCOL)
+        answers.flush()

@@ -18,7 +18,7 @@ def test_medians_of_equal_cells_of_log_clock() -> None:
         inside = (np.log(clock) >= edges[k]) & (np.log(clock) < edges[k + 1] + (k == 19))
         assert cells.value[k] == pytest.approx(np.median(np.log(loss[inside])), abs=1e-12)
         assert cells.clock[k] == pytest.approx(clock[inside].mean())
-    np.testing.assert_allclose(np.sqrt(cells.variance[10:]), 0.05 * np.sqrt(np.pi / 2 / 250 * 20 / 20), rtol=1.5)
+        assert np.sqrt(cells.variance[k]) == pytest.approx(0.05 * np.sqrt(np.pi / 2 / inside.sum()), rel=0.1)
 
 
 def test_variance_is_that_of_the_cells() -> None:

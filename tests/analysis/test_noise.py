@@ -32,7 +32,7 @@ def test_a_smooth_curve_has_next_to_none(loss: curves.Loss) -> None:
     time = np.geomspace(0.05, 300, 2000)
     noise = estimate_noise(np.log(loss(time)))
     assert noise.sigma < 1e-4
-    assert noise.inflation < 100
+    assert noise.inflation == 1  # what is left of the shape is not taken for slow noise
 
 
 @pytest.mark.parametrize("values", [np.zeros(100), np.zeros(3), np.array([]), np.linspace(0, 1, 50)])

@@ -134,8 +134,21 @@ def test_refusals(arguments: list[str], code: int, message: str, capsys: pytest.
         np.savez(f"integers/step_{step}.npz", ids=np.arange(3))
     if "sweep" in arguments:
         Path("sweep").mkdir()
-        Path("sweep/zarr.json").write_text("{}")
+        Path("sweep/zarr.json").write_text(json.dumps({"attributes": {"mstage": "1"}}))
     assert_refused(mstage(capsys, "drift", *arguments), code, message)
+
+
+def test_names_do_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("odd").mkdir()
+    for step in STEPS:
+        odd = {"\x1b[31mred": np.arange(step + 3.0), "\x1b[2Jcleared": np.arange(2), "\x1b[8m" + "x" * 300: np.ones(2)}
+        np.savez(f"odd/step_{step}.npz", **odd)
+    outcome = mstage(capsys, "drift", "odd")
+    assert outcome.code == 0
+    assert "\x1b" not in outcome.out + outcome.err
+    assert "[31mred" in outcome.out
+    assert "x" * 201 not in outcome.out
+    assert "Left out: `[2Jcleared`" in outcome.err
 
 
 def test_from_python() -> None:

@@ -6,6 +6,7 @@ import json
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.run import assert_refused, mstage, start
@@ -83,6 +84,37 @@ def test_nothing_found_is_never_well(capsys: pytest.CaptureFixture[str], folder:
     assert "no stages were found: short.csv loss is too short" in short.err
     assert mstage(capsys, "detect-stages", "metrics.csv", "short.csv").code == 0
     assert mstage(capsys, "detect-stages", "metrics.csv", "short.csv", "--fail-on", "rise").code == 3
+
+
+@pytest.mark.parametrize("form", ["lines", "document", "npz", "chart"])
+def test_names_do_nothing_to_a_terminal(form: str, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    """Names of series, of clocks and of runs come from files of others."""
+    loss, clock = [float(one) for one in staircase(60)], "\x1b[32mstep"
+    columns = {clock: list(range(60)), "\x1b[31mtrain  loss": loss, "\x1b]0;title\x07acc": loss}
+    path = folder / "odd"
+    match form:
+        case "lines":
+            rows = zip(*columns.values(), strict=True)
+            path.write_text("".join(f"{json.dumps(dict(zip(columns, row, strict=True)))}\n" for row in rows))
+        case "document":
+            path.write_text(json.dumps(columns | {"longer": [0.0] * 61}))
+        case "npz":
+            path = folder / "odd.npz"
+            np.savez(path, **columns, longer=np.zeros(61))
+        case "chart":
+            head = (
+                '"Step","\x1b[31mrun - train  loss","\x1b[31mrun - train  loss__MIN","\x1b[31mrun - train  loss__MAX"\n'
+            )
+            path.write_text(head + "".join(f"{k},{one},{one},{one}\n" for k, one in enumerate(loss)))
+    listed = mstage(capsys, "detect-stages", path.name, "--list")
+    assert listed.code == 0, listed.err
+    assert "train loss" in listed.out
+    for name in ("*train loss", "*train  loss"):
+        outcome = mstage(capsys, "detect-stages", path.name, "--loss", name)
+        assert outcome.code == 0, outcome.err
+        assert "\x1b" not in listed.out + outcome.out + outcome.err
+    if form != "chart":
+        assert mstage(capsys, "detect-stages", path.name, "--loss", "*train loss", "--x", clock).code == 0
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 import mstage as package
 from mstage.analysis.drift import POT_BACKENDS
-from tests.cli.run import mstage
+from tests.cli.run import assert_refused, mstage
 
 DRIFT = """
 import sys
@@ -96,6 +96,12 @@ def test_refusals(arguments: list[str], code: int, said: str, capsys: pytest.Cap
     outcome = mstage(capsys, "drift", *arguments)
     assert (outcome.code, outcome.out) == (code, "")
     assert said in outcome.err
+
+
+def test_zarr_of_others_is_no_sweep(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "zarr.json").write_text("[1, 2]")
+    outcome = mstage(capsys, "drift", str(tmp_path), "--layer", "*")
+    assert_refused(outcome, 3, "neither safetensors nor npz|holds no|no checkpoint")
 
 
 def test_a_sweep_without_snapshots_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

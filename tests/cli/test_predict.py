@@ -47,7 +47,8 @@ def test_csv_has_a_row_a_prediction(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["nowhere.toml"], 3, "nowhere.toml: cannot be read"),
         (["."], 3, "is not a sweep"),
-        ([".", "--alpha", "1"], 2, "give it without --alpha"),
+        ([".", "--alpha", "1"], 3, ".: is not a sweep that `mstage train` has written"),
+        (["."], 3, ".: is not a sweep that `mstage train` has written"),
         (["--alpha", "x"], 2, "alpha `x`"),
         (["--activation", "tan"], 2, "unknown activation `tan`"),
         (["--data", "none.csv", "--target", "y"], 3, "none.csv"),

@@ -139,6 +139,13 @@ def test_closed_streams(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
+@pytest.mark.parametrize("follow", ["", "--follow"])
+def test_closed_standard_input(follow: str, tmp_path: Path) -> None:
+    done = shell(tmp_path, f"mstage detect-stages {follow} - <&-")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert re.fullmatch(r"mstage: standard input: is closed; expected a training log[^\n]*\n", done.stderr)
+
+
 def in_terminal(folder: Path, *arguments: str, ctrl_c_at: str | None = None) -> tuple[int, str]:
     """Run a command in a pseudo-terminal of 80 columns; type Ctrl-C as soon as something is seen."""
     pid, terminal = pty.fork()

@@ -47,5 +47,4 @@ def test_refusals_come_before_any_output(store: Path, capsys: pytest.CaptureFixt
     assert_refused(refused, 2, "--figure-format jpg: expected one or several of png, pdf, svg")
     (tmp_path / "file").touch()
     blocked = mstage(capsys, "report", store, "--figures", tmp_path / "file")
-    assert blocked.code == 3
-    assert "cannot be written" in blocked.err
+    assert_refused(blocked, 3, "file: is a file; give a folder for the figures")

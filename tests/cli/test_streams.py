@@ -70,11 +70,8 @@ def failing() -> ZeroDivisionError:
         (KeyboardInterrupt("interrupted at 43 %"), 130, "interrupted at 43 %"),
         (OSError(28, "No space left", "x/y"), 3, "x/y: cannot be read or written (No space left)"),
         (OSError(28, "No space left"), 3, "the output: cannot be read or written (No space left)"),
-        (
-            MemoryError(),
-            3,
-            "out of memory. Train fewer runs at once; `mstage train --dry-run` says what they take.",
-        ),
+        (MemoryError(), 3, "out of memory"),
+        (MemoryError("Unable to allocate 4 GiB"), 3, "out of memory (Unable to allocate 4 GiB)"),
         (
             failing(),
             1,

@@ -240,3 +240,16 @@ def test_dry_run_does_not_mind_what_lies_there(trained: Path, capsys: pytest.Cap
     assert mstage(capsys, "train", "--dry-run", *TINY, "-o", "x").code == 0
     assert mstage(capsys, "train", "--dry-run", *TINY, "--overwrite", "-o", "x").code == 0
     assert_same(Path("x"), trained)
+
+
+def test_too_little_memory_says_what_to_do(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def too_large(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("mstage.simulate.sweep.Trainer.start", too_large)
+    monkeypatch.chdir(tmp_path)
+    outcome = mstage(capsys, "train", "--width", "8", "--steps", "30", "-o", "x")
+    assert_refused(outcome, 3, "out of memory. Train fewer runs at once; `mstage train --dry-run`")
+    assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tests.fuzz.check import case, endings, logs
 
+MOST_SECONDS = 10.0
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -26,9 +28,10 @@ def main() -> int:
         for done, end in enumerate(endings(range(options.first, options.first + options.mutations), Path(folder)), 1):
             codes[end.code] += 1
             longest = max(longest, end.seconds)
-            if end.complaint:
+            complaint = end.complaint or (f"took {end.seconds:.0f} s" if end.seconds > MOST_SECONDS else "")
+            if complaint:
                 bad += 1
-                print(f"{end.kind}, seed {end.seed}: {end.complaint}", flush=True)
+                print(f"{end.kind}, seed {end.seed}: {complaint}", flush=True)
             if done % 500 == 0:
                 print(f"{done:,} done, {bad:.0f} ended badly, longest {longest:.1f} s", flush=True)
     ended = ", ".join(f"{count:,} with exit code {code}" for code, count in sorted(codes.items()))

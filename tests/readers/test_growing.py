@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -149,6 +150,17 @@ def test_a_stream_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     log = growing.log()
     assert log is not None
     np.testing.assert_array_equal(log.series[0].column.values, [0.5, 0.4, 0.3])
+
+
+def test_a_stream_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="standard input: is closed; expected a training log"):
+        GrowingStream().grow()
+    handle = os.open(tmp_path, os.O_RDONLY)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(closed=False, fileno=lambda: handle))
+    with pytest.raises(InputError, match=r"standard input: cannot be read \(Is a directory\)"):
+        GrowingStream().grow()
+    os.close(handle)
 
 
 def test_what_is_no_log_is_refused(tmp_path: Path) -> None:

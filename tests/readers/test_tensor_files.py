@@ -138,14 +138,16 @@ def test_nothing_is_unpickled(name: str, zipped: bool, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"is pickled.*never read.*python -c .*weights_only=True.*save_file") as caught:
         read_tensors(path)
     assert "\n" not in str(caught.value)
-    assert f"'{path if path.suffix in ('.npz', '.safetensors') else tmp_path / 'x'}.safetensors')" in str(caught.value)
+    converted = f"{path if path.suffix in ('.npz', '.safetensors') else tmp_path / 'x'}.safetensors"
+    assert str(caught.value).endswith(f"' {path} {converted}")
     np.savez(tmp_path / "objects.npz", weight=np.array([Exploding(proof)], object), fine=np.ones(3))
     with pytest.raises(InputError, match=r"objects\.npz: `weight` holds Python objects, which are never unpickled"):
         read_tensors(tmp_path / "objects.npz")
     assert not proof.exists()
 
 
-def test_the_line_that_converts_runs_as_it_stands(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["step 5.pt", 'it\'s $HOME "`id`" \\\\.pt'])
+def test_the_line_that_converts_runs_as_it_stands(name: str, tmp_path: Path) -> None:
     """In a shell, on stand-ins for torch and safetensors.torch that do what the real ones do with these calls."""
     (tmp_path / "torch.py").write_text(
         "class Tensor:\n"
@@ -161,7 +163,7 @@ def test_the_line_that_converts_runs_as_it_stands(tmp_path: Path) -> None:
     (tmp_path / "safetensors" / "torch.py").write_text(
         "def save_file(tensors, path): open(path, 'w').write(' '.join(tensors))\n"
     )
-    path = tmp_path / "of a run" / "step 5.pt"
+    path = tmp_path / "of a run" / name
     path.parent.mkdir()
     torch_zip(path, pickle.dumps({}))
     with pytest.raises(InputError) as caught:

@@ -207,10 +207,10 @@ def test_what_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_table(Table("a\0b", "y"))
 
-    def denied(_: Path) -> bytes:
+    def denied(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr(Path, "open", denied)
     assert "cannot be read (Permission denied)" in refused(InputError, Table("t.csv", "y"))
 
 
@@ -462,3 +462,11 @@ def test_parquet_columns_that_cannot_be_learnt_from(values: list[object], found:
     assert found in line
     assert "column `x`" in line
     assert read_table(Table("t.parquet", "y", features=("z",))).input.shape == (3, 2)
+
+
+def test_a_file_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mstage.simulate.table_files.MOST_BYTES", 2**20)
+    write(PLAIN + "1,2,3\n" * 2**18)
+    assert refused(InputError, Table("t.csv", "y")).startswith("t.csv: is larger than 1 MiB; expected less.")
+    write(PLAIN + "1,2,3\n" * 1000)
+    assert len(read_table(Table("t.csv", "y")).target) == 1003

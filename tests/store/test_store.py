@@ -18,7 +18,7 @@ from mstage.errors import InputError, MstageError, UsageError
 from mstage.history import RunStatus
 from mstage.spec import Recording, Sweep
 from mstage.store.layout import STATE_FOLDER, chunk_records, stored_bytes
-from mstage.store.reader import open_sweep, stored_sweep
+from mstage.store.reader import is_store, open_sweep, stored_sweep
 from mstage.store.writer import SweepWriter
 from mstage.workflows.train import Progress, train
 
@@ -237,6 +237,10 @@ def damage(path: Path, how: str) -> None:
         case "foreign zarr":
             del root["attributes"]["mstage"]
             (path / "zarr.json").write_text(json.dumps(root))
+        case "a list":
+            (path / "zarr.json").write_text("[1, 2]")
+        case "deep":
+            (path / "zarr.json").write_text('{"mstage":' * 100_000)
         case "foreign folder":
             (path / "zarr.json").unlink()
 
@@ -253,6 +257,8 @@ def damage(path: Path, how: str) -> None:
         ("snapshot gone", "damaged or cut short.*snapshot 4 is missing"),
         ("foreign zarr", "is not a sweep that `mstage train` has written"),
         ("foreign folder", "is not a sweep that `mstage train` has written"),
+        ("a list", "is not a sweep that `mstage train` has written"),
+        ("deep", "damaged or cut short.*nested too deeply"),
     ],
 )
 def test_each_bad_store_has_its_message(how: str, message: str, whole: Path, tmp_path: Path) -> None:
@@ -263,6 +269,16 @@ def test_each_bad_store_has_its_message(how: str, message: str, whole: Path, tmp
         open_sweep(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+    assert is_store(path) is ("is not a sweep" not in message)
+
+
+def test_damaged_sweep_can_be_overwritten(whole: Path, tmp_path: Path) -> None:
+    """What is told to do about a zarr.json that is cut short was once refused."""
+    path = tmp_path / "sweep.zarr"
+    shutil.copytree(whole, path)
+    damage(path, "metadata cut")
+    train(SMALL, path, overwrite=True)
+    assert_same(open_sweep(path), open_sweep(whole))
 
 
 @pytest.mark.parametrize("place", ["nowhere", "file"])

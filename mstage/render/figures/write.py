@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +72,7 @@ def write_figures(
 
 def _write(path: Path, content: bytes) -> None:
     """The whole file or none."""
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # another process may be writing the same figure
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
@@ -79,3 +81,6 @@ def _write(path: Path, content: bytes) -> None:
         raise InputError(
             f"{path}: cannot be written ({error.strerror or error}); give another folder with --figures"
         ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -174,3 +174,24 @@ def test_refusals(data, tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         write_figures(data, tmp_path / "file")
+
+
+@pytest.mark.parametrize("fails", ["write_bytes", "replace"])
+def test_a_figure_that_fails_leaves_nothing(data, fails, tmp_path, monkeypatch) -> None:
+    def full(path, *_):
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(f"pathlib.Path.{fails}", full)
+    with pytest.raises(InputError, match=r"loss_curves\.png: cannot be written \(No space left on device\)"):
+        write_figures(data, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_processes_do_not_share_the_unfinished_file(data, tmp_path, monkeypatch) -> None:
+    names = set()
+    for process in (1, 2):
+        monkeypatch.setattr("os.getpid", lambda process=process: process)
+        monkeypatch.setattr("pathlib.Path.replace", lambda path, _: names.add(path.name))
+        write_figures(data, tmp_path)
+    assert len(names) == 2 * len(FIGURES)

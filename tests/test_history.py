@@ -1,0 +1,50 @@
+"""Curves of a loss history: where they end, and how."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from mstage.analysis.stages import detect_stages
+from mstage.history import RunStatus, curves
+
+NAN, INF = np.nan, np.inf
+STEPS = np.arange(1, 301)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "diverged"),
+    [({}, False), ({150: INF}, False), ({150: NAN}, False), ({299: NAN}, True), ({299: INF}, True), ({0: INF}, False)],
+)
+def test_a_run_without_a_status_diverged_if_its_last_record_is_not_finite(
+    spoilt: dict[int, float], diverged: bool
+) -> None:
+    """One loss that overflowed in the middle was once a divergence, and an end in NaN was none."""
+    loss = np.linspace(2, 1, 300)
+    loss[list(spoilt)] = list(spoilt.values())
+    history = xr.DataArray(loss, dims="step", coords={"step": STEPS})
+    (curve,) = curves(history)
+    assert curve.diverged is diverged
+    (run,) = detect_stages(history).runs
+    assert run.status == ("diverged" if diverged else "ok")
+    (backwards,) = curves(history[::-1])
+    assert backwards.diverged is diverged
+
+
+def test_what_lies_beyond_the_last_step_does_not_count() -> None:
+    loss = np.where(STEPS <= 200, 1.0, NAN)
+    history = xr.DataArray(loss, dims="step", coords={"step": STEPS, "last_step": 200})
+    (curve,) = curves(history)
+    assert not curve.diverged
+    assert curve.loss.size == 200
+    (curve,) = curves(history.assign_coords(last_step=201))
+    assert curve.diverged
+
+
+def test_a_status_is_decisive() -> None:
+    loss = np.where(STEPS <= 200, 1.0, NAN)
+    history = xr.DataArray(loss, dims="step", coords={"step": STEPS})
+    for status in RunStatus:
+        (curve,) = curves(history.assign_coords(status=int(status)))
+        assert curve.diverged is (status is RunStatus.DIVERGED)
