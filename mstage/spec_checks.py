@@ -146,7 +146,7 @@ def _check_horizon(sweep: Sweep) -> None:
     if sweep.dynamics == "flow":
         return
     if not sweep.optimizer.is_gradient_descent:
-        raise UsageError(f"until {until:g}: the optimizer {sweep.optimizer} has steps and no time; give --steps N")
+        raise UsageError(f"until {until:g}: {sweep.optimizer} has steps only, no time; give --steps N")
     most = until / min(sweep.learning_rate)
     if most >= 2**53:
         raise UsageError(f"until {until:g}: that is {most:.1e} steps; take a larger learning rate")

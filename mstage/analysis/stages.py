@@ -211,9 +211,15 @@ def stage_names(kinds: Iterable[Kind]) -> list[str]:
         if kind in used or (kind == "plateau" and "descent" in used):
             number, used = number + 1, set()
         used.add(kind)
-        ordinal = ORDINALS[number] if number < len(ORDINALS) else f"{number + 1}th"
+        ordinal = ORDINALS[number] if number < len(ORDINALS) else _numbered(number + 1)
         names.append(f"{ordinal} {kind}")
     return names
+
+
+def _numbered(number: int) -> str:
+    """`11th`, `21st`, `32nd`, `43rd`."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _on_clock(cells: Cells, border: Border) -> tuple[float, float, float]:

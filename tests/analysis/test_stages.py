@@ -250,3 +250,9 @@ def test_what_is_no_history() -> None:
         detect_stages(xr.DataArray(1.0))
     with pytest.raises(InputError, match="no coordinate along its last axis `step`"):
         detect_stages(xr.DataArray(np.ones(5), dims="step"))
+
+
+def test_stages_beyond_the_tenth_are_numbered() -> None:
+    names = stage_names(["plateau", "descent"] * 24)
+    assert names[20:24] == ["11th plateau", "11th descent", "12th plateau", "12th descent"]
+    assert (names[40], names[42], names[44]) == ("21st plateau", "22nd plateau", "23rd plateau")

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 DRY_RUN = "mstage train --dry-run --width 8 --steps 30"
 TINY = "mstage train --width 8 --steps 30 --snapshots 2 -o x"
 LONG = ["train", "--width", "30,50", "--seeds", "2", "--until", "4000", "--snapshots", "20"]
+LONGER = [*LONG[:-3], "20000", *LONG[-2:]]  # to be looked at while it trains
 CLOSING = re.compile(r"x: \d runs? trained (to the end )?in [\d.]+ s\. Next: mstage report x\n")
 INTERRUPTED = re.compile(
     r"mstage: interrupted at \d+ %, [024] of 4 runs done\. Go on with: mstage train --resume -o x\n"
@@ -148,10 +149,13 @@ def test_closed_standard_input(follow: str, tmp_path: Path) -> None:
 
 def in_terminal(folder: Path, *arguments: str, ctrl_c_at: str | None = None) -> tuple[int, str]:
     """Run a command in a pseudo-terminal of 80 columns; type Ctrl-C as soon as something is seen."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(folder)
-        os.execve(MSTAGE[0], [*MSTAGE, *arguments], environment() | {"TERM": "xterm", "COLUMNS": "80"})
+    terminal, inner = pty.openpty()
+    takes_it = "import os, sys; os.close(os.open(os.ttyname(0), os.O_RDWR)); os.execv(sys.argv[1], sys.argv[1:])"
+    process = subprocess.Popen(  # not `pty.fork`: the other tests in this process have started the threads of JAX
+        [sys.executable, "-c", takes_it, *MSTAGE, *arguments], cwd=folder, start_new_session=True,
+        stdin=inner, stdout=inner, stderr=inner, env=environment() | {"TERM": "xterm", "COLUMNS": "80"},
+    )  # fmt: skip
+    os.close(inner)
     seen = b""
     with contextlib.suppress(OSError):  # how the end of a terminal is told on Linux
         while part := os.read(terminal, 65536):
@@ -160,11 +164,11 @@ def in_terminal(folder: Path, *arguments: str, ctrl_c_at: str | None = None) -> 
                 os.write(terminal, b"\x03")
                 ctrl_c_at = None
     os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode()
+    return process.wait(), seen.decode()
 
 
 def test_bar_in_a_terminal(tmp_path: Path) -> None:
-    code, seen = in_terminal(tmp_path, *LONG, "-o", "x")
+    code, seen = in_terminal(tmp_path, *LONGER, "-o", "x")
     assert code == 0
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen)
     assert text.startswith("Training 4 runs into x\r\n")
@@ -176,7 +180,7 @@ def test_bar_in_a_terminal(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
-    code, seen = in_terminal(tmp_path, *LONG, "-o", "x", ctrl_c_at="s left")
+    code, seen = in_terminal(tmp_path, *LONGER, "-o", "x", ctrl_c_at="s left")
     assert code == 130
     assert INTERRUPTED.fullmatch(seen.splitlines()[-1].rpartition("\x1b[2K")[2] + "\n")
     assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1
