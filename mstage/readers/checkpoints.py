@@ -79,12 +79,13 @@ def open_checkpoints(sources: Iterable[str | Path], steps: Sequence[float] | Non
     for one in _files_of_sources([Path(source) for source in sources]):
         found.setdefault(one.files[0].resolve(), one)  # the same file under two names is one checkpoint
     groups = list(found.values())
+    tensors = {one.shown: _tensors(one) for one in groups}  # first, for what is no checkpoint has no step either
     if len(groups) < 2:
         named = f"{groups[0].shown}: is a single checkpoint" if groups else "no checkpoint is named"
         raise InputError(f"{named}; a drift is measured between two or more, one a step")
     at = _given_steps(groups, steps) if steps is not None else _named_steps(groups)
     ordered = sorted(zip(at, groups, strict=True), key=lambda pair: pair[0])
-    return tuple(Checkpoint(step, one.files, _tensors(one)) for step, one in ordered)
+    return tuple(Checkpoint(step, one.files, tensors[one.shown]) for step, one in ordered)
 
 
 def _files_of_sources(sources: Sequence[Path]) -> list[_Files]:

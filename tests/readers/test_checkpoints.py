@@ -154,3 +154,11 @@ def test_parts_that_hold_the_same_tensor(tmp_path: Path) -> None:
             save(tmp_path / f"step-{step}" / f"model-{part:05d}-of-00002.safetensors")
     with pytest.raises(InputError, match="holds `weight`, which another part of the checkpoint holds too"):
         steps(tmp_path)
+
+
+def test_what_is_pickled_is_refused_as_such_before_its_steps(tmp_path: Path) -> None:
+    for names in (("a.pt",), ("a.pt", "b.pt")):
+        for name in names:
+            (tmp_path / name).write_bytes(b"\x80\x02}q\x00.")
+        with pytest.raises(InputError, match=r"a\.pt: is pickled \(PyTorch\).* convert it with: python -c"):
+            open_checkpoints([tmp_path / name for name in names])
