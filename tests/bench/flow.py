@@ -21,7 +21,7 @@ import numpy as np
 from mstage.recording import Recording
 from mstage.simulate.flow import FlowTrainer
 from mstage.simulate.flow_runs import FlowPlan, FlowProgram, FlowRuns, advance_run, flow_of, initial_state
-from mstage.simulate.networks import ACTIVATIONS, loss_and_gradient
+from mstage.simulate.networks import ACTIVATIONS, loss_alone
 from mstage.simulate.problems import load_problem
 from mstage.simulate.runs import Data
 from mstage.simulate.sweep import MAX_SEGMENT_RECORDS, Trainer
@@ -141,7 +141,7 @@ def rival(solver: diffrax.AbstractSolver, tolerance: float, width: int, data, un
 
         def loss(t, weights, args):
             del t
-            return loss_and_gradient(ACTIVATIONS["tanh"], weights, *args)[0]
+            return loss_alone(ACTIVATIONS["tanh"], weights, *args, args[1].shape[0])
 
         @jax.jit
         def solve(start):
