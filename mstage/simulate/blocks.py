@@ -7,6 +7,7 @@ both).
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,6 +28,11 @@ def largest_block(width: int, samples: int, dtype: str) -> int:
     """
     bytes_each = width * samples * np.dtype(dtype).itemsize
     return int(np.clip(second_level_cache() // CACHE_SHARE // bytes_each, 1, MOST_RUNS))
+
+
+def processors() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @lru_cache(maxsize=1)

@@ -20,7 +20,7 @@ from mstage.history import RunStatus
 from mstage.simulate.flow_runs import FlowPlan, FlowProgram, FlowRuns, advance_run, initial_state
 from mstage.simulate.flow_state import FlowState, is_arrived, weights_at
 from mstage.simulate.runs import Data
-from mstage.simulate.sweep import MAX_SEGMENT_RECORDS, RUN_AXIS, Layout, use_all_cores
+from mstage.simulate.sweep import MAX_SEGMENT_RECORDS, RUN_AXIS, Layout, lack_of_memory, use_all_cores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,10 +154,7 @@ class FlowTrainer:
             ValueError: They are not the leaves of a state of these runs.
         """
         with jax.enable_x64(True):
-            shapes, structure = jax.tree.flatten(self.start().state)
-            if [(s.shape, s.dtype) for s in shapes] != [(leaf.shape, leaf.dtype) for leaf in leaves]:
-                raise ValueError("the checkpoint is of another sweep or another number of cores")
-            state = self._layout.put(jax.tree.unflatten(structure, leaves))
+            state = self._layout.restored(self.start().state, leaves)
         return FlowPosition(int(self.record_steps[record]), record, state, self._no_losses())
 
     def memory_bytes(self) -> int:
@@ -165,19 +162,12 @@ class FlowTrainer:
         with jax.enable_x64(True):
             start = self.start()
             plan = self._plan(1, self.record_steps[:0], 1)
-            needs = self._compiled.lower(self._runs, self._data, plan, (start.state, start.losses)).compile()
-        used = needs.memory_analysis()
-        devices = len(self._layout.mesh.devices)
-        return devices * int(used.argument_size_in_bytes + used.output_size_in_bytes + used.temp_size_in_bytes)
+            lowered = self._compiled.lower(self._runs, self._data, plan, (start.state, start.losses))
+            return self._layout.memory_bytes(lowered)
 
     def _call(self, plan: FlowPlan, place: tuple[FlowState, Any]) -> tuple[FlowState, Any]:
-        with jax.enable_x64(True):
-            try:
-                done: tuple[FlowState, Any] = jax.block_until_ready(self._compiled(self._runs, self._data, plan, place))
-            except jax.errors.JaxRuntimeError as error:
-                if "RESOURCE_EXHAUSTED" in str(error):
-                    raise MemoryError from error
-                raise
+        with jax.enable_x64(True), lack_of_memory():
+            done: tuple[FlowState, Any] = jax.block_until_ready(self._compiled(self._runs, self._data, plan, place))
         return done
 
     def _plan(self, goal: int, ahead: np.ndarray, most: int, *, is_start: bool = False) -> FlowPlan:

@@ -7,7 +7,7 @@ argument; so there is one compilation a width, whatever the alphas, seeds, learn
 
 from __future__ import annotations
 
-import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import product
@@ -19,12 +19,12 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from mstage.errors import UsageError
 from mstage.history import RunStatus
-from mstage.simulate.blocks import largest_block
+from mstage.simulate.blocks import largest_block, processors
 from mstage.simulate.dynamics import check_optimizer
 from mstage.simulate.runs import Data, Plan, Program, Runs, RunState, advance_block, initial_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mstage.simulate.problems import Dataset
     from mstage.spec import Sweep
@@ -35,9 +35,8 @@ RUN_AXIS = "runs"
 
 def use_all_cores() -> None:
     """Let JAX see a CPU as one device a core, unless it has looked at its devices already."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        jax.config.update("jax_num_cpu_devices", cores)
+        jax.config.update("jax_num_cpu_devices", processors())
     except RuntimeError:  # the caller has used JAX before: what it sees then stays
         return
 
@@ -118,13 +117,9 @@ class Trainer:
         steps[: ahead.size] = ahead
         with jax.enable_x64(True):
             plan = Plan(np.int64(position.step), np.int64(stop), steps, np.asarray(self._stop_at, self._program.dtype))
-            try:
+            with lack_of_memory():
                 state, losses = self._compiled(self._runs, self._data, position.state, plan)
                 recorded = np.asarray(losses)  # waits for the program; what it lacks is said here
-            except jax.errors.JaxRuntimeError as error:
-                if "RESOURCE_EXHAUSTED" in str(error):
-                    raise MemoryError from error
-                raise
             taken = int(np.searchsorted(ahead, stop))
             return Position(stop, position.record + taken, state), recorded[: self.run_count, :taken]
 
@@ -156,10 +151,7 @@ class Trainer:
             ValueError: They are not the leaves of a state of these runs.
         """
         with jax.enable_x64(True):
-            shapes, structure = jax.tree.flatten(self.start().state)
-            if [(s.shape, s.dtype) for s in shapes] != [(leaf.shape, leaf.dtype) for leaf in leaves]:
-                raise ValueError("the checkpoint is of another sweep or another number of cores")
-            state = self._layout.put(jax.tree.unflatten(structure, leaves))
+            state = self._layout.restored(self.start().state, leaves)
         return Position(int(self.record_steps[record]), record, state)
 
     def memory_bytes(self) -> int:
@@ -168,9 +160,7 @@ class Trainer:
             stop_at = np.zeros((), self._program.dtype)
             plan = Plan(np.int64(0), np.int64(1), np.zeros(MAX_SEGMENT_RECORDS, np.int64), stop_at)
             lowered = self._compiled.lower(self._runs, self._data, self.start().state, plan)
-            needs = lowered.compile().memory_analysis()
-        devices = len(self._layout.mesh.devices)
-        return devices * int(needs.argument_size_in_bytes + needs.output_size_in_bytes + needs.temp_size_in_bytes)
+            return self._layout.memory_bytes(lowered)
 
     @property
     def _compiled(self) -> Any:
@@ -200,6 +190,34 @@ class Layout:
     def put(self, tree: Any) -> Any:
         """The arrays of a tree on the devices, split along their leading axis."""
         return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec(RUN_AXIS)))
+
+    def restored(self, like: Any, leaves: Sequence[np.ndarray]) -> Any:
+        """The leaves of a checkpoint as a tree on the devices.
+
+        Raises:
+            ValueError: They are not the leaves of a tree like `like`.
+        """
+        shapes, structure = jax.tree.flatten(like)
+        if [(s.shape, s.dtype) for s in shapes] != [(leaf.shape, leaf.dtype) for leaf in leaves]:
+            raise ValueError("the checkpoint is of another sweep or another number of cores")
+        return self.put(jax.tree.unflatten(structure, leaves))
+
+    def memory_bytes(self, lowered: Any) -> int:
+        """Memory that a lowered program takes on all the devices for its arguments, results and work."""
+        used = lowered.compile().memory_analysis()
+        each = used.argument_size_in_bytes + used.output_size_in_bytes + used.temp_size_in_bytes
+        return len(self.mesh.devices) * int(each)
+
+
+@contextmanager
+def lack_of_memory() -> Iterator[None]:
+    """What a program says that the device has too little memory for, as a MemoryError."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" in str(error):
+            raise MemoryError from error
+        raise
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,6 @@ it was killed or could not begin, is done in this one.
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 from mstage.analysis.stages import RunStages, StageMethod, stages_of_curve
+from mstage.simulate.blocks import processors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,11 +61,6 @@ def stages_of_curves(curves: Sequence[Curve], method: StageMethod) -> list[RunSt
         for share, other in zip(shares[1:], others, strict=True):
             answers.append(other.result() or [stages_of_curve(curve, method) for curve in share])
     return [answers[index % processes][index // processes] for index in range(len(curves))]
-
-
-def processors() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 import mstage
-from mstage.workflows.many_curves import processors
+from mstage.simulate.blocks import processors
 from tests import curves
 from tests.bench import accuracy, drift, flow, theory, trainer
 
