@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
 from mstage.history import RunStatus
+from mstage.simulate.devices import BY_RUN, WHOLE, Layout, lack_of_memory, over_devices, use_all_cores
 from mstage.simulate.flow_runs import FlowPlan, FlowProgram, FlowRuns, advance_run, initial_state
 from mstage.simulate.flow_state import FlowState, is_arrived, weights_at
 from mstage.simulate.runs import Data
-from mstage.simulate.sweep import MAX_SEGMENT_RECORDS, RUN_AXIS, Layout, lack_of_memory, use_all_cores
+from mstage.simulate.sweep import MAX_SEGMENT_RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -207,8 +207,4 @@ def _compiled(program: FlowProgram, mesh: Mesh) -> Any:
     def on_device(runs: FlowRuns, data: Data, plan: FlowPlan, places: tuple[FlowState, Any]) -> Any:
         return jax.lax.map(lambda one: advance_run(program, one[0], data, plan, one[1]), (runs, places))
 
-    split, whole = PartitionSpec(RUN_AXIS), PartitionSpec()
-    specs = (split, whole, whole, split)
-    mapped = jax.shard_map(on_device, mesh=mesh, in_specs=specs, out_specs=split, check_vma=False)
-    shardings = tuple(NamedSharding(mesh, spec) for spec in specs)
-    return jax.jit(mapped, in_shardings=shardings, out_shardings=NamedSharding(mesh, split), donate_argnums=3)
+    return over_devices(on_device, mesh, (BY_RUN, WHOLE, WHOLE, BY_RUN), donated=3)

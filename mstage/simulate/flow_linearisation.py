@@ -19,6 +19,7 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_factor, cho_solve
 
 from mstage.simulate.networks import Weights
+from mstage.simulate.products import left_times, outer, times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = jax.Array
 Tree: TypeAlias = Any  # the weights: any tree of arrays of one dtype
-FEW_COLUMNS = 4  # up to here XLA is faster with as many vectors than with one narrow matrix
 
 
 class Linearisation(Protocol):
@@ -74,13 +74,13 @@ class NetworkLinearisation(NamedTuple):
     def push(self, direction: Tree) -> Array:
         """J v, shape (n,)."""
         output, inputs = (part.astype(self.value.dtype) for part in direction)
-        along = _left_times(self.output[:, None] * inputs, self.slope)
+        along = left_times(self.output[:, None] * inputs, self.slope)
         pushed: Array = output @ self.value + (along * self.inputs.T).sum(axis=0)
         return pushed
 
     def pull(self, weight: Array) -> Weights:
         """J's."""
-        along = _times(self.slope, weight[:, None] * self.inputs)
+        along = times(self.slope, weight[:, None] * self.inputs)
         return Weights(self.value @ weight, self.output[:, None] * along)
 
     def gram(self) -> Array:
@@ -147,7 +147,7 @@ def linearise_network(
         inputs: x_i, shape (n, dim).
         targets: y_i, shape (n,).
     """
-    before = _outer(weights.input, inputs)
+    before = outer(weights.input, inputs)
     value, slope = sigma(before)
     residual = weights.output @ value - targets
     exact = NetworkLinearisation(residual, weights, weights.output, value, slope, inputs)
@@ -181,25 +181,3 @@ def _factor(gram: Array, shift: Array) -> tuple[Array, bool]:
     matrix = jnp.eye(gram.shape[0], dtype=gram.dtype) + shift * gram
     factor: tuple[Array, bool] = cho_factor(matrix, lower=True)
     return factor
-
-
-def _outer(left: Array, right: Array) -> Array:
-    """The products of all rows of one with all rows of the other."""
-    if left.shape[1] > FEW_COLUMNS:
-        return left @ right.T
-    total: Array = sum(one[:, None] * other[None, :] for one, other in zip(left.T, right.T, strict=True))
-    return total
-
-
-def _times(matrix: Array, columns: Array) -> Array:
-    """The product of a large matrix with some columns."""
-    if columns.shape[1] > FEW_COLUMNS:
-        return matrix @ columns
-    return jnp.stack([matrix @ column for column in columns.T], axis=1)
-
-
-def _left_times(columns: Array, matrix: Array) -> Array:
-    """The product of some columns, transposed, with a large matrix."""
-    if columns.shape[1] > FEW_COLUMNS:
-        return columns.T @ matrix
-    return jnp.stack([column @ matrix for column in columns.T])

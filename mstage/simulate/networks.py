@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from mstage.simulate.products import outer, times
+from mstage.simulate.tanh import tanh
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -63,16 +66,17 @@ def loss_and_gradient(
     Returns:
         The loss, shape (), and the gradient, of the shapes of `weights`.
     """
-    value, slope = sigma(weights.input @ inputs.T)
+    value, slope = sigma(outer(weights.input, inputs))
     residual = weights.output @ value - targets
     loss = residual @ residual / (2 * count)
     share = residual / count
-    return loss, Weights(value @ share, weights.output[:, None] * ((slope * share[None, :]) @ inputs))
+    along = times(slope, share[:, None] * inputs)
+    return loss, Weights(value @ share, weights.output[:, None] * along)
 
 
 def loss_alone(sigma: Activation, weights: Weights, inputs: Array, targets: Array, count: int) -> Array:
     """The loss of `loss_and_gradient`, shape ()."""
-    value, _ = sigma(weights.input @ inputs.T)
+    value, _ = sigma(outer(weights.input, inputs))
     residual = weights.output @ value - targets
     return residual @ residual / (2 * count)
 
@@ -87,7 +91,7 @@ def whole_vectors(count: int) -> int:
 
 
 def _tanh(s: Array) -> tuple[Array, Array]:
-    value = jnp.tanh(s)
+    value = tanh(s)
     return value, 1 - value * value
 
 
@@ -95,7 +99,7 @@ def _shifted_tanh(s: Array) -> tuple[Array, Array]:
     """(tanh(s + 1/2) - tanh(1/2)) / sech^2(1/2): 0 at 0, slope 1 there, but a second derivative that is not 0."""
     shift = math.tanh(0.5)
     steepness = 1 - shift * shift
-    value = jnp.tanh(s + 0.5)
+    value = tanh(s + 0.5)
     return (value - shift) / steepness, (1 - value * value) / steepness
 
 

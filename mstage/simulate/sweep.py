@@ -7,7 +7,6 @@ argument; so there is one compilation a width, whatever the alphas, seeds, learn
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import product
@@ -15,30 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from mstage.errors import UsageError
 from mstage.history import RunStatus
-from mstage.simulate.blocks import largest_block, processors
+from mstage.simulate.blocks import largest_block
+from mstage.simulate.devices import BY_RUN, WHOLE, Layout, lack_of_memory, over_devices, use_all_cores
 from mstage.simulate.dynamics import check_optimizer
 from mstage.simulate.runs import Data, Plan, Program, Runs, RunState, advance_block, initial_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
+
+    from jax.sharding import Mesh
 
     from mstage.simulate.problems import Dataset
     from mstage.spec import Sweep
 
 MAX_SEGMENT_RECORDS = 256
-RUN_AXIS = "runs"
-
-
-def use_all_cores() -> None:
-    """Let JAX see a CPU as one device a core, unless it has looked at its devices already."""
-    try:
-        jax.config.update("jax_num_cpu_devices", processors())
-    except RuntimeError:  # the caller has used JAX before: what it sees then stays
-        return
 
 
 @dataclass(frozen=True)
@@ -167,61 +159,8 @@ class Trainer:
         return compiled(self._program, self._layout.block, self._layout.mesh)
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How runs lie on devices: `size` places, in blocks of `block`, over the devices of `mesh`."""
-
-    size: int
-    block: int
-    mesh: Mesh
-
-    @classmethod
-    def of(cls, runs: int, largest: int) -> Layout:
-        """The layout of blocks of at most `largest` runs that leaves no more places empty than single runs would."""
-        devices = jax.devices()[:runs]
-        each = -(-runs // len(devices))
-        block = min(range(1, largest + 1), key=lambda b: (-(-each // b) * b, -b))
-        return cls(len(devices) * (-(-each // block) * block), block, Mesh(np.array(devices), (RUN_AXIS,)))
-
-    def pad(self, runs: list[Any]) -> list[Any]:
-        """The runs, the last of them again in the places that are left over."""
-        return runs + [runs[-1]] * (self.size - len(runs))
-
-    def put(self, tree: Any) -> Any:
-        """The arrays of a tree on the devices, split along their leading axis."""
-        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec(RUN_AXIS)))
-
-    def restored(self, like: Any, leaves: Sequence[np.ndarray]) -> Any:
-        """The leaves of a checkpoint as a tree on the devices.
-
-        Raises:
-            ValueError: They are not the leaves of a tree like `like`.
-        """
-        shapes, structure = jax.tree.flatten(like)
-        if [(s.shape, s.dtype) for s in shapes] != [(leaf.shape, leaf.dtype) for leaf in leaves]:
-            raise ValueError("the checkpoint is of another sweep or another number of cores")
-        return self.put(jax.tree.unflatten(structure, leaves))
-
-    def memory_bytes(self, lowered: Any) -> int:
-        """Memory that a lowered program takes on all the devices for its arguments, results and work."""
-        used = lowered.compile().memory_analysis()
-        each = used.argument_size_in_bytes + used.output_size_in_bytes + used.temp_size_in_bytes
-        return len(self.mesh.devices) * int(each)
-
-
-@contextmanager
-def lack_of_memory() -> Iterator[None]:
-    """What a program says that the device has too little memory for, as a MemoryError."""
-    try:
-        yield
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" in str(error):
-            raise MemoryError from error
-        raise
-
-
 @lru_cache(maxsize=64)
-def compiled(program: Program, block: int, mesh: Mesh) -> Callable[[Runs, Data, RunState, Plan], Any]:
+def compiled(program: Program, block: int, mesh: Mesh) -> Any:
     """The trainer's program over all the devices of a mesh, compiled once for each shape it meets."""
 
     def on_device(runs: Runs, data: Data, state: RunState, plan: Plan) -> Any:
@@ -232,14 +171,4 @@ def compiled(program: Program, block: int, mesh: Mesh) -> Callable[[Runs, Data, 
         done = jax.lax.map(lambda one: advance_block(program, one[0], data, one[1], plan), blocks)
         return jax.tree.map(lambda leaf: leaf.reshape((leaf.shape[0] * block, *leaf.shape[2:])), done)
 
-    split, whole = PartitionSpec(RUN_AXIS), PartitionSpec()
-    mapped = jax.shard_map(
-        on_device, mesh=mesh, in_specs=(split, whole, split, whole), out_specs=split, check_vma=False
-    )
-    over_runs, everywhere = NamedSharding(mesh, split), NamedSharding(mesh, whole)
-    return jax.jit(
-        mapped,
-        in_shardings=(over_runs, everywhere, over_runs, everywhere),
-        out_shardings=over_runs,
-        donate_argnums=2,
-    )
+    return over_devices(on_device, mesh, (BY_RUN, WHOLE, BY_RUN, WHOLE), donated=2)

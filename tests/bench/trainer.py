@@ -17,8 +17,9 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 import mstage
+from mstage.simulate.devices import use_all_cores
 from mstage.simulate.problems import Dataset, load_problem
-from mstage.simulate.sweep import Trainer, use_all_cores
+from mstage.simulate.sweep import Trainer
 
 RUNS, ROUNDS, RATE = 32, 7, 1e-3
 SHAPES = (  # width, samples, dim, dtype

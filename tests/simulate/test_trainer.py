@@ -15,8 +15,9 @@ import pytest
 
 from mstage.errors import UsageError
 from mstage.history import RunStatus
+from mstage.simulate.devices import Layout
 from mstage.simulate.problems import load_problem
-from mstage.simulate.sweep import Layout, Trainer
+from mstage.simulate.sweep import Trainer
 from mstage.spec import ACTIVATIONS, Optimizer, Recording, Sweep
 from tests import twin
 
