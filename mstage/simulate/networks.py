@@ -8,10 +8,11 @@ the several that reverse mode saves; the tests hold it against `jax.grad`.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from mstage.simulate.products import outer, times
 from mstage.simulate.tanh import tanh
@@ -19,7 +20,8 @@ from mstage.simulate.tanh import tanh
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LANES = 8  # numbers of a processor's vector, or a multiple of them
+VECTOR_BYTES = 64  # of a processor's vector, or a multiple of it
+MANY_INPUTS = 32
 
 Array: TypeAlias = jax.Array
 Activation: TypeAlias = "Callable[[Array], tuple[Array, Array]]"
@@ -70,8 +72,8 @@ def loss_and_gradient(
     residual = weights.output @ value - targets
     loss = residual @ residual / (2 * count)
     share = residual / count
-    along = times(slope, share[:, None] * inputs)
-    return loss, Weights(value @ share, weights.output[:, None] * along)
+    steep = weights.output[:, None] * slope  # rows of whole vectors, which those of the input weights need not be
+    return loss, Weights(value @ share, times(steep, share[:, None] * inputs))
 
 
 def loss_alone(sigma: Activation, weights: Weights, inputs: Array, targets: Array, count: int) -> Array:
@@ -81,13 +83,15 @@ def loss_alone(sigma: Activation, weights: Weights, inputs: Array, targets: Arra
     return residual @ residual / (2 * count)
 
 
-def whole_vectors(count: int) -> int:
-    """Zeros to add to so many samples that they fill whole vectors of the processor.
+def whole_vectors(count: int, dim: int, dtype: Any) -> int:
+    """Zeros to add to so many samples of `dim` inputs that they fill whole vectors of the processor.
 
-    The compiler unrolls a short row that does not, one sample at a time: 20 samples took four times as long as 24. Any
+    The compiler unrolls a short row that does not, one sample at a time: 20 samples took four times as long as 24. With
+    many inputs most of the time goes to products that a zero costs as much as a sample, so half vectors do. Any
     activation here is 0 at 0, so that a sample of zeros whose target is 0 has no residual and no gradient.
     """
-    return -count % LANES
+    size = VECTOR_BYTES // 2 if dim > MANY_INPUTS else VECTOR_BYTES
+    return -count % (size // int(np.dtype(dtype).itemsize))
 
 
 def _tanh(s: Array) -> tuple[Array, Array]:

@@ -67,7 +67,7 @@ class Data(NamedTuple):
     @classmethod
     def of(cls, inputs: np.ndarray, targets: np.ndarray) -> Data:
         """The training set of n samples."""
-        more = networks.whole_vectors(targets.shape[0])
+        more = networks.whole_vectors(*inputs.shape, inputs.dtype)
         return cls(np.pad(inputs, ((0, more), (0, 0))), np.pad(targets, (0, more)))
 
 
@@ -211,7 +211,7 @@ def _batch(program: Program, data: Data, order: Array, step: Array) -> Data:
     size = program.samples_a_step
     place = step % (program.samples // size)
     rows = jax.lax.dynamic_slice_in_dim(order, place * size, size, axis=1)
-    more = networks.whole_vectors(size)
+    more = networks.whole_vectors(size, data.inputs.shape[1], data.inputs.dtype)
     return Data(
         jnp.pad(data.inputs[rows], ((0, 0), (0, more), (0, 0))), jnp.pad(data.targets[rows], ((0, 0), (0, more)))
     )

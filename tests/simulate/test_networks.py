@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mstage.simulate.blocks import MOST_RUNS, largest_block, second_level_cache
-from mstage.simulate.networks import ACTIVATIONS, LANES, Weights, loss_alone, loss_and_gradient, whole_vectors
+from mstage.simulate.networks import ACTIVATIONS, Weights, loss_alone, loss_and_gradient, whole_vectors
 from mstage.simulate.runs import Data
 
 RANDOM = np.random.default_rng(6)
@@ -52,8 +52,10 @@ def test_samples_of_zeros_add_nothing(name: str) -> None:
 
 
 def test_samples_fill_whole_vectors() -> None:
-    assert [whole_vectors(count) for count in (1, 7, 8, 20, 24, 442)] == [7, 1, 0, 4, 0, 6]
-    assert all((count + whole_vectors(count)) % LANES == 0 for count in range(1, 50))
+    counts = (1, 7, 8, 20, 24, 442)
+    assert [whole_vectors(count, 2, "float64") for count in counts] == [7, 1, 0, 4, 0, 6]
+    assert [whole_vectors(count, 2, "float32") for count in counts] == [15, 9, 8, 12, 8, 6]
+    assert [whole_vectors(count, 50, "float32") for count in counts] == [7, 1, 0, 4, 0, 6]
 
 
 def test_blocks_stay_in_the_cache() -> None:
