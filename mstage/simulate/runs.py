@@ -67,7 +67,8 @@ class Data(NamedTuple):
     @classmethod
     def of(cls, inputs: np.ndarray, targets: np.ndarray) -> Data:
         """The training set of n samples."""
-        more = networks.whole_vectors(*inputs.shape, inputs.dtype)
+        samples, dim = inputs.shape
+        more = networks.whole_vectors(samples, dim, inputs.dtype)
         return cls(np.pad(inputs, ((0, more), (0, 0))), np.pad(targets, (0, more)))
 
 
