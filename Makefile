@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick lint format bench fuzz wheel clean
+.PHONY: help demo test test-quick lint format bench torch fuzz wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ format: $(VENV)/installed-dev ## Put the code into the project's style
 
 bench: $(VENV)/installed-dev ## Measure speed and accuracy
 	$(BIN)/python -m tests.bench
+
+torch: $(VENV)/installed-dev ## Install PyTorch (large), which `make bench` then measures too
+	$(BIN)/python -m pip install --quiet --group torch
 
 fuzz: $(VENV)/installed-dev ## Break logs in 10,000 ways: each ends in a result or in one clear line
 	$(BIN)/python -m tests.fuzz --mutations 10000

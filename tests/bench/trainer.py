@@ -20,6 +20,7 @@ import mstage
 from mstage.simulate.devices import use_all_cores
 from mstage.simulate.problems import Dataset, load_problem
 from mstage.simulate.sweep import Trainer
+from tests.bench import torch_forms
 
 RUNS, ROUNDS, RATE = 32, 7, 1e-3
 SHAPES = (  # width, samples, dim, dtype
@@ -152,12 +153,17 @@ def measure() -> None:
         for width, samples, dim, dtype in SHAPES:
             steps = max(int(6e7 / (width * samples * RUNS)), 5)
             shape = (width, samples, dim, dtype, RUNS, steps)
-            measured = alternating(forms(*shape) | {"bound": elementwise_bound(*shape)}, RUNS * steps)
+            rivals = forms(*shape) | {"bound": elementwise_bound(*shape)}
+            if torch_forms.IS_INSTALLED:
+                rivals |= torch_forms.forms(networks(*shape[:-1]), RATE, steps)
+            measured = alternating(rivals, RUNS * steps)
             print(f"  {dtype}, m {width}, n {samples}, d {dim}, {RUNS} runs: microseconds a run and step")
             for name, times in measured.items():
                 print(
-                    f"    {name:24} {times.min():7.1f}   {ratios(times, measured['mstage'])} times mstage", flush=True
+                    f"    {name:25} {times.min():7.1f}   {ratios(times, measured['mstage'])} times mstage", flush=True
                 )
+        if not torch_forms.IS_INSTALLED:
+            print("  PyTorch is not installed, and not measured; see `make torch`")
         for width, samples, dim, dtype, runs in GRID:
             steps = max(int(6e7 / (width * samples * runs)), 5)
             measured = alternating(forms(width, samples, dim, dtype, runs, steps), runs * steps)
