@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from mstage.errors import UsageError
@@ -42,11 +43,11 @@ class Recording:
         kind, count = self._parsed()
         if kind == "every":
             return sorted({*range(0, last + 1, count), last})
-        return log_spaced_steps(last, count)
+        return list(log_spaced_steps(last, count))
 
     def snapshot_steps(self, last: int) -> list[int]:
         """Steps from 0 to `last` whose weights are kept."""
-        return log_spaced_steps(last, self.snapshots)
+        return list(log_spaced_steps(last, self.snapshots))
 
     def _parsed(self) -> tuple[Literal["every", "log"], int]:
         if self.losses == "auto":
@@ -57,7 +58,8 @@ class Recording:
         return ("every" if match[1] == "every" else "log"), int(match[2])
 
 
-def log_spaced_steps(last: int, count: int) -> list[int]:
+@lru_cache(maxsize=8)
+def log_spaced_steps(last: int, count: int) -> tuple[int, ...]:
     """`count` distinct steps from 0 to `last`, evenly in log time: each of the first ones, then ever sparser.
 
     Whole steps cannot be evenly spaced in log time near 0, so the first `dense` of them are all taken and the rest grow
@@ -68,11 +70,11 @@ def log_spaced_steps(last: int, count: int) -> list[int]:
         count: How many; all of them when there are no more than that.
     """
     if count >= last + 1:
-        return list(range(last + 1))
+        return tuple(range(last + 1))
     if count <= 0:
-        return []
+        return ()
     if count == 1:
-        return [last]
+        return (last,)
     low, high = 1.0, float(last)  # number of steps an e-fold; (1 + log(last / density)) * density + 1 = count
     for _ in range(80):
         middle = (low + high) / 2
@@ -83,4 +85,4 @@ def log_spaced_steps(last: int, count: int) -> list[int]:
     for k in range(1, rest + 1):
         even = round(max(dense, 1) * (last / max(dense, 1)) ** (k / rest))
         steps.append(min(max(even, steps[-1] + 1), last - (rest - k)))
-    return steps
+    return tuple(steps)

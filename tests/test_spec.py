@@ -213,13 +213,13 @@ def test_log_spaced_steps(last: int, count: int) -> None:
     steps = log_spaced_steps(last, count)
     assert len(steps) == min(count, last + 1)
     assert steps[-1] == last
-    assert steps == sorted(set(steps))
+    assert steps == tuple(sorted(set(steps)))
     assert all(type(step) is int for step in steps)
     if count > 1:
         assert steps[0] == 0
     if count <= last:
         return
-    assert steps == list(range(last + 1))
+    assert steps == tuple(range(last + 1))
 
 
 @pytest.mark.parametrize(("last", "count"), [(1000, 60), (10**5, 60), (10**5, 1000), (10**6, 10_000), (10**9, 200)])
@@ -237,7 +237,7 @@ def test_log_spaced_steps_are_even_in_log_time(last: int, count: int) -> None:
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_no_log_spaced_steps(count: int) -> None:
-    assert log_spaced_steps(100, count) == []
+    assert log_spaced_steps(100, count) == ()
 
 
 def test_what_is_recorded() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -127,6 +127,7 @@ def _train_width(
     position = _restored(writer, trainer, width, committed) if committed else trainer.start()
     account.start_from(width, trainer.ends(position))
     snapshots = {step: index for index, step in enumerate(writer.sweep.snapshot_steps)}
+    stops = [*np.flatnonzero(np.isin(trainer.record_steps, list(snapshots))), total]  # a call does not pass a snapshot
     pace, last_commit, kept = _Pace(), time.monotonic(), -1
     while position.record < total:
         first, parts = position.record, []
@@ -135,10 +136,8 @@ def _train_width(
             if position.step in snapshots and position.step != kept:
                 kept = position.step  # a call that did not arrive has left the runs at several places
                 behind.do(writer.write_snapshot, width, snapshots[position.step], trainer.weights(position))
-            ahead = trainer.record_steps[position.record + 1 : end]
-            stops = position.record + 1 + np.flatnonzero(np.isin(ahead, list(snapshots)))
-            start = position.work
-            position, losses = trainer.advance(position, int(stops[0]) if stops.size else end, pace.steps)
+            start, stop = position.work, min(end, int(stops[bisect_right(stops, position.record)]))
+            position, losses = trainer.advance(position, stop, pace.steps)
             pace.measured(position.work - start)
             parts.append(losses)
             account.report(width, position.step, trainer.ends(position))
