@@ -5,10 +5,15 @@ of its Jacobian, is slow. So each step solves with I - h gamma A, A = -J'J/n, wh
 growth to the stages; a W-method keeps its order for any A. Steps then follow how fast the weights move and not how long
 a plateau lasts.
 
+As growth is left to the stages, they are those of the classical Runge-Kutta method, of order 4, and not those of a
+method that is of order 3 without A, as ROS34PW2 is: at the same number of steps the escape comes out five times nearer.
+
 References:
-    Rang and Angermann, "New Rosenbrock W-methods of order 3 for partial differential algebraic equations of index 1",
-    BIT Numerical Mathematics 45 (2005), method ROS34PW2; Hairer and Wanner, Solving Ordinary Differential Equations II,
-    IV.7 and IV.8 (W-methods; the predictive step size control of Gustafsson).
+    Hairer and Wanner, Solving Ordinary Differential Equations II, IV.7 and IV.8 (W-methods; the predictive step size
+    control of Gustafsson); Gonzalez-Pinto, Hernandez-Abreu and Perez-Rodriguez, "W-methods to stabilize standard
+    explicit Runge-Kutta methods in the time integration of advection-diffusion-reaction PDEs", J. Comput. Appl. Math.
+    316 (2017) (the idea; the coefficients here are our own); Rang and Angermann, "New Rosenbrock W-methods of order 3
+    for partial differential algebraic equations of index 1", BIT Numerical Mathematics 45 (2005) (ROS34PW2).
 """
 
 from __future__ import annotations
@@ -57,7 +62,13 @@ def velocity(at: Linearisation) -> Tree:
 
 
 class RosenbrockW(diffrax.AbstractSolver[Any]):
-    """ROS34PW2 with A = -J'J/n: order 3 for any A, embedded order 2, four stages, L-stable and stiffly accurate.
+    """The classical Runge-Kutta method with A = -J'J/n: order 3 for any A and 4 for none, L-stable, four stages.
+
+    alpha and b are Runge and Kutta's, which leaves seven numbers in Gamma. Four conditions of order 3 and R(infinity) =
+    0 take five of them; gamma = 3/8 and gamma_21 = -1/4 are near where the residuals of the conditions of order 4 are
+    least, 0.4 times those of ROS34PW2, with all coefficients rational. Of the embedded methods of order 2, which
+    b + theta (5, -14, 4, 5) are, theta = -1/70 is one whose estimate follows the error of descents, and is five to ten
+    times that of growth.
 
     Attributes:
         flow: The vector field, which is that of its term, a `diffrax.ODETerm`, too; it runs forward in time.
@@ -68,25 +79,18 @@ class RosenbrockW(diffrax.AbstractSolver[Any]):
     term_structure: ClassVar = diffrax.ODETerm
     interpolation_cls: ClassVar = diffrax.ThirdOrderHermitePolynomialInterpolation
 
-    gamma: ClassVar[float] = 4.3586652150845900e-01
-    alphas: ClassVar[np.ndarray] = np.array([
-        [0, 0, 0, 0],
-        [8.7173304301691801e-01, 0, 0, 0],
-        [8.4457060015369423e-01, -1.1299064236484185e-01, 0, 0],
-        [0, 0, 1, 0],
-    ])  # fmt: skip
-    gammas: ClassVar[np.ndarray] = np.array([
-        [gamma, 0, 0, 0],
-        [-8.7173304301691801e-01, gamma, 0, 0],
-        [-9.0338057013044082e-01, 5.4180672388095326e-02, gamma, 0],
-        [2.4212380706095346e-01, -1.2232505839045147e00, 5.4526025533510214e-01, gamma],
-    ])  # fmt: skip
-    weights: ClassVar[np.ndarray] = np.array(
-        [2.4212380706095346e-01, -1.2232505839045147e00, 1.5452602553351020e00, 4.3586652150845900e-01]
+    gamma: ClassVar[float] = 3 / 8
+    alphas: ClassVar[np.ndarray] = np.array([[0, 0, 0, 0], [1 / 2, 0, 0, 0], [0, 1 / 2, 0, 0], [0, 0, 1, 0]])
+    gammas: ClassVar[np.ndarray] = np.array(
+        [
+            [gamma, 0, 0, 0],
+            [-1 / 4, gamma, 0, 0],
+            [87 / 1408, -1319 / 1408, gamma, 0],
+            [265 / 704, 259 / 3520, -9 / 20, gamma],
+        ]
     )
-    embedded: ClassVar[np.ndarray] = np.array(
-        [3.7810903145819369e-01, -9.6042292212423178e-02, 5.0000000000000000e-01, 2.1793326075422950e-01]
-    )
+    weights: ClassVar[np.ndarray] = np.array([1 / 6, 1 / 3, 1 / 3, 1 / 6])
+    embedded: ClassVar[np.ndarray] = np.array([2 / 21, 8 / 15, 29 / 105, 2 / 21])
 
     def order(self, terms: Any) -> int:
         """Its order, with any A; and that of its error estimate, which diffrax takes from here."""
