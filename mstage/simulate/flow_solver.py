@@ -155,7 +155,7 @@ def largest(tree: Tree) -> Array:
 
 
 class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, Any]):
-    """Keeps the error of a step below `rtol` of the size of the weights, each the largest number there.
+    """Keeps a step within `rtol` of the size of the weights, each the largest number there, or of the time since 0.
 
     Not a mean, for the neuron that runs ahead decides when a plateau ends: at the same cost the escape comes out three
     times nearer than with root mean squares. Nor weight by weight, as one that crosses 0 is no reason for a small step;
@@ -163,8 +163,13 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
     (Gustafsson): in a growth that feeds itself, where steps shrink by a constant factor, a controller that looks at one
     has every other step rejected.
 
+    An error along the motion is one in time: a flow goes on from y + s y' as it does from y, s later, for ever. When a
+    plateau of length t ends, at a rate that is as high on a long plateau as on a short one, an error `rtol` of the
+    weights is one of far less than `rtol` t, and the errors of the way there have moved that end by more. So the part
+    of an error along the step may be as large as an error `rtol` t in time, where that is more.
+
     Attributes:
-        rtol: The tolerance.
+        rtol: The tolerance, of weights and of time.
         atol: An error that is small enough for any weights.
         safety: Share of the predicted step that is taken.
         least: Smallest factor between two steps.
@@ -204,24 +209,22 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
         """Whether a step is accepted, and the next one."""
         del args
         length = t1 - t0
-        accepted, factor, state = self.judge(length, (y0, y1_candidate, y_error), error_order, state)
+        accepted, factor, state = self.judge((length, t1), (y0, y1_candidate, y_error), error_order, state)
         start = jnp.where(accepted, t1, t0)
         return accepted, start, start + factor * length, False, state, SUCCESSFUL
 
     def judge(
-        self, length: Array, step: tuple[Tree, Tree, Tree], error_order: int, state: Control
+        self, times: tuple[Array, Array], step: tuple[Tree, Tree, Tree], error_order: int, state: Control
     ) -> tuple[Array, Array, Control]:
         """Whether a step is accepted, the factor to the next one, and what the next judgement needs.
 
         Args:
-            length: Of the step.
+            times: The length of the step and its end.
             step: Weights before and after, and the estimate of their error.
             error_order: The error grows as length^error_order.
             state: Of the last judgement.
         """
-        before, after, estimate = (self.norm(tree).astype(length.dtype) for tree in step)
-        allowed = self.atol + self.rtol * jnp.maximum(before, after)
-        error = jnp.where(estimate == 0, 0, estimate / allowed)  # of weights that are all 0 and stay so
+        length, error = times[0], self.error(times, step)
         accepted = error <= 1  # not if it is NaN
         bounded = jnp.clip(error, min=LEAST_ERROR)
         last_length, last_error, was_rejected = state
@@ -233,6 +236,30 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
         kept = (length, bounded), (last_length, last_error)
         length, error = (jnp.where(accepted, new, old) for new, old in zip(*kept, strict=True))
         return accepted, factor, (length, error, ~accepted)
+
+    def error(self, times: tuple[Array, Array], step: tuple[Tree, Tree, Tree]) -> Array:
+        """The error of a step, 1 where it is the largest that is allowed; the arguments are those of `judge`."""
+        length, end = times
+        before, after, estimate = step
+        moved = jax.tree.map(jnp.subtract, after, before)
+        share = _share(estimate, moved)
+        across = jax.tree.map(lambda e, m: e - share * m, estimate, moved)
+        allowed = self.atol + self.rtol * jnp.maximum(self.norm(before), self.norm(after)).astype(length.dtype)
+        whole, across = (self.norm(tree).astype(length.dtype) / allowed for tree in (estimate, across))
+        late = jnp.abs(share).astype(length.dtype) * length
+        along = jnp.where(end > 0, late / (self.rtol * jnp.where(end > 0, end, 1)), jnp.inf)
+        error: Array = jnp.minimum(whole, jnp.maximum(across, along))
+        return jnp.where(self.norm(estimate) == 0, 0, error)  # of weights that are all 0 and stay so
+
+
+def _share(tree: Tree, direction: Tree) -> Array:
+    """How many times a direction goes into a tree, by least squares; 0 if it is none."""
+    scale = largest(direction)
+    unit = jax.tree.map(lambda leaf: leaf / jnp.where(scale > 0, scale, 1), direction)  # its squares do not underflow
+    pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(unit), strict=True)
+    product = sum((jnp.vdot(one, other) for one, other in pairs), start=jnp.zeros((), scale.dtype))
+    square = sum((jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(unit)), start=jnp.zeros((), scale.dtype))
+    return jnp.where(scale > 0, product / jnp.where(scale > 0, square * scale, 1), 0)
 
 
 def _combined(start: Tree, coefficients: Array, trees: Tree) -> Tree:
