@@ -21,7 +21,7 @@ ACTIVATIONS = ("tanh", "shifted-tanh", "relu", "gelu", "sin", "identity")
 DTYPES = ("float64", "float32")
 DYNAMICS = ("descent", "flow")
 FLOW_TICKS = 100_000  # of the recording clock of a flow, from 0 to its end
-FLOW_TOLERANCE = 1e-3  # escapes then come out within 0.3 %, in some 50 to 80 steps
+FLOW_TOLERANCE = 1e-3  # escapes then come out within 0.2 %, in some 40 to 70 steps
 
 _AXES: dict[str, type[int] | type[float]] = {"alpha": float, "width": int, "seed": int, "learning_rate": float}
 _NUMBERS: dict[str, type[int] | type[float]] = {
@@ -115,7 +115,7 @@ class Sweep:
         optimizer: The update rule of a descent.
         batch_size: Samples a step, None for all of them. The recorded loss is over all samples in either case.
         tolerance: Error that a flow allows itself in a step, relative to the size of the weights, each the largest
-            number among them; None in a descent.
+            number among them, or along the motion to the time; None in a descent.
         until: Time at which a run ends (learning rate x step in a descent); only where there is a time.
         steps: Number of updates after which a run ends. Exactly one of `until` and `steps` is given.
         stop_at: Loss at or below which a run ends early.

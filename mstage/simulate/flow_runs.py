@@ -186,7 +186,7 @@ def _attempted(flow: GradientFlow, data: Data, at: Linearisation, plan: FlowPlan
     now, length = state.now, state.length
     weights, error = RosenbrockW(flow).attempt(at, now.weights, length, data)
     step = (now.weights, weights, error)
-    accepted, factor, control = controller.judge(length, step, ORDER, state.control)
+    accepted, factor, control = controller.judge((length, now.time + length), step, ORDER, state.control)
     there = now._replace(
         time=jnp.where(accepted, now.time + length, now.time),
         weights=jax.tree.map(lambda new, old: jnp.where(accepted, new, old), weights, now.weights),

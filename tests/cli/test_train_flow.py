@@ -42,7 +42,7 @@ def test_every_command_takes_it(trained: Path, capsys: pytest.CaptureFixture[str
 
 def test_report_tells_what_integration_took(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(mstage(capsys, "report", trained, "--format", "json").out)["integration"]
-    assert 20 < found["steps"]["least"] <= found["steps"]["greatest"] < 60
+    assert 10 < found["steps"]["least"] <= found["steps"]["greatest"] < 60
     assert 2 * found["steps"]["least"] <= found["factorisations"] < 120
     assert f"{found['factorisations']} factorisations" in mstage(capsys, "report", trained).out
 

@@ -97,9 +97,23 @@ def test_tableau_has_order_3_whatever_is_taken_for_the_jacobian() -> None:
     hat = RosenbrockW.embedded
     np.testing.assert_allclose([hat.sum(), hat @ a, hat @ g], [1, 1 / 2, 0], atol=2e-15)
     assert abs(hat @ a**2 - 1 / 3) > 0.01
-    np.testing.assert_allclose(alpha[-1] + gamma[-1], b, atol=1e-15)  # stiffly accurate
-    ones = np.ones(4)
-    assert abs(1 - b @ np.linalg.solve(alpha + gamma, ones)) < 1e-14  # R(infinity) = 0
+
+
+def test_tableau_has_order_4_where_no_jacobian_is_taken() -> None:
+    b, alpha = RosenbrockW.weights, RosenbrockW.alphas
+    a = alpha.sum(axis=1)
+    found = [b @ a**3, b @ (a * (alpha @ a)), b @ alpha @ a**2, b @ alpha @ alpha @ a]
+    np.testing.assert_allclose(found, [1 / 4, 1 / 8, 1 / 12, 1 / 24], atol=2e-15)
+
+
+def test_tableau_is_l_stable() -> None:
+    """|R| <= 1 on the imaginary axis, no pole to its left, and R(infinity) = 0."""
+    b, both, ones = RosenbrockW.weights, RosenbrockW.alphas + RosenbrockW.gammas, np.ones(4)
+    assert abs(1 - b @ np.linalg.solve(both, ones)) < 1e-14
+    assert (np.diag(both) == RosenbrockW.gamma).all()
+    assert RosenbrockW.gamma > 0
+    for y in np.geomspace(1e-3, 1e6, 1000):
+        assert abs(1 + 1j * y * b @ np.linalg.solve(np.eye(4) - 1j * y * both, ones)) <= 1 + 1e-14
 
 
 @pytest.mark.parametrize("jacobian", ["-J'J/n", "-J'J/n of float32", "0"])
@@ -118,10 +132,58 @@ def test_order_by_regression(jacobian: str) -> None:
             distance(solved(flow, weights, data, 2.0, None, diffrax.ConstantStepSize(), 2.0 / n).ys, truth)
             for n in counts
         ]
+        expected = 4 if jacobian == "0" else 3
         order = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
-        assert 2.8 < order < 3.2
+        assert expected - 0.2 < order < expected + 0.2
         last = np.log2(errors[-2] / errors[-1])
-        assert 2.85 < last < 3.15
+        assert expected - 0.15 < last < expected + 0.15
+
+
+def test_an_error_along_the_motion_is_one_in_time() -> None:
+    """From y + s y' the flow arrives where it is s later from y, to first order in s."""
+    with jax.enable_x64(True):
+        weights, data = setting(12)
+        flow = network_flow()
+        speed = flow(None, weights, data)
+        gaps = []
+        for s in (1e-2, 5e-3):
+            ahead = jax.tree.map(lambda y, f, s=s: y + s * f, weights, speed)
+            one, other = reference(flow, ahead, data, 3.0), reference(flow, weights, data, 3.0 + s)
+            gaps.append(distance(one, other))
+        assert gaps[0] < 1e-2 * distance(weights, ahead)
+        assert 3.6 < gaps[0] / gaps[1] < 4.4
+
+
+def test_a_step_is_within_the_tolerance_of_the_weights_or_of_the_time() -> None:
+    with jax.enable_x64(True):
+        before = {"a": jnp.array([3.0, 0.0]), "w": jnp.array([[4.0]])}
+        moved = {"a": jnp.array([0.0, 0.5]), "w": jnp.array([[-1.0]])}
+        aside = {"a": jnp.array([0.1, 0.0]), "w": jnp.array([[0.0]])}
+        after = jax.tree.map(jnp.add, before, moved)
+
+        def error(along: float, across: float, end: float) -> float:
+            estimate = jax.tree.map(lambda m, o: along * m + across * o, moved, aside)
+            times = jnp.array(2.0), jnp.array(end)
+            return float(PredictiveController(1e-2).error(times, (before, after, estimate)))
+
+        assert error(0.03, 0, 2.0) == pytest.approx(0.03 / 0.04)  # early: a share of the weights, the largest is 4
+        assert error(0.03, 0, 10.0) == pytest.approx(0.03 * 2 / 0.1)  # later: a time, of 1 % of 10
+        assert error(-0.03, 0, 60.0) == pytest.approx(0.03 * 2 / 0.6)
+        for end in (2.0, 1e6):
+            assert error(0, 0.2, end) == pytest.approx(0.02 / 0.04)  # across the motion no time is long enough
+        assert error(0.03, 0.2, 1e6) == pytest.approx(0.02 / 0.04)
+        assert error(0.03, 0, 0.0) == pytest.approx(0.03 / 0.04)
+        assert error(0, 0, 0.0) == 0
+        assert np.isnan(error(np.nan, 0, 5.0))
+
+
+def test_share_of_steps_that_are_too_small_to_be_squared() -> None:
+    """An estimate along the step is all of it in float32, too, where weights are 1e-30."""
+    step = jnp.array([1e-30, -2e-30], jnp.float32)
+    after = jnp.array([2e-30, 3e-30], jnp.float32)
+    times = jnp.array(1.0, jnp.float32), jnp.array(1e4, jnp.float32)
+    found = PredictiveController(1e-3).error(times, (after - step, after, 0.01 * step))
+    np.testing.assert_allclose(found, 0.01 / 10, rtol=1e-3)
 
 
 def test_closed_form_of_a_linear_network() -> None:

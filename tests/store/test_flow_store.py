@@ -41,7 +41,7 @@ def test_what_the_store_of_a_flow_holds(whole: Path) -> None:
     assert (group.end_time == 40.0).all()
     assert set(FLOW_STATISTICS) <= set(group.data_vars)
     assert (group.factorisations == group.accepted_steps + group.rejected_steps).all()
-    assert 20 < group.accepted_steps.min() <= group.accepted_steps.max() < 60
+    assert 10 < group.accepted_steps.min() <= group.accepted_steps.max() < 60
 
 
 def test_snapshots_are_the_weights_that_the_losses_speak_of(whole: Path) -> None:
