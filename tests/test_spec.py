@@ -246,7 +246,7 @@ def test_what_is_recorded() -> None:
     assert Recording("every:50").loss_steps(10) == [0, 10]
     assert Recording().loss_steps(9_999) == list(range(10_000))
     assert len(Recording().loss_steps(10_000)) == 10_000
-    assert Recording("log:4").loss_steps(1000) == log_spaced_steps(1000, 4)
+    assert Recording("log:4").loss_steps(1000) == list(log_spaced_steps(1000, 4))
     assert Recording(snapshots=0).snapshot_steps(50) == []
 
 
@@ -262,7 +262,7 @@ def test_the_steps_of_a_sweep() -> None:
     assert [sweep.last_step(rate) for rate in sweep.learning_rate] == [100, 200, 143]
     assert {0, 100, 143, 200, *sweep.snapshot_steps} <= set(sweep.loss_steps)
     assert sweep.loss_steps == sorted(set(sweep.loss_steps))
-    assert sweep.snapshot_steps == log_spaced_steps(200, 5)
+    assert sweep.snapshot_steps == list(log_spaced_steps(200, 5))
     assert Sweep(until=1e-9).last_step(0.1) == 1
     assert Sweep(steps=7).last_step(0.1) == 7
 
