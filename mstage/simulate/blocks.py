@@ -1,20 +1,28 @@
-"""How many runs move together: as many as a core's cache holds, for small networks cost more to start than to compute.
+"""How many runs move together, and how many samples of a run at once? As many as a core's cache holds.
 
-What a step works on is one array of shape (width, samples) a run, gone through several times. A block whose arrays stay
-in the cache hides what every operation costs to start; a larger one is slower than single runs (`make bench` measures
-both).
+What a step works on is one array of shape (width, samples) a run, gone through several times. Small networks cost more
+to start than to compute, so a block of them moves together; a block that leaves the cache is slower than single runs.
+Where one run leaves it, its samples are gone through tile by tile, which makes such a step up to 2.5 times faster.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from mstage.simulate.products import FEW_COLUMNS
+
 MOST_RUNS = 16
 CACHE_SHARE = 8  # of the second-level cache that one array of a block may take: several are alive at once
+WHOLE_SHARE, TILE_SHARE = 0.6, 0.4  # of it that the array of all samples, or of a tile, may take
+MOST_ZEROS = 0.1  # that tiles may add to the samples
+LONG_TILE = 128  # samples from which on a product with many columns is as fast as with all samples
+VECTOR_BYTES = 64  # of a processor's vector, or a multiple of it
+MANY_INPUTS = 32
 USUAL_CACHE = 2**21  # bytes, where the machine does not tell
 
 
@@ -28,6 +36,54 @@ def largest_block(width: int, samples: int, dtype: str) -> int:
     """
     bytes_each = width * samples * np.dtype(dtype).itemsize
     return int(np.clip(second_level_cache() // CACHE_SHARE // bytes_each, 1, MOST_RUNS))
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """How the samples of a step are gone through.
+
+    Attributes:
+        samples: n.
+        size: Samples at once: whole vectors of the processor, for the compiler unrolls a short row that is not, one
+            sample at a time (20 samples took four times as long as 24).
+    """
+
+    samples: int
+    size: int
+
+    @property
+    def number(self) -> int:
+        """How many tiles there are."""
+        return -(-self.samples // self.size)
+
+    @property
+    def zeros(self) -> int:
+        """Samples of zeros that fill the last tile. Any activation is 0 at 0, so with targets of 0 they add nothing."""
+        return self.number * self.size - self.samples
+
+
+def tiles(samples: int, width: int, dim: int, dtype: str) -> Tiles:
+    """The tiles of the samples of a step.
+
+    With many inputs most of the time goes to products, to which a sample of zeros is like any other and a short tile is
+    of no use.
+
+    Args:
+        samples: Of a step: the batch size, or all.
+        width: Hidden neurons.
+        dim: Inputs.
+        dtype: Of the weights.
+    """
+    itemsize = np.dtype(dtype).itemsize
+    vector = (VECTOR_BYTES // 2 if dim > MANY_INPUTS else VECTOR_BYTES) // itemsize
+    whole = -(-samples // vector) * vector
+    cached = second_level_cache() / (width * itemsize)  # samples that the cache holds
+    if whole <= WHOLE_SHARE * cached:
+        return Tiles(samples, whole)
+    largest = max(int(TILE_SHARE * cached) // vector * vector, vector)
+    sizes = [Tiles(samples, size) for size in range(largest, 0, -vector)]
+    chosen = next(one for one in sizes if one.samples + one.zeros <= (1 + MOST_ZEROS) * whole or one.size == vector)
+    return Tiles(samples, whole) if dim > FEW_COLUMNS and chosen.size < LONG_TILE else chosen
 
 
 def processors() -> int:

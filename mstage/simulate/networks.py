@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from mstage.simulate.products import outer, times
 from mstage.simulate.tanh import tanh
@@ -20,8 +19,7 @@ from mstage.simulate.tanh import tanh
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-VECTOR_BYTES = 64  # of a processor's vector, or a multiple of it
-MANY_INPUTS = 32
+    from mstage.simulate.blocks import Tiles
 
 Array: TypeAlias = jax.Array
 Activation: TypeAlias = "Callable[[Array], tuple[Array, Array]]"
@@ -54,44 +52,63 @@ def initial_weights(alpha: Array, seed: Array, width: int, dim: int, dtype: str)
 
 
 def loss_and_gradient(
-    sigma: Activation, weights: Weights, inputs: Array, targets: Array, count: int
+    sigma: Activation, weights: Weights, inputs: Array, targets: Array, tiles: Tiles
 ) -> tuple[Array, Weights]:
     """Loss 1/(2n) sum_i (f(x_i) - y_i)^2 and its gradient.
 
     Args:
         sigma: Activation with its slope, of `ACTIVATIONS`.
         weights: The network.
-        inputs: x_i, shape (n or more, dim); what comes after n are zeros (see `whole_vectors`), which add nothing.
-        targets: y_i, shape (n or more,), zeros likewise.
-        count: n.
+        inputs: x_i, shape (n and zeros, dim).
+        targets: y_i, shape (n and zeros,).
+        tiles: How they are gone through; its zeros follow the n samples.
 
     Returns:
         The loss, shape (), and the gradient, of the shapes of `weights`.
     """
-    value, slope = sigma(outer(weights.input, inputs))
-    residual = weights.output @ value - targets
-    loss = residual @ residual / (2 * count)
-    share = residual / count
-    steep = weights.output[:, None] * slope  # rows of whole vectors, which those of the input weights need not be
-    return loss, Weights(value @ share, times(steep, share[:, None] * inputs))
+
+    def part(inputs: Array, targets: Array) -> tuple[Array, Weights]:
+        value, slope = sigma(outer(weights.input, inputs))
+        residual = weights.output @ value - targets
+        share = residual / tiles.samples
+        steep = weights.output[:, None] * slope  # rows of whole vectors, which those of the input weights need not be
+        return residual @ share / 2, Weights(value @ share, times(steep, share[:, None] * inputs))
+
+    both: tuple[Array, Weights] = _total(part, inputs, targets, tiles)
+    return both
 
 
-def loss_alone(sigma: Activation, weights: Weights, inputs: Array, targets: Array, count: int) -> Array:
+def loss_alone(sigma: Activation, weights: Weights, inputs: Array, targets: Array, tiles: Tiles) -> Array:
     """The loss of `loss_and_gradient`, shape ()."""
-    value, _ = sigma(outer(weights.input, inputs))
-    residual = weights.output @ value - targets
-    return residual @ residual / (2 * count)
+
+    def part(inputs: Array, targets: Array) -> Array:
+        value, _ = sigma(outer(weights.input, inputs))
+        residual = weights.output @ value - targets
+        return residual @ residual / (2 * tiles.samples)
+
+    loss: Array = _total(part, inputs, targets, tiles)
+    return loss
 
 
-def whole_vectors(count: int, dim: int, dtype: Any) -> int:
-    """Zeros to add to so many samples of `dim` inputs that they fill whole vectors of the processor.
+def _total(part: Callable[[Array, Array], Any], inputs: Array, targets: Array, tiles: Tiles) -> Any:
+    """The sum over tiles of what a function makes of one.
 
-    The compiler unrolls a short row that does not, one sample at a time: 20 samples took four times as long as 24. With
-    many inputs most of the time goes to products that a zero costs as much as a sample, so half vectors do. Any
-    activation here is 0 at 0, so that a sample of zeros whose target is 0 has no residual and no gradient.
+    A tile is handed from round to round: one that is cut out of all the samples where it is used would be cut out anew
+    for every number that is made of it.
     """
-    size = VECTOR_BYTES // 2 if dim > MANY_INPUTS else VECTOR_BYTES
-    return -count % (size // int(np.dtype(dtype).itemsize))
+    if tiles.number == 1:
+        return part(inputs, targets)
+    split = tuple(leaf.reshape((tiles.number, tiles.size, *leaf.shape[1:])) for leaf in (inputs, targets))
+
+    def tile(number: Array | int) -> tuple[Array, ...]:
+        return tuple(jax.lax.dynamic_index_in_dim(leaf, number, keepdims=False) for leaf in split)
+
+    def add(number: Array, carry: tuple[Any, tuple[Array, ...]]) -> tuple[Any, tuple[Array, ...]]:
+        total, here = carry
+        return jax.tree.map(jnp.add, total, part(*here)), tile(jnp.minimum(number + 1, tiles.number - 1))
+
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(part, *tile(0)))
+    return jax.lax.fori_loop(0, tiles.number, add, (nothing, tile(0)))[0]
 
 
 def _tanh(s: Array) -> tuple[Array, Array]:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from mstage.history import RunStatus
 from mstage.simulate import networks
+from mstage.simulate.blocks import tiles
 from mstage.simulate.dynamics import transformation
 from mstage.simulate.networks import ACTIVATIONS, Weights
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from jax import Array
 
+    from mstage.simulate.blocks import Tiles
     from mstage.spec import Optimizer
 
 Value: TypeAlias = Any  # an array: JAX's inside the program, NumPy's or JAX's outside
@@ -41,12 +42,17 @@ class Program:
     batch_size: int | None
     samples: int
     width: int
+    dim: int
     dtype: str
 
     @property
     def samples_a_step(self) -> int:
         """Samples that an update looks at."""
         return self.samples if self.batch_size is None else self.batch_size
+
+    def tiles(self, samples: int) -> Tiles:
+        """How the samples of a training set or a batch are gone through."""
+        return tiles(samples, self.width, self.dim, self.dtype)
 
 
 class Runs(NamedTuple):
@@ -59,17 +65,16 @@ class Runs(NamedTuple):
 
 
 class Data(NamedTuple):
-    """The training set or a batch of it, with zeros after its samples (`networks.whole_vectors`)."""
+    """The training set or a batch of it, with the zeros of its tiles after its samples (see `blocks.Tiles`)."""
 
-    inputs: Value  # (n or more, dim)
-    targets: Value  # (n or more,)
+    inputs: Value  # (n and zeros, dim)
+    targets: Value  # (n and zeros,)
 
     @classmethod
-    def of(cls, inputs: np.ndarray, targets: np.ndarray) -> Data:
-        """The training set of n samples."""
-        samples, dim = inputs.shape
-        more = networks.whole_vectors(samples, dim, inputs.dtype)
-        return cls(np.pad(inputs, ((0, more), (0, 0))), np.pad(targets, (0, more)))
+    def of(cls, inputs: Value, targets: Value, tiles: Tiles) -> Data:
+        """Samples with the zeros that tiles ask for; both may have leading axes."""
+        lead = [(0, 0)] * (targets.ndim - 1)
+        return cls(jnp.pad(inputs, (*lead, (0, tiles.zeros), (0, 0))), jnp.pad(targets, (*lead, (0, tiles.zeros))))
 
 
 class RunState(NamedTuple):
@@ -140,7 +145,8 @@ def _step(
 ) -> tuple[RunState, Array]:
     """Measure the loss where the runs are, find which of them end here, and move the others by one update."""
     step, recorded, stop_at = now
-    sigma, a_step = ACTIVATIONS[program.activation], program.samples_a_step
+    sigma = ACTIVATIONS[program.activation]
+    a_step, all_samples = program.tiles(program.samples_a_step), program.tiles(program.samples)
     whole = program.batch_size is None
     order = state.order if whole else _epoch_order(program, runs, state.order, step)
     batch, batch_axis = (data, None) if whole else (_batch(program, data, order, step), 0)
@@ -155,7 +161,7 @@ def _step(
         measured = recorded
         loss = jax.lax.cond(
             recorded,
-            lambda: jax.vmap(lambda w: networks.loss_alone(sigma, w, *data, program.samples))(state.weights),
+            lambda: jax.vmap(lambda w: networks.loss_alone(sigma, w, *data, all_samples))(state.weights),
             lambda: jnp.full_like(batch_loss, jnp.nan),
         )
 
@@ -170,7 +176,7 @@ def _step(
 
     def update(rate: Array, weights: Weights, inner: Any, gradient: Weights, value: Array, batch: Data) -> Any:
         rule = transformation(program.optimizer, rate)
-        value_fn = partial(networks.loss_alone, sigma, inputs=batch.inputs, targets=batch.targets, count=a_step)
+        value_fn = partial(networks.loss_alone, sigma, inputs=batch.inputs, targets=batch.targets, tiles=a_step)
         extra = {"value": value, "grad": gradient, "value_fn": value_fn}
         updates, inner = rule.update(gradient, inner, weights, **extra)
         return optax.apply_updates(weights, updates), inner
@@ -212,7 +218,4 @@ def _batch(program: Program, data: Data, order: Array, step: Array) -> Data:
     size = program.samples_a_step
     place = step % (program.samples // size)
     rows = jax.lax.dynamic_slice_in_dim(order, place * size, size, axis=1)
-    more = networks.whole_vectors(size, data.inputs.shape[1], data.inputs.dtype)
-    return Data(
-        jnp.pad(data.inputs[rows], ((0, 0), (0, more), (0, 0))), jnp.pad(data.targets[rows], ((0, 0), (0, more)))
-    )
+    return Data.of(data.inputs[rows], data.targets[rows], program.tiles(size))

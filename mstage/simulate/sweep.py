@@ -67,7 +67,9 @@ class Trainer:
         if sweep.batch_size is not None and sweep.batch_size > samples:
             raise UsageError(f"batch-size {sweep.batch_size}: {dataset.name} has {samples} samples; take at most that")
         self.record_steps = np.array(sweep.loss_steps, np.int64)
-        self._program = Program(sweep.activation, sweep.optimizer, sweep.batch_size, samples, width, sweep.dtype)
+        self._program = Program(
+            sweep.activation, sweep.optimizer, sweep.batch_size, samples, width, dataset.input.shape[1], sweep.dtype
+        )
         self._stop_at = -np.inf if sweep.stop_at is None else sweep.stop_at
         runs = list(product(sweep.alpha, sweep.seed, sweep.learning_rate))
         self.run_count = len(runs)
@@ -76,7 +78,8 @@ class Trainer:
             alpha, seed, rate = (np.array(column) for column in zip(*self._layout.pad(runs), strict=True))
             horizon = np.array([sweep.last_step(float(r)) for r in rate], np.int64)
             self._runs = self._layout.put(Runs(alpha, seed.astype(np.uint32), rate.astype(sweep.dtype), horizon))
-            self._data = Data.of(dataset.input.astype(sweep.dtype), dataset.target.astype(sweep.dtype))
+            whole = (dataset.input.astype(sweep.dtype), dataset.target.astype(sweep.dtype))
+            self._data = Data.of(*whole, self._program.tiles(samples))
 
     def start(self) -> Position:
         """The position at step 0, the weights drawn. Compiles the program, if it is not yet."""

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mstage.recording import Recording
+from mstage.simulate.blocks import Tiles
 from mstage.simulate.flow import FlowTrainer
 from mstage.simulate.flow_runs import FlowPlan, FlowProgram, FlowRuns, advance_run, flow_of, initial_state
 from mstage.simulate.networks import ACTIVATIONS, loss_alone
@@ -141,7 +142,7 @@ def rival(solver: diffrax.AbstractSolver, tolerance: float, width: int, data, un
 
         def loss(t, weights, args):
             del t
-            return loss_alone(ACTIVATIONS["tanh"], weights, *args, args[1].shape[0])
+            return loss_alone(ACTIVATIONS["tanh"], weights, *args, Tiles(args[1].size, args[1].size))
 
         @jax.jit
         def solve(start):

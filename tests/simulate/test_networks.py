@@ -1,4 +1,4 @@
-"""The written-out gradient against `jax.grad`, and samples of zeros that add nothing."""
+"""The written-out gradient against `jax.grad`, whole and in tiles; how samples and runs fit into the cache."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mstage.simulate.blocks import MOST_RUNS, largest_block, second_level_cache
-from mstage.simulate.networks import ACTIVATIONS, Weights, loss_alone, loss_and_gradient, whole_vectors
+from mstage.simulate import blocks
+from mstage.simulate.blocks import MOST_RUNS, Tiles, largest_block, second_level_cache, tiles
+from mstage.simulate.networks import ACTIVATIONS, Weights, loss_alone, loss_and_gradient
 from mstage.simulate.runs import Data
 
 RANDOM = np.random.default_rng(6)
 INPUTS, TARGETS = RANDOM.standard_normal((21, 3)), RANDOM.standard_normal(21)
 WEIGHTS = (RANDOM.standard_normal(7), RANDOM.standard_normal((7, 3)))
+WHOLE = Tiles(21, 21)
 
 
 @pytest.fixture(autouse=True)
@@ -31,31 +33,65 @@ def test_gradient_is_that_of_reverse_mode(name: str) -> None:
         return jnp.mean((weights.output @ value - TARGETS) ** 2) / 2
 
     weights = Weights(*map(jnp.asarray, WEIGHTS))
-    value, gradient = loss_and_gradient(sigma, weights, INPUTS, TARGETS, 21)
+    value, gradient = loss_and_gradient(sigma, weights, INPUTS, TARGETS, WHOLE)
     expected = jax.grad(loss)(weights)
     np.testing.assert_allclose(value, loss(weights), rtol=1e-13)
-    np.testing.assert_allclose(loss_alone(sigma, weights, INPUTS, TARGETS, 21), value, rtol=1e-13)
+    np.testing.assert_allclose(loss_alone(sigma, weights, INPUTS, TARGETS, WHOLE), value, rtol=1e-13)
     np.testing.assert_allclose(gradient.output, expected.output, rtol=1e-11, atol=1e-14)
     np.testing.assert_allclose(gradient.input, expected.input, rtol=1e-11, atol=1e-14)
 
 
+@pytest.mark.parametrize("size", [4, 7, 11, 24])
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_samples_of_zeros_add_nothing(name: str) -> None:
-    sigma, weights = ACTIVATIONS[name], Weights(*map(jnp.asarray, WEIGHTS))
+def test_tiles_and_their_zeros_change_nothing(name: str, size: int) -> None:
+    sigma, weights, cut = ACTIVATIONS[name], Weights(*map(jnp.asarray, WEIGHTS)), Tiles(21, size)
     assert abs(float(sigma(jnp.zeros(()))[0])) < np.finfo(float).eps
-    padded = Data.of(INPUTS, TARGETS)
-    assert padded.targets.shape == (24,)
-    alone = loss_and_gradient(sigma, weights, INPUTS, TARGETS, 21)
-    for one, other in zip(jax.tree.leaves(alone), jax.tree.leaves(loss_and_gradient(sigma, weights, *padded, 21)),
-                          strict=True):  # fmt: skip
-        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-15)
+    padded = Data.of(INPUTS, TARGETS, cut)
+    assert padded.targets.shape == (cut.number * size,)
+    loss, gradient = loss_and_gradient(sigma, weights, INPUTS, TARGETS, WHOLE)
+    found, slope = loss_and_gradient(sigma, weights, *padded, cut)
+    np.testing.assert_allclose([found, loss_alone(sigma, weights, *padded, cut)], [loss, loss], rtol=1e-12)
+    for one, other in zip(gradient, slope, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-15)
+    by_reverse_mode = jax.grad(lambda w: loss_alone(sigma, w, *padded, cut))(weights)
+    for one, other in zip(gradient, by_reverse_mode, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-14)
 
 
 def test_samples_fill_whole_vectors() -> None:
     counts = (1, 7, 8, 20, 24, 442)
-    assert [whole_vectors(count, 2, "float64") for count in counts] == [7, 1, 0, 4, 0, 6]
-    assert [whole_vectors(count, 2, "float32") for count in counts] == [15, 9, 8, 12, 8, 6]
-    assert [whole_vectors(count, 50, "float32") for count in counts] == [7, 1, 0, 4, 0, 6]
+    assert [tiles(n, 10, 2, "float64").zeros for n in counts] == [7, 1, 0, 4, 0, 6]
+    assert [tiles(n, 10, 2, "float32").zeros for n in counts] == [15, 9, 8, 12, 8, 6]
+    assert [tiles(n, 10, 50, "float32").zeros for n in counts] == [7, 1, 0, 4, 0, 6]
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((40, 400, 2, "float64"), 40),
+        ((40, 1600, 2, "float64"), 40),
+        ((40, 6400, 2, "float64"), 8),
+        ((40, 6400, 2, "float32"), 48),  # all of them still fit
+        ((1000, 1600, 2, "float64"), 64),
+        ((1000, 1600, 20, "float64"), 1000),  # short tiles and wide products
+        ((1000, 400, 20, "float64"), 256),
+        ((80, 10**6, 2, "float64"), 8),
+    ],
+)
+def test_tiles_stay_in_the_cache(shape: tuple[int, int, int, str], size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "second_level_cache", lambda: 2**21)
+    assert tiles(*shape).size == size
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("width", [1, 50, 400, 1599, 6400, 10**5])
+def test_tiles_add_few_zeros(width: int, dtype: str) -> None:
+    for samples in (1, 5, 40, 41, 97, 442, 1000, 2001):
+        vector = 64 // np.dtype(dtype).itemsize
+        whole = -(-samples // vector) * vector
+        cut = tiles(samples, width, 2, dtype)
+        assert cut.size % vector == 0
+        assert samples <= cut.number * cut.size <= 1.1 * whole
 
 
 def test_blocks_stay_in_the_cache() -> None:
