@@ -38,6 +38,11 @@ def largest_block(width: int, samples: int, dtype: str) -> int:
     return int(np.clip(second_level_cache() // CACHE_SHARE // bytes_each, 1, MOST_RUNS))
 
 
+def vector_zeros(samples: int, dtype: str) -> int:
+    """Zeros that fill the last vector of a row of so many samples."""
+    return -samples % (VECTOR_BYTES // np.dtype(dtype).itemsize)
+
+
 @dataclass(frozen=True)
 class Tiles:
     """How the samples of a step are gone through.
@@ -62,7 +67,7 @@ class Tiles:
         return self.number * self.size - self.samples
 
 
-def tiles(samples: int, width: int, dim: int, dtype: str) -> Tiles:
+def tiles(samples: int, width: int, dim: int, dtype: str, *, has_spare_cores: bool = False) -> Tiles:
     """The tiles of the samples of a step.
 
     With many inputs most of the time goes to products, to which a sample of zeros is like any other and a short tile is
@@ -73,12 +78,14 @@ def tiles(samples: int, width: int, dim: int, dtype: str) -> Tiles:
         width: Hidden neurons.
         dim: Inputs.
         dtype: Of the weights.
+        has_spare_cores: Whether there are more cores than runs: the compiler then spreads what it does with all samples
+            at once over them, and it does not do so with a tile.
     """
     itemsize = np.dtype(dtype).itemsize
     vector = (VECTOR_BYTES // 2 if dim > MANY_INPUTS else VECTOR_BYTES) // itemsize
     whole = -(-samples // vector) * vector
     cached = second_level_cache() / (width * itemsize)  # samples that the cache holds
-    if whole <= WHOLE_SHARE * cached:
+    if has_spare_cores or whole <= WHOLE_SHARE * cached:
         return Tiles(samples, whole)
     largest = max(int(TILE_SHARE * cached) // vector * vector, vector)
     sizes = [Tiles(samples, size) for size in range(largest, 0, -vector)]

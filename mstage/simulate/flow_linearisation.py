@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_factor, cho_solve
 
+from mstage.simulate.blocks import vector_zeros
 from mstage.simulate.networks import Weights
 from mstage.simulate.products import left_times, outer, times
 
@@ -59,9 +60,9 @@ class NetworkLinearisation(NamedTuple):
         residual: Shape (n,).
         gradient: J'e.
         output: a_k, shape (width,); this and the rest of the dtype of the products.
-        value: sigma(w_k . x_i), shape (width, n).
-        slope: sigma'(w_k . x_i), shape (width, n).
-        inputs: x_i, shape (n, dim).
+        value: sigma(w_k . x_i), shape (width, n and zeros): samples of zeros may follow, whose part in J is 0.
+        slope: sigma'(w_k . x_i), shape (width, n and zeros).
+        inputs: x_i, shape (n and zeros, dim).
     """
 
     residual: Array
@@ -73,10 +74,7 @@ class NetworkLinearisation(NamedTuple):
 
     def push(self, direction: Tree) -> Array:
         """J v, shape (n,)."""
-        output, inputs = (part.astype(self.value.dtype) for part in direction)
-        along = left_times(self.output[:, None] * inputs, self.slope)
-        pushed: Array = output @ self.value + (along * self.inputs.T).sum(axis=0)
-        return pushed
+        return self._push_all(direction)[: self.residual.shape[0]]
 
     def pull(self, weight: Array) -> Weights:
         """J's."""
@@ -94,10 +92,17 @@ class NetworkLinearisation(NamedTuple):
         factor = _factor(self.gram(), shift)
 
         def solve(direction: Tree) -> Tree:
-            part = self.pull(shift * cho_solve(factor, self.push(direction)))
+            part = self.pull(shift * cho_solve(factor, self._push_all(direction)))
             return jax.tree.map(lambda v, p: v - p.astype(v.dtype), direction, part)
 
         return solve
+
+    def _push_all(self, direction: Tree) -> Array:
+        """J v for the samples and their zeros."""
+        output, inputs = (part.astype(self.value.dtype) for part in direction)
+        along = left_times(self.output[:, None] * inputs, self.slope)
+        pushed: Array = output @ self.value + (along * self.inputs.T).sum(axis=0)
+        return pushed
 
 
 class ExplicitLinearisation(NamedTuple):
@@ -147,13 +152,15 @@ def linearise_network(
         inputs: x_i, shape (n, dim).
         targets: y_i, shape (n,).
     """
-    before = outer(weights.input, inputs)
-    value, slope = sigma(before)
+    value, slope = sigma(outer(weights.input, inputs))
     residual = weights.output @ value - targets
     exact = NetworkLinearisation(residual, weights, weights.output, value, slope, inputs)
-    rough = (value, slope) if products == weights.output.dtype else sigma(before.astype(products))
-    output, inputs = weights.output.astype(products), inputs.astype(products)
-    return NetworkLinearisation(residual, exact.pull(residual), output, *rough, inputs)
+    gradient = exact.pull(residual)
+    if products == weights.output.dtype:
+        return exact._replace(gradient=gradient)
+    narrow = jnp.pad(inputs, ((0, vector_zeros(inputs.shape[0], products)), (0, 0))).astype(products)
+    rough = sigma(outer(weights.input.astype(products), narrow))
+    return NetworkLinearisation(residual, gradient, weights.output.astype(products), *rough, narrow)
 
 
 def linearise(residuals: Callable[[Tree], Array], products: str, weights: Tree) -> ExplicitLinearisation:

@@ -44,6 +44,7 @@ class Program:
     width: int
     dim: int
     dtype: str
+    has_spare_cores: bool
 
     @property
     def samples_a_step(self) -> int:
@@ -52,7 +53,7 @@ class Program:
 
     def tiles(self, samples: int) -> Tiles:
         """How the samples of a training set or a batch are gone through."""
-        return tiles(samples, self.width, self.dim, self.dtype)
+        return tiles(samples, self.width, self.dim, self.dtype, has_spare_cores=self.has_spare_cores)
 
 
 class Runs(NamedTuple):
