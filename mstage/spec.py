@@ -17,7 +17,7 @@ from mstage.recording import Recording
 from mstage.spec_checks import axis_values, check_flow, check_sweep, check_table
 
 PROBLEMS = ("cub1d", "sin1d", "gauss5", "condense5")
-ACTIVATIONS = ("tanh", "shifted-tanh", "relu", "gelu", "sin", "identity")
+ACTIVATIONS = ("tanh", "jax-tanh", "shifted-tanh", "relu", "gelu", "sin", "identity")
 DTYPES = ("float64", "float32")
 DYNAMICS = ("descent", "flow")
 FLOW_TICKS = 100_000  # of the recording clock of a flow, from 0 to its end

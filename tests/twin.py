@@ -7,6 +7,7 @@ from scipy.stats import norm
 
 SIGMA = {
     "tanh": (np.tanh, lambda s: 1 / np.cosh(s) ** 2),
+    "jax-tanh": (np.tanh, lambda s: 1 / np.cosh(s) ** 2),
     "shifted-tanh": (
         lambda s: (np.tanh(s + 0.5) - np.tanh(0.5)) * np.cosh(0.5) ** 2,
         lambda s: np.cosh(0.5) ** 2 / np.cosh(s + 0.5) ** 2,

@@ -40,6 +40,7 @@ class Taylor:
 _SHIFT = float(np.tanh(0.5))
 TAYLOR: Mapping[str, Taylor | None] = {
     "tanh": Taylor(1.0, 0.0, -2.0),
+    "jax-tanh": Taylor(1.0, 0.0, -2.0),
     "shifted-tanh": Taylor(1.0, -2 * _SHIFT, 6 * _SHIFT**2 - 2),
     "gelu": Taylor(0.5, float(np.sqrt(2 / np.pi)), 0.0),
     "sin": Taylor(1.0, 0.0, -1.0),

@@ -116,6 +116,12 @@ def _tanh(s: Array) -> tuple[Array, Array]:
     return value, 1 - value * value
 
 
+def _jax_tanh(s: Array) -> tuple[Array, Array]:
+    """The tanh that JAX computes, for whoever compares with other programs bit by bit."""
+    value = jnp.tanh(s)
+    return value, 1 - value * value
+
+
 def _shifted_tanh(s: Array) -> tuple[Array, Array]:
     """(tanh(s + 1/2) - tanh(1/2)) / sech^2(1/2): 0 at 0, slope 1 there, but a second derivative that is not 0."""
     shift = math.tanh(0.5)
@@ -143,6 +149,7 @@ def _identity(s: Array) -> tuple[Array, Array]:
 
 ACTIVATIONS: dict[str, Activation] = {
     "tanh": _tanh,
+    "jax-tanh": _jax_tanh,
     "shifted-tanh": _shifted_tanh,
     "relu": _relu,
     "gelu": _gelu,
