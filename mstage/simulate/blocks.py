@@ -14,8 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mstage.simulate.products import FEW_COLUMNS
-
 MOST_RUNS = 16
 CACHE_SHARE = 8  # of the second-level cache that one array of a block may take: several are alive at once
 WHOLE_SHARE, TILE_SHARE = 0.6, 0.4  # of it that the array of all samples, or of a tile, may take
@@ -23,6 +21,7 @@ MOST_ZEROS = 0.1  # that tiles may add to the samples
 LONG_TILE = 128  # samples from which on a product with many columns is as fast as with all samples
 VECTOR_BYTES = 64  # of a processor's vector, or a multiple of it
 MANY_INPUTS = 32
+FEW_COLUMNS = 4  # up to here a product goes column by column, see `products`
 USUAL_CACHE = 2**21  # bytes, where the machine does not tell
 
 

@@ -11,9 +11,9 @@ from typing import TypeAlias
 import jax
 import jax.numpy as jnp
 
-Array: TypeAlias = jax.Array
+from mstage.simulate.blocks import FEW_COLUMNS
 
-FEW_COLUMNS = 4  # up to here as many single columns are faster
+Array: TypeAlias = jax.Array
 
 
 def outer(left: Array, right: Array) -> Array:
