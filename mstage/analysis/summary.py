@@ -31,10 +31,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DivergedRun:
-    """A run whose loss ceased to be finite at `step`."""
+    """A run whose loss ceased to be finite.
+
+    Attributes:
+        run: Which run it is.
+        step: When; of a flow, the last tick before.
+        time: When, of a flow; None of a descent.
+    """
 
     run: Mapping[str, float | int | str]
     step: int
+    time: float | None
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ class SweepReport:
             "theory": [one.to_dict() for one in self.comparisons],
             "scaling": [one.to_dict() for one in self.laws],
             "integration": asdict(self.integration) if self.integration else None,
-            "diverged": [{"run": dict(one.run), "step": one.step} for one in self.diverged],
+            "diverged": [{"run": dict(one.run), "step": one.step, "time": one.time} for one in self.diverged],
         }
 
 
@@ -149,7 +156,7 @@ def summarise(
         statuses=_statuses(histories),
         stage_groups=groups,
         final_losses=tuple(Spread.of(final.get(groups.place(group.run), ())) for group in groups.groups),
-        diverged=tuple(run for loss in histories for run in _diverged(loss)),
+        diverged=tuple(run for node in tree.subtree if "loss" in node.data_vars for run in _diverged(node.dataset)),
         curve=staged_curve(chosen, by_run[run_key(chosen.run)], groups.clock) if chosen else None,
         run_stages=stages,
         theory=theory,
@@ -185,11 +192,12 @@ def _statuses(histories: Sequence[xr.DataArray]) -> dict[str, int]:
     return {word: counts[status] for status, word in words.items() if counts[status]}
 
 
-def _diverged(loss: xr.DataArray) -> list[DivergedRun]:
-    """The diverged runs of a history, with the step at which they did."""
+def _diverged(width: xr.Dataset) -> list[DivergedRun]:
+    """The diverged runs of a width, with when they did."""
     found = []
-    for place in np.argwhere(loss.coords["status"].values == RunStatus.DIVERGED):
-        one = loss.isel(dict(zip(loss.coords["status"].dims, place, strict=True)))
-        run = {name: one.coords[name].item() for name in RUN_COORDINATES if name in one.coords}
-        found.append(DivergedRun(run, int(one.coords["last_step"].item())))
+    for place in np.argwhere(width["status"].values == RunStatus.DIVERGED):
+        one = width.isel(dict(zip(width["status"].dims, place, strict=True)))
+        run = {name: one[name].item() for name in RUN_COORDINATES if name in one.coords}
+        time = float(one["end_time"]) if "end_time" in one else None
+        found.append(DivergedRun(run, int(one["last_step"]), time))
     return found

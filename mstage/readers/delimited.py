@@ -41,7 +41,7 @@ MOST_COLUMNS = 10_000
 
 
 @dataclass(frozen=True)
-class Layout:
+class Dialect:
     """How the columns are written.
 
     Attributes:
@@ -57,8 +57,8 @@ class Layout:
     decimal: str = "."
 
 
-def layout_of(text: str) -> Layout | None:
-    """The layout of a text of columns, None if it is none."""
+def dialect_of(text: str) -> Dialect | None:
+    """The dialect of a text of columns, None if it is none."""
     head = text[:LONGEST_HEAD].lstrip("\ufeff\r\n \t")
     lines = [line for line in islice(head.splitlines(), 4 * ROWS_LOOKED_AT) if line.strip()][:ROWS_LOOKED_AT]
     if not lines:
@@ -68,9 +68,9 @@ def layout_of(text: str) -> Layout | None:
         width = len(rows[0]) if rows else 0
         fitting = [row for row in rows[1:] if len(row) == width]
         if width >= 2 and len(fitting) * 2 >= len(rows) - 1 and width <= MOST_COLUMNS:
-            layout = _layout(separator, rows[0], fitting)
-            if layout:
-                return layout
+            dialect = _dialect(separator, rows[0], fitting)
+            if dialect:
+                return dialect
     return None
 
 
@@ -83,8 +83,8 @@ def _rows(lines: Sequence[str], separator: str) -> list[list[str]]:
         return []
 
 
-def _layout(separator: str, first: Sequence[str], rest: Sequence[Sequence[str]]) -> Layout | None:
-    """The layout that some rows have with a separator, None if they are no table of numbers."""
+def _dialect(separator: str, first: Sequence[str], rest: Sequence[Sequence[str]]) -> Dialect | None:
+    """The dialect that some rows have with a separator, None if they are no table of numbers."""
     cells = [cell for row in rest for cell in row]
     numbers = [bool(NUMBER.fullmatch(cell)) for cell in cells]
     blank = sum(cell.lower() in BLANK for cell in cells)
@@ -100,10 +100,10 @@ def _layout(separator: str, first: Sequence[str], rest: Sequence[Sequence[str]])
         steps, _ = _numbers(pd.Series([row[0] for row in rest], dtype=str), decimal)
         if len(first) > 1 and steps.values.size > 2 and (np.diff(steps.values) > 0).all():
             names[0] = "step"
-        return Layout(separator, tuple(names), has_names=False, decimal=decimal)
+        return Dialect(separator, tuple(names), has_names=False, decimal=decimal)
     if not cells and not any(re.search("loss|step|epoch|iter", name, re.IGNORECASE) for name in first):
         return None  # a single line of words
-    return Layout(separator, _distinct([shown(name, 200) for name in first]), has_names=True, decimal=decimal)
+    return Dialect(separator, _distinct([shown(name, 200) for name in first]), has_names=True, decimal=decimal)
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
@@ -121,17 +121,17 @@ class DelimitedReader:
 
     Args:
         source: What the user calls it.
-        layout: How it is written.
+        dialect: How it is written.
     """
 
-    def __init__(self, source: str, layout: Layout) -> None:
+    def __init__(self, source: str, dialect: Dialect) -> None:
         self._source = source
-        self._layout = layout
+        self._dialect = dialect
         self._tables: list[Table] = []
         self._values = self._rows = 0
         self._left_out = 0
         self._no_numbers = 0
-        self._begun = not layout.has_names
+        self._begun = not dialect.has_names
 
     def feed(self, text: str) -> None:
         """Read on: whole lines.
@@ -147,14 +147,14 @@ class DelimitedReader:
             return
         frame = self._frame(text)
         expected = sum(1 for line in text.splitlines() if line.strip())
-        if self._layout.has_names and frame[0].dtype.kind not in "iufb":
-            names_again = frame[0].astype(str).str.strip().eq(self._layout.names[0])
+        if self._dialect.has_names and frame[0].dtype.kind not in "iufb":
+            names_again = frame[0].astype(str).str.strip().eq(self._dialect.names[0])
             frame = frame[~names_again].reset_index(drop=True)
         self._left_out += max(expected - len(frame), 0)
         columns = {}
-        for place, name in enumerate(self._layout.names):
+        for place, name in enumerate(self._dialect.names):
             series = frame.iloc[:, place]
-            column, others = _numbers(series, self._layout.decimal)
+            column, others = _numbers(series, self._dialect.decimal)
             if column.values.size:
                 columns[name] = column
                 self._no_numbers += others
@@ -168,7 +168,7 @@ class DelimitedReader:
         Raises:
             InputError: It is a table of runs.
         """
-        names = self._layout.names
+        names = self._dialect.names
         check_no_table_of_runs(self._source, names)
         table = Table.joined(self._tables) if self._tables else Table({}, 0)
         table = Table({name: table.columns[name] for name in names if name in table.columns}, table.rows)
@@ -180,20 +180,20 @@ class DelimitedReader:
 
     def _format(self) -> str:
         kinds = {",": "comma-separated", "\t": "tab-separated", ";": "semicolon-separated", "|": "bar-separated"}
-        return f"a {kinds.get(self._layout.separator, 'space-separated')} table"
+        return f"a {kinds.get(self._dialect.separator, 'space-separated')} table"
 
     def _frame(self, text: str) -> pd.DataFrame:
         """The cells of some lines, numbers where a whole column has nothing else."""
-        spaces = self._layout.separator == SPACES
+        spaces = self._dialect.separator == SPACES
         if text.count('"') % 2:  # one of them is damage, and would make a single cell of all that follows
             text = text.replace('"', "")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return pd.read_csv(
-                    StringIO(text), sep=self._layout.separator, names=list(range(len(self._layout.names))), header=None,
-                    index_col=False, skipinitialspace=not spaces, keep_default_na=False, na_values=[""],
-                    on_bad_lines="skip", low_memory=False, decimal=self._layout.decimal,
+                    StringIO(text), sep=self._dialect.separator, names=list(range(len(self._dialect.names))),
+                    header=None, index_col=False, skipinitialspace=not spaces, keep_default_na=False, na_values=[""],
+                    on_bad_lines="skip", low_memory=False, decimal=self._dialect.decimal,
                 )  # fmt: skip
         except (ParserError, EmptyDataError, OverflowError, ValueError) as error:
             raise InputError(

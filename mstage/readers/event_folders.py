@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MOST_FILES = 20_000  # that are looked into
 HEAD_BYTES = 64
 PIECE = 2**24
-FORMAT = "TensorBoard event files"
+EVENT_FILES = "TensorBoard event files"
 
 
 def read_events(content: Content) -> Log:
@@ -132,4 +132,4 @@ def _log(source: str, readers: list[EventReader], remarks: tuple[str, ...]) -> L
             f"{source}: holds no scalars{f' ({remarks[0]})' if remarks else ''}; "
             f"expected events with a loss, as SummaryWriter.add_scalar writes them."
         )
-    return Log(source, FORMAT, series, remarks)
+    return Log(source, EVENT_FILES, series, remarks)

@@ -25,7 +25,7 @@ from mstage.readers.content import (
     unreadable,
     what_has_come,
 )
-from mstage.readers.event_folders import FORMAT, event_files
+from mstage.readers.event_folders import EVENT_FILES, event_files
 from mstage.readers.log import Log
 from mstage.readers.names import loss_rank
 from mstage.readers.sniff import FOREIGN, GrowingReader, check_reader, read_log, text_reader
@@ -168,7 +168,7 @@ class GrowingFile:
         """What has been read so far; None as long as it is too little to tell what it is."""
         if self._events is not None:
             series = self._events.series()
-            return Log(named(self.source), FORMAT, series, self._events.remarks()) if series else None
+            return Log(named(self.source), EVENT_FILES, series, self._events.remarks()) if series else None
         return self._lines.log() or self._whole
 
     def _sniff(self, head: bytes) -> bool:
@@ -244,7 +244,7 @@ class GrowingFolder:
         """What has been read so far; None if there is nothing yet."""
         series = tuple(one for run in sorted(self._runs) for one in self._runs[run].series())
         remarks = tuple(remark for reader in self._runs.values() for remark in reader.remarks())
-        return Log(named(self._source), FORMAT, series, remarks) if series else None
+        return Log(named(self._source), EVENT_FILES, series, remarks) if series else None
 
     def _read_on(self, reader: EventReader, path: Path) -> bool:
         try:

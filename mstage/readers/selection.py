@@ -39,7 +39,7 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Curve:
+class ChosenSeries:
     """A series against a clock.
 
     Attributes:
@@ -96,7 +96,7 @@ class Choice:
     """
 
     log: Log
-    curves: tuple[Curve, ...]
+    curves: tuple[ChosenSeries, ...]
     was_asked_for: bool
 
     @property
@@ -125,7 +125,7 @@ def choose(logs: Sequence[Log], selection: Selection) -> list[Choice]:
     return [
         Choice(
             log,
-            tuple(Curve(log, one, kind.clock_of(log, one)) for one in chosen),
+            tuple(ChosenSeries(log, one, kind.clock_of(log, one)) for one in chosen),
             was_asked_for=bool(selection.loss),
         )
         for log, chosen in zip(logs, series, strict=True)

@@ -12,7 +12,7 @@ from typing import Protocol
 from mstage.errors import InputError, UsageError, unknown_name
 from mstage.readers.arrays import NPY, PARQUET, ZIP, read_numpy, read_parquet
 from mstage.readers.content import EXPECTED, STDIN, Content, decoded, named, pieces, read_content
-from mstage.readers.delimited import DelimitedReader, layout_of
+from mstage.readers.delimited import DelimitedReader, dialect_of
 from mstage.readers.event_folders import read_event_folder, read_events
 from mstage.readers.json_logs import JsonLinesReader, is_document, is_json_lines, read_document
 from mstage.readers.log import Log
@@ -125,9 +125,9 @@ def text_reader(source: str, text: str, reader: str | None, pattern: str | None)
     if reader == "json" or (reader is None and is_document(text)):
         return None
     if reader != "text":
-        layout = layout_of(text)
-        if layout is not None:
-            return DelimitedReader(source, layout)
+        dialect = dialect_of(text)
+        if dialect is not None:
+            return DelimitedReader(source, dialect)
         if reader == "csv":
             raise InputError(f"{source}: is no text of columns; expected rows of numbers under a line of names.")
     return TextReader(source, preset_of(text))

@@ -15,7 +15,7 @@ from mstage.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1  # of the JSON objects
+JSON_FORMAT = 1  # of the JSON objects
 
 
 class Format(StrEnum):
@@ -62,7 +62,7 @@ class FigureFormat(StrEnum):
 
 def json_text(source: str, values: dict[str, Any]) -> str:
     """A result as a JSON object, under the number of the format and the name of its source."""
-    return json.dumps(_plain({"format": FORMAT, "source": source} | values), indent=2, allow_nan=False) + "\n"
+    return json.dumps(_plain({"format": JSON_FORMAT, "source": source} | values), indent=2, allow_nan=False) + "\n"
 
 
 def csv_text(table: pd.DataFrame) -> str:

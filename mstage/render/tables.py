@@ -106,11 +106,13 @@ def final_loss_table(report: SweepReport, *, title: str = "") -> Table:
 
 
 def diverged_table(report: SweepReport, *, title: str = "") -> Table:
-    """The runs that diverged and the steps at which they did."""
+    """The runs that diverged and the steps, or the times of a flow, at which they did."""
     names = list(report.diverged[0].run) if report.diverged else []
-    table = plain_table([*(_head(name) for name in names), "diverged at step"], title=title)
+    is_flow = any(one.time is not None for one in report.diverged)
+    table = plain_table([*(_head(name) for name in names), f"diverged at {'time' if is_flow else 'step'}"], title=title)
     for one in report.diverged[:MOST_DIVERGED]:
-        table.add_row(*(given(one.run[name]) for name in names), given(one.step))
+        when = given(one.step) if one.time is None else number(one.time)
+        table.add_row(*(given(one.run[name]) for name in names), when)
     if len(report.diverged) > MOST_DIVERGED:
         table.add_row(*[""] * len(names), f"and {len(report.diverged) - MOST_DIVERGED:,} more")
     return table

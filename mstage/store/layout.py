@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mstage.spec import Sweep
 
-FORMAT = 1
+STORE_FORMAT = 1
 STATE_FOLDER = ".training"  # the lock and the checkpoints of a sweep in training; not part of the Zarr hierarchy
 RUN_COORDINATES = ("status", "last_step", "final_loss")
 FLOW_STATISTICS = ("end_time", "accepted_steps", "rejected_steps", "factorisations")  # of every run of a flow
@@ -57,7 +57,7 @@ def write_skeleton(path: Path, sweep: Sweep, problem: xr.Dataset) -> None:
             zarr_format=3,
             attributes={
                 "mstage": version("mstage"),
-                "format": FORMAT,
+                "format": STORE_FORMAT,
                 "sweep": sweep.to_dict(),
                 "versions": {package: version(package) for package in PACKAGES},
                 "dtype": sweep.dtype,

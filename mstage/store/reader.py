@@ -16,7 +16,7 @@ import xarray as xr
 
 from mstage.errors import InputError, MstageError
 from mstage.history import RunStatus
-from mstage.store.layout import FORMAT, RUN_COORDINATES, group_name
+from mstage.store.layout import RUN_COORDINATES, STORE_FORMAT, group_name
 from mstage.sweepfile import sweep_from_dict
 
 if TYPE_CHECKING:
@@ -110,10 +110,10 @@ def read_attributes(path: Path) -> dict[str, Any]:
     if "mstage" not in attributes:
         raise _foreign(path)
     found = attributes.get("format")
-    if not isinstance(found, int) or found > FORMAT:
+    if not isinstance(found, int) or found > STORE_FORMAT:
         raise InputError(
             f"{path}: its format is {found}, written by mstage {attributes['mstage']}; "
-            f"this mstage reads up to format {FORMAT}. Update mstage to read it."
+            f"this mstage reads up to format {STORE_FORMAT}. Update mstage to read it."
         )
     return attributes
 

@@ -40,6 +40,16 @@ def test_every_command_takes_it(trained: Path, capsys: pytest.CaptureFixture[str
     assert resumed == Outcome(0, "", f"{trained}: 2 runs had been trained already. Next: mstage report {trained}\n")
 
 
+def test_what_diverged_is_told_in_time(capsys: pytest.CaptureFixture[str]) -> None:
+    """The steps of a flow are ticks, which mean nothing to a reader."""
+    flow = ["--dynamics", "flow", "--until", "5", "--width", "100", "--activation", "gelu", "--dtype", "float32"]
+    assert mstage(capsys, "train", *flow, "--alpha=-10,1", "-o", "wild").code == 4
+    told = mstage(capsys, "report", "wild")
+    assert "diverged at time" in told.out
+    (one,) = json.loads(mstage(capsys, "report", "wild", "--format", "json").out)["diverged"]
+    assert (one["run"]["alpha"], one["step"], one["time"]) == (-10, 0, 0)
+
+
 def test_report_tells_what_integration_took(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(mstage(capsys, "report", trained, "--format", "json").out)["integration"]
     assert 10 < found["steps"]["least"] <= found["steps"]["greatest"] < 60

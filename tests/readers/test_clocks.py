@@ -8,7 +8,7 @@ import pytest
 from mstage.errors import InputError
 from mstage.readers.clocks import clocks_of, counted_on
 from mstage.readers.log import Column, Log, Table, series_of
-from mstage.readers.selection import Curve, Selection, choose
+from mstage.readers.selection import ChosenSeries, Selection, choose
 
 COUNT = 40
 
@@ -18,7 +18,7 @@ def log_of(source: str = "log", **columns: object) -> Log:
     return Log(source, "a table", series_of(Table({"loss": Column.whole(np.linspace(1, 0.1, COUNT)), **values}, COUNT)))
 
 
-def chosen(log: Log, clock: str | None = None) -> Curve:
+def chosen(log: Log, clock: str | None = None) -> ChosenSeries:
     return choose([log], Selection(("loss",), clock))[0].curves[0]
 
 

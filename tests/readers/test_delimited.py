@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from mstage.errors import InputError
-from mstage.readers.delimited import layout_of
+from mstage.readers.delimited import dialect_of
 from mstage.readers.log import Log
-from mstage.readers.selection import Curve, Selection, choose
+from mstage.readers.selection import ChosenSeries, Selection, choose
 from mstage.readers.sniff import read_log
 
 ROWS = [(10 * k, round(1 / k, 6)) for k in range(1, 41)]
@@ -24,7 +24,7 @@ def written(folder: Path, head: str, row: Callable[[int, float], str]) -> Log:
     return read_log(str(folder / "log"))
 
 
-def curve_of(log: Log) -> Curve:
+def curve_of(log: Log) -> ChosenSeries:
     return choose([log], Selection())[0].curves[0]
 
 
@@ -49,7 +49,7 @@ def curve_of(log: Log) -> Curve:
         ("step,loss\r\n", lambda s, x: f"{s},{x}\r"),
     ],
 )
-def test_layouts(head: str, row: Callable[[int, float], str], tmp_path: Path) -> None:
+def test_dialects(head: str, row: Callable[[int, float], str], tmp_path: Path) -> None:
     curve = curve_of(written(tmp_path, head, row))
     assert (curve.series.name, curve.clock.name) == ("loss", "step")
     np.testing.assert_array_equal(curve.series.column.values, [loss for _, loss in ROWS])
@@ -90,7 +90,7 @@ def test_two_columns_of_one_name_are_told_apart(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_table(text: str) -> None:
-    assert layout_of(text) is None
+    assert dialect_of(text) is None
 
 
 @pytest.mark.parametrize("text", ["6" * 200_000 + "x", "1," * 100_000, '"' * 100_000, " " * 200_000, "loss " * 50_000])

@@ -11,14 +11,14 @@ import pytest
 
 from mstage.errors import InputError, UsageError
 from mstage.readers.clocks import clocks_of
-from mstage.readers.selection import Curve, Selection, choose
+from mstage.readers.selection import ChosenSeries, Selection, choose
 from mstage.readers.sniff import read_log
 from tests.readers.writers import WRITERS, staircase, zipped
 
 LOSSES = [float(loss) for loss in staircase(100)]
 
 
-def curves(path: Path, reader: str | None = None) -> tuple[Curve, ...]:
+def curves(path: Path, reader: str | None = None) -> tuple[ChosenSeries, ...]:
     return choose([read_log(str(path), reader)], Selection())[0].curves
 
 

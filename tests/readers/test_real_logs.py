@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from mstage.errors import InputError
-from mstage.readers.selection import Curve, Selection, choose
+from mstage.readers.selection import ChosenSeries, Selection, choose
 from mstage.readers.sniff import read_log
 
 LOGS = Path(__file__).parents[3] / "shared" / "logs"
 pytestmark = pytest.mark.skipif(not LOGS.is_dir(), reason="the logs are not beside this checkout")
 
 
-def curves(name: str, *loss: str) -> tuple[Curve, ...]:
+def curves(name: str, *loss: str) -> tuple[ChosenSeries, ...]:
     return choose([read_log(str(LOGS / name))], Selection(loss))[0].curves
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mstage.errors import UsageError
-from mstage.readers.selection import Curve, Selection, choose
+from mstage.readers.selection import ChosenSeries, Selection, choose
 from mstage.readers.sniff import read_log
 
 # A line for record k of epoch e with loss x; the series, the clock and its kind, and the distance of two records.
@@ -42,7 +42,7 @@ LINES = [
 ]  # fmt: skip
 
 
-def read(text: str, folder: Path, pattern: str | None = None) -> Curve:
+def read(text: str, folder: Path, pattern: str | None = None) -> ChosenSeries:
     (folder / "log").write_text(text)
     return choose([read_log(str(folder / "log"), pattern=pattern)], Selection())[0].curves[0]
 
