@@ -115,4 +115,5 @@ def test_the_report_is_plain_values():
     assert [group["run"]["width"] for group in found["groups"]] == [400, 1600]
     first = found["groups"][0]["sequences"][0]["stages"][0]
     assert (first["name"], first["end"]) == ("initial plateau", {"median": 3.0, "least": 2.9, "greatest": 3.1})
-    assert found["diverged"] == [{"run": {"alpha": 1.0, "width": 1600, "seed": 2, "learning_rate": 0.1}, "step": 30, "time": None}]
+    run = {"alpha": 1.0, "width": 1600, "seed": 2, "learning_rate": 0.1}
+    assert found["diverged"] == [{"run": run, "step": 30, "time": None}]
