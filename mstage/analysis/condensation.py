@@ -18,12 +18,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
 from mstage.analysis.snapshots import measure_snapshots
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
     from mstage.analysis.theory import ProblemConstants
@@ -162,4 +161,4 @@ def count_orientations(unit: np.ndarray, amplitude: np.ndarray, method: Condensa
 def _spearman(one: np.ndarray, other: np.ndarray) -> float:
     if not np.isfinite(other).all() or np.ptp(other) == 0 or np.ptp(one) == 0:
         return float("nan")
-    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+    return float(np.corrcoef(pd.Series(one).rank(), pd.Series(other).rank())[0, 1])

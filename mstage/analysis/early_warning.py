@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from mstage.analysis.groups import Spread
 from mstage.history import RUN_AXES
@@ -113,8 +113,8 @@ def median_interval(values: Sequence[float], level: float = LEVEL) -> tuple[floa
         where even the range of the values falls short of the level.
     """
     ordered = sorted(values)
-    k = np.arange(1, (len(ordered) + 1) // 2 + 1)
-    enough = np.flatnonzero(1 - 2 * binom.cdf(k - 1, len(ordered), 0.5) >= level)
+    below = np.arange((len(ordered) + 1) // 2)  # k - 1
+    enough = np.flatnonzero(1 - 2 * bdtr(below, len(ordered), 0.5) >= level)
     return (ordered[enough[-1]], ordered[-1 - enough[-1]]) if enough.size else None
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from mstage.analysis.theory import EXIT_SHARE, NOTHING, TAYLOR, LinearFlow, Prediction, ProblemConstants, Taylor
 from mstage.errors import UsageError, unknown_name
@@ -156,7 +156,7 @@ class Theory:
             return _none(*name, exit_time.why)
         if known.is_linear:
             return _none(*name, "the targets are linear in the inputs: there is no secondary plateau to escape from")
-        largest = float(chi2.isf(np.log(2) / self.width, 1))  # median of xi_max^2
+        largest = float(chdtri(1, np.log(2) / self.width))  # median of xi_max^2
         durations = []
         force = abs(taylor.curvature * known.square)
         if force > NOTHING * known.loss_linear:

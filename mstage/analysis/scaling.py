@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from mstage.analysis.exemplars import run_key
 from mstage.analysis.flattest import flattest_losses
@@ -163,7 +163,7 @@ def _fit(
     slopes = _line(law, widths, points.T)[0]
     reach = None
     if slopes.size > 1:
-        reach = float(student.ppf(0.975, slopes.size - 1) * slopes.std(ddof=1) / np.sqrt(slopes.size))
+        reach = float(stdtrit(slopes.size - 1, 0.975) * slopes.std(ddof=1) / np.sqrt(slopes.size))
     mean = float(slopes.mean())
     values = [_predicted(theory.of(run | {"width": width}), law.quantity) for width in widths]
     known = np.array([value for value in values if value is not None])

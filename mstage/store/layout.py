@@ -11,7 +11,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 
 from mstage.history import GLOSSARY, RUN_AXES, RunStatus
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import xarray as xr
+    import zarr
 
     from mstage.spec import Sweep
 
@@ -48,6 +48,8 @@ def stored_bytes(sweep: Sweep, width: int, dim: int) -> int:
 
 def write_skeleton(path: Path, sweep: Sweep, problem: xr.Dataset) -> None:
     """A whole store with nothing committed."""
+    import zarr  # only for what writes a store
+
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", message="Consolidated metadata"

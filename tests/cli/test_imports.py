@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +45,15 @@ def test_version_is_that_of_the_package() -> None:
     done = subprocess.run([sys.executable, "-m", "mstage", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"mstage {version('mstage')}\n"
     assert done.stderr == ""
+
+
+def test_a_log_imports_no_more_than_it_needs(tmp_path: Path) -> None:
+    """scipy.stats, Zarr and JAX each take longer to import than a log takes to be read."""
+    log = tmp_path / "metrics.csv"
+    log.write_text("step,loss\n" + "".join(f"{k},{1 / (1 + k / 50)}\n" for k in range(300)))
+    command = [sys.executable, "-c", CODE, "detect-stages", str(log)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    code, *modules = done.stderr.splitlines()[-1].split()
+    assert code == "0"
+    assert "scipy.special" in modules
+    assert not {"scipy.stats", "zarr", "jax", "matplotlib", "ot"} & set(modules)

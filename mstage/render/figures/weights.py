@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import LogNorm
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from mstage.render.axes import Axis
 from mstage.render.figures.style import (
@@ -81,7 +81,7 @@ def amplitude_laws(data: FigureData) -> Figure:
         right.plot(values[-1:], exceeding[-1:], linestyle="none", markersize=4, **look)
     positive = history.normalised[history.normalised > 0]
     reach = np.geomspace(0.01, max(float(positive.max()), 1.0), 200)
-    right.plot(reach, chi2.sf(reach, 1), color=BLACK, linestyle="--", linewidth=0.9, label="χ², one degree of freedom")
+    right.plot(reach, chdtrc(1, reach), color=BLACK, linestyle="--", linewidth=0.9, label="χ², one degree of freedom")
     right.set_xscale("log")
     right.set_yscale("log")
     right.set_xlim(0.01, reach[-1] * 1.3)
