@@ -21,7 +21,9 @@ ACTIVATIONS = ("tanh", "jax-tanh", "shifted-tanh", "relu", "gelu", "sin", "ident
 DTYPES = ("float64", "float32")
 DYNAMICS = ("descent", "flow")
 FLOW_TICKS = 100_000  # of the recording clock of a flow, from 0 to its end
-FLOW_TOLERANCE = 1e-3  # escapes then come out within 0.2 %, losses long after them within 5 %, in some 40 to 70 steps
+FLOW_TOLERANCE = (
+    1e-3  # escapes then come out within 0.2 %, losses long after them within 5 %, in 40 to 70 steps on cub1d
+)
 
 _AXES: dict[str, type[int] | type[float]] = {"alpha": float, "width": int, "seed": int, "learning_rate": float}
 _NUMBERS: dict[str, type[int] | type[float]] = {

@@ -91,7 +91,8 @@ Tolerance: TypeAlias = Annotated[
     str | None,
     typer.Option(
         rich_help_panel=_NETWORK, metavar="E",
-        help=f"Error of a step of the flow, relative to the weights. [default: {FLOW_TOLERANCE:g}]",
+        help="Error of a step of the flow, relative to the weights or, along the motion, to the time. "
+        f"[default: {FLOW_TOLERANCE:g}]",
     ),
 ]  # fmt: skip
 LearningRate: TypeAlias = Annotated[

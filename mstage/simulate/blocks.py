@@ -20,7 +20,7 @@ WHOLE_SHARE, TILE_SHARE = 0.6, 0.4  # of it that the array of all samples, or of
 MOST_ZEROS = 0.1  # that tiles may add to the samples
 LONG_TILE = 128  # samples from which on a product with many columns is as fast as with all samples
 VECTOR_BYTES = 64  # of a processor's vector, or a multiple of it
-MANY_INPUTS = 32
+MANY_INPUTS = 32  # above which products take most of the time of a step
 FEW_COLUMNS = 4  # up to here a product goes column by column, see `products`
 USUAL_CACHE = 2**21  # bytes, where the machine does not tell
 
@@ -77,8 +77,8 @@ def tiles(samples: int, width: int, dim: int, dtype: str, *, has_spare_cores: bo
         width: Hidden neurons.
         dim: Inputs.
         dtype: Of the weights.
-        has_spare_cores: Whether there are more cores than runs: the compiler then spreads what it does with all samples
-            at once over them, and it does not do so with a tile.
+        has_spare_cores: Whether a device has more cores than one: the compiler then spreads over them what it does with
+            all samples at once, and it does not do so with a tile.
     """
     itemsize = np.dtype(dtype).itemsize
     vector = (VECTOR_BYTES // 2 if dim > MANY_INPUTS else VECTOR_BYTES) // itemsize

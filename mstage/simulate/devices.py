@@ -44,6 +44,12 @@ class Layout:
         block = min(range(1, largest + 1), key=lambda b: (-(-each // b) * b, -b))
         return cls(len(devices) * (-(-each // block) * block), block, Mesh(np.array(devices), (RUN_AXIS,)))
 
+    @property
+    def has_spare_cores(self) -> bool:
+        """Whether a device has more cores than one to spread an operation over, as any accelerator has."""
+        devices = self.mesh.devices
+        return devices.flat[0].platform != "cpu" or devices.size < processors()
+
     def pad(self, runs: list[Any]) -> list[Any]:
         """The runs, the last of them again in the places that are left over."""
         return runs + [runs[-1]] * (self.size - len(runs))

@@ -77,12 +77,12 @@ class NetworkLinearisation(NamedTuple):
         return self._push_all(direction)[: self.residual.shape[0]]
 
     def pull(self, weight: Array) -> Weights:
-        """J's."""
+        """J's, for s of shape (n and zeros,)."""
         along = times(self.slope, weight[:, None] * self.inputs)
         return Weights(self.value @ weight, self.output[:, None] * along)
 
     def gram(self) -> Array:
-        """JJ', shape (n, n)."""
+        """JJ', shape (n and zeros, n and zeros)."""
         steep = self.output[:, None] * self.slope
         return self.value.T @ self.value + (self.inputs @ self.inputs.T) * (steep.T @ steep)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from mstage.history import RunStatus
@@ -73,9 +74,12 @@ class Data(NamedTuple):
 
     @classmethod
     def of(cls, inputs: Value, targets: Value, tiles: Tiles) -> Data:
-        """Samples with the zeros that tiles ask for; both may have leading axes."""
-        lead = [(0, 0)] * (targets.ndim - 1)
-        return cls(jnp.pad(inputs, (*lead, (0, tiles.zeros), (0, 0))), jnp.pad(targets, (*lead, (0, tiles.zeros))))
+        """Samples with the zeros that tiles ask for; both may have leading axes.
+
+        Arrays of NumPy stay that: outside the program JAX would compile another one for each shape that it pads.
+        """
+        lead, pad = [(0, 0)] * (targets.ndim - 1), np.pad if isinstance(targets, np.ndarray) else jnp.pad
+        return cls(pad(inputs, (*lead, (0, tiles.zeros), (0, 0))), pad(targets, (*lead, (0, tiles.zeros))))
 
 
 class RunState(NamedTuple):

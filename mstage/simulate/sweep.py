@@ -17,7 +17,7 @@ import numpy as np
 
 from mstage.errors import UsageError
 from mstage.history import RunStatus
-from mstage.simulate.blocks import largest_block, processors
+from mstage.simulate.blocks import largest_block
 from mstage.simulate.devices import BY_RUN, WHOLE, Layout, lack_of_memory, over_devices, use_all_cores
 from mstage.simulate.dynamics import check_optimizer
 from mstage.simulate.runs import Data, Plan, Program, Runs, RunState, advance_block, initial_state
@@ -74,7 +74,7 @@ class Trainer:
         self._layout = Layout.of(self.run_count, largest_block(width, a_step, sweep.dtype))
         self._program = Program(
             sweep.activation, sweep.optimizer, sweep.batch_size, samples, width, dataset.input.shape[1], sweep.dtype,
-            has_spare_cores=self._layout.mesh.devices.size < processors(),
+            has_spare_cores=self._layout.has_spare_cores,
         )  # fmt: skip
         with jax.enable_x64(True):
             alpha, seed, rate = (np.array(column) for column in zip(*self._layout.pad(runs), strict=True))

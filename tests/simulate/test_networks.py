@@ -81,6 +81,7 @@ def test_samples_fill_whole_vectors() -> None:
 def test_tiles_stay_in_the_cache(shape: tuple[int, int, int, str], size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "second_level_cache", lambda: 2**21)
     assert tiles(*shape).size == size
+    assert tiles(*shape, has_spare_cores=True).number == 1
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -15,6 +15,7 @@ import pytest
 
 from mstage.errors import UsageError
 from mstage.history import RunStatus
+from mstage.simulate.blocks import tiles
 from mstage.simulate.devices import Layout
 from mstage.simulate.problems import load_problem
 from mstage.simulate.sweep import Trainer
@@ -121,6 +122,7 @@ def test_equals_optax_used_by_hand(optimizer: str) -> None:
 
 def test_one_compilation_a_width_and_none_for_new_values() -> None:
     sweep = Sweep(alpha=(0.8, 1.0), width=(17, 19), seed=(0, 1), learning_rate=(0.1,), until=5.0)
+    jax.clear_caches()  # so that what earlier tests have compiled is counted too: the samples once took four programs
     with compilations() as seen:
         run(sweep, 17)
         assert len(seen) == 1
@@ -205,6 +207,26 @@ def test_batches_go_once_through_the_samples_each_epoch() -> None:
         da, dw = twin.gradient("tanh", a, w, data.input[rows], data.target[rows])
         a, w = a - 0.1 * da, w - 0.1 * dw
     np.testing.assert_allclose(losses[0, :30], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("change", [{}, {"batch_size": 33}, {"dtype": "float32"}, {"optimizer": Optimizer("lbfgs")}])
+def test_tiles_change_no_run(change: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of 33 ends in a tile with zeros; the line search differentiates the loss of all tiles."""
+    sweep = Sweep(alpha=(0.6, 1.0), width=(101,), steps=20, recording=EVERY_STEP)
+    sweep, data, found = replace(sweep, **change), load_problem("cub1d"), []
+    monkeypatch.setattr("mstage.simulate.blocks.second_level_cache", lambda: 2**14)
+    assert tiles(40, 101, 2, sweep.dtype).number > 1
+    for cores in (1, 10**6):  # with cores to spare there are no tiles
+        monkeypatch.setattr("mstage.simulate.sweep.processors", lambda cores=cores: cores)
+        found.append(run(sweep))
+    (losses, _, weights), (whole, _, whole_weights) = found
+    assert any((weights[name] != whole_weights[name]).any() for name in weights)  # their sums were rounded anew
+    np.testing.assert_allclose(losses, whole, rtol=1e-5 if sweep.dtype == "float32" else 1e-10)
+    if not change:
+        expected, a, w = twin.descend("tanh", *drawn(1.0, 0, 101, 2), data.input, data.target, 0.1, 20)
+        np.testing.assert_allclose(losses[1], expected, rtol=1e-12)
+        np.testing.assert_allclose(weights["a"][1], a, rtol=1e-10, atol=1e-14)
+        np.testing.assert_allclose(weights["w"][1], w, rtol=1e-10, atol=1e-14)
 
 
 def test_float32_starts_from_the_weights_of_float64() -> None:
