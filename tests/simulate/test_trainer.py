@@ -217,7 +217,7 @@ def test_tiles_change_no_run(change: dict, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("mstage.simulate.blocks.second_level_cache", lambda: 2**14)
     assert tiles(40, 101, 2, sweep.dtype).number > 1
     for cores in (1, 10**6):  # with cores to spare there are no tiles
-        monkeypatch.setattr("mstage.simulate.sweep.processors", lambda cores=cores: cores)
+        monkeypatch.setattr("mstage.simulate.devices.processors", lambda cores=cores: cores)
         found.append(run(sweep))
     (losses, _, weights), (whole, _, whole_weights) = found
     assert any((weights[name] != whole_weights[name]).any() for name in weights)  # their sums were rounded anew
