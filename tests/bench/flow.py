@@ -31,6 +31,7 @@ from mstage.spec import Sweep
 
 WIDTHS = (400, 1600, 6400)
 RATE = 0.1
+RECORDS = Recording("log:1000", 0)  # as many of a flow as of the descent beside it
 ROUNDS = 5
 MOST_DENSE = 1600  # weights; a step of Kvaerno5 costs their cube
 MOST_ROWS = 4800  # of a matrix that is factorised to tell what a step costs at least
@@ -61,8 +62,7 @@ def escape_time(times: np.ndarray, loss: np.ndarray, level: float) -> float:
 
 
 def flow_sweep(problem: str, width: int, until: float, **changes: object) -> Sweep:
-    records = Recording("log:4000", 0)
-    return replace(Sweep(problem=problem, width=(width,), dynamics="flow", until=until, recording=records), **changes)
+    return replace(Sweep(problem=problem, width=(width,), dynamics="flow", until=until, recording=RECORDS), **changes)
 
 
 def flow_escape(sweep: Sweep) -> float:
@@ -82,7 +82,7 @@ def cost() -> None:
             )
             sweep = flow_sweep(problem, width, 2 * truth)
             stretch = max(200, 2_000_000 // width)
-            descent = Sweep(problem=problem, width=(width,), steps=stretch, recording=Recording("log:1000", 0))
+            descent = Sweep(problem=problem, width=(width,), steps=stretch, recording=RECORDS)
             flow, steps = FlowTrainer(sweep, data, width), Trainer(descent, data, width)
             ratios, seconds = [], []
             for _ in range(ROUNDS):
