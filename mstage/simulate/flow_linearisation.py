@@ -97,6 +97,12 @@ class NetworkLinearisation(NamedTuple):
 
         return solve
 
+    def explicit(self) -> ExplicitLinearisation:
+        """The same, with J."""
+        along = (self.output[:, None] * self.slope).T[:, :, None] * self.inputs[:, None, :]
+        jacobian = jnp.concatenate([self.value.T, along.reshape(along.shape[0], -1)], axis=1)
+        return ExplicitLinearisation(self.residual, self.gradient, jacobian[: self.residual.shape[0]])
+
     def _push_all(self, direction: Tree) -> Array:
         """J v for the samples and their zeros."""
         output, inputs = (part.astype(self.value.dtype) for part in direction)
@@ -184,7 +190,11 @@ def linearise(residuals: Callable[[Tree], Array], products: str, weights: Tree) 
 
 
 def _factor(gram: Array, shift: Array) -> tuple[Array, bool]:
-    """The Cholesky factor of I + shift gram."""
+    """The Cholesky factor of I + shift gram.
+
+    Of its transpose, which is the same: LAPACK wants columns one after the other, and to bring rows into that order
+    took three times as long as the factorisation.
+    """
     matrix = jnp.eye(gram.shape[0], dtype=gram.dtype) + shift * gram
-    factor: tuple[Array, bool] = cho_factor(matrix, lower=True)
+    factor: tuple[Array, bool] = cho_factor(matrix.T, lower=True)
     return factor

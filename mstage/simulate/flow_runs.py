@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from mstage.history import RunStatus
 from mstage.simulate import networks
-from mstage.simulate.flow_linearisation import linearise, linearise_network
+from mstage.simulate.flow_linearisation import linearise_network
 from mstage.simulate.flow_solver import ORDER, GradientFlow, PredictiveController, RosenbrockW, velocity
 from mstage.simulate.flow_state import FlowState, Moment, crossing, is_arrived, loss_at, loss_of
 from mstage.simulate.networks import ACTIVATIONS
@@ -140,14 +140,13 @@ def flow_of(program: FlowProgram, data: Data) -> GradientFlow:
     """The vector field of a program's networks; J is kept where there are fewer weights than samples."""
     sigma = ACTIVATIONS[program.activation]
     samples, dim = data.inputs.shape
-    if program.width * (dim + 1) >= samples:
-        return GradientFlow(lambda weights, data: linearise_network(sigma, program.products, weights, *data))
+    has_few_weights = program.width * (dim + 1) < samples
 
-    def residuals(weights: Weights, data: Data) -> Array:
-        residual: Array = weights.output @ sigma(weights.input @ data.inputs.T)[0] - data.targets
-        return residual
+    def linearised(weights: Weights, data: Data) -> Linearisation:
+        at = linearise_network(sigma, program.products, weights, *data)
+        return at.explicit() if has_few_weights else at
 
-    return GradientFlow(lambda weights, data: linearise(partial(residuals, data=data), program.products, weights))
+    return GradientFlow(linearised)
 
 
 def _measured(run: FlowRuns, at: Linearisation, plan: FlowPlan, state: FlowState) -> FlowState:

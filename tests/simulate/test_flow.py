@@ -260,6 +260,9 @@ def test_linearisation_is_that_of_jax(activation: str, dim: int) -> None:
         np.testing.assert_allclose(at.gram(), jacobian @ jacobian.T, rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(at.push(unravel(direction)), jacobian @ direction, rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(ravel_pytree(at.pull(y))[0], jacobian.T @ y, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(at.explicit().jacobian, jacobian, rtol=1e-10, atol=1e-12)
+        padded = linearise_network(sigma, "float32", weights, x, y).explicit()
+        np.testing.assert_allclose(padded.jacobian, jacobian, rtol=1e-5, atol=1e-5)
         general = linearise(residual, "float64", weights)
         np.testing.assert_allclose(general.jacobian, jacobian, rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(ravel_pytree(general.gradient)[0], jacobian.T @ at.residual, rtol=1e-10, atol=1e-12)
@@ -280,7 +283,8 @@ def test_three_ways_to_one_inverse(width: int, shift: float) -> None:
         assert isinstance(known, ExplicitLinearisation)
         dense = np.eye(flat.size) + shift * np.asarray(known.jacobian.T @ known.jacobian)
         expected = np.linalg.solve(dense, ravel_pytree(direction)[0])
-        for at in (known, linearise_network(ACTIVATIONS["tanh"], "float64", weights, *data)):
+        network = linearise_network(ACTIVATIONS["tanh"], "float64", weights, *data)
+        for at in (known, network, network.explicit()):
             found = ravel_pytree(at.inverse(jnp.asarray(shift))(direction))[0]
             np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-9)
         narrow = linearise_network(ACTIVATIONS["tanh"], "float32", weights, *data)
