@@ -2,8 +2,8 @@
 
 The solver asks for J v, J's and for (I + c J'J)^-1 v. With n samples and P weights the last goes by Woodbury through
 the n x n matrix I + c JJ', or through the P x P one where P < n. For a two-layer network JJ' and the products with J
-are products of the arrays of sigma and its slope, (width, n) each, and J is never formed; anything else is linearised
-by JAX and keeps J.
+are products of the arrays of sigma and its slope, (width, n) each, and J is written down only where there are fewer
+weights than samples; anything else is linearised by JAX and keeps J.
 
 An approximation of J will do: a W-method keeps its order with any. So the products can be of float32, which halves what
 they move and more than doubles their speed, while the residuals and the gradient stay exact.
