@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class ExitCode(IntEnum):
@@ -71,3 +71,13 @@ def shown(value: object, length: int = 60) -> str:
     """A value as it may stand in a line of an error: short, and without line breaks and control characters."""
     text = printable(str(value)[: 2 * length])
     return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def listed(first: Sequence[str], count: int) -> str:
+    """The first of some names, and how many more there are.
+
+    Args:
+        first: Those that are told, as they are to stand there.
+        count: How many there are in all.
+    """
+    return ", ".join(first) + (f" and {count - len(first):,} more" if count > len(first) else "")

@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from mstage.errors import shown
+from mstage.errors import listed, shown
 from mstage.render.numbers import counted, given
 
 if TYPE_CHECKING:
@@ -84,7 +84,5 @@ def _sizes(layer: pd.DataFrame) -> str:
 
 def _named(reasons: Mapping[str, str]) -> str:
     """The first few names, each with what is said of it, and how many more there are."""
-    first = ", ".join(
-        f"`{shown(name, LONGEST_NAME)}` ({reason})" for name, reason in list(reasons.items())[:MOST_NAMED]
-    )
-    return first + (f" and {len(reasons) - MOST_NAMED:,} more" if len(reasons) > MOST_NAMED else "")
+    first = [f"`{shown(name, LONGEST_NAME)}` ({reason})" for name, reason in list(reasons.items())[:MOST_NAMED]]
+    return listed(first, len(reasons))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mstage.errors import listed
 from mstage.render.numbers import counted
 
 if TYPE_CHECKING:
@@ -43,5 +44,4 @@ def read_line(choice: Choice) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    rest = f" and {len(names) - NAMES_LISTED:,} more" if len(names) > NAMES_LISTED else ""
-    return ", ".join(names[:NAMES_LISTED]) + rest
+    return listed(names[:NAMES_LISTED], len(names))

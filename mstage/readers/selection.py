@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
-from mstage.errors import InputError, shown
+from mstage.errors import InputError, listed, shown
 from mstage.history import RunStatus, ends_without_a_number
 from mstage.readers.clocks import Clock, clocks_of, common_kind
 from mstage.readers.log import LONGEST_NAME, Log, Series
@@ -180,6 +180,5 @@ def _matching(log: Log, pattern: str) -> list[str]:
 
 def _has(log: Log) -> str:
     names = log.names
-    listed = ", ".join(f"`{shown(name)}`" for name in names[:NAMES_LISTED])
-    rest = f" and {len(names) - NAMES_LISTED:,} more (--list)" if len(names) > NAMES_LISTED else ""
-    return f"it has {listed}{rest}. Choose with --loss NAME."
+    first = listed([f"`{shown(name)}`" for name in names[:NAMES_LISTED]], len(names))
+    return f"it has {first}{' (--list)' if len(names) > NAMES_LISTED else ''}. Choose with --loss NAME."

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_object_dtype, is_string_dtype
 
-from mstage.errors import InputError, UsageError, shown
+from mstage.errors import InputError, UsageError, listed, shown
 from mstage.simulate.table_files import Columns, read_columns
 
 if TYPE_CHECKING:
@@ -100,9 +100,8 @@ def _features(table: Table, columns: Columns) -> tuple[str, ...]:
 def _absent(table: Table, option: str, name: str, known: list[str]) -> str:
     """One line for a column that is not there, with the nearest that is."""
     near = [other for other in get_close_matches(name, known, n=1, cutoff=0.6) if other.isprintable()]
-    listed = known if len(known) <= NAMES_LISTED else get_close_matches(name, known, n=NAMES_LISTED, cutoff=0)
-    rest = f" and {len(known) - len(listed)} more" if len(known) > len(listed) else ""
-    has = ", ".join(f"`{shown(other)}`" for other in listed) + rest
+    first = known if len(known) <= NAMES_LISTED else get_close_matches(name, known, n=NAMES_LISTED, cutoff=0)
+    has = listed([f"`{shown(other)}`" for other in first], len(known))
     way_out = f"Did you mean {option} {shlex.quote(near[0])}?" if near else f"Choose one with {option}."
     if all(re.fullmatch(r"[-+.\d]+(e[-+]?\d+)?", other, re.IGNORECASE) for other in known):
         way_out = "Its first line has to hold the names of the columns."

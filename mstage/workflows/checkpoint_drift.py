@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mstage.analysis.layer_drift import LayerDrift, LayerSnapshot, measure_layer_drift
-from mstage.errors import InputError
+from mstage.errors import InputError, listed
 from mstage.readers.checkpoint_steps import natural_order
 from mstage.readers.checkpoints import Checkpoint, open_checkpoints
 
@@ -120,8 +120,7 @@ def _fits(name: str, pattern: str) -> bool:
 
 
 def _listed(names: Sequence[str], most: int = 6) -> str:
-    shown = ", ".join(f"`{name}`" for name in names[:most])
-    return f"there are {shown}" + (f" and {len(names) - most:,} more" if len(names) > most else "")
+    return f"there are {listed([f'`{name}`' for name in names[:most]], len(names))}"
 
 
 def _size(snapshot: LayerSnapshot) -> int:
