@@ -141,7 +141,8 @@ def summarise(
     Returns:
         Medians over seeds with their range, by alpha and width; nothing is averaged over runs whose stages differ.
     """
-    histories = [node.dataset["loss"] for node in tree.subtree if "loss" in node.data_vars]
+    widths = [node.dataset for node in tree.subtree if "loss" in node.data_vars]
+    histories = [width["loss"] for width in widths]
     by_run = {run_key(curve.run): curve for loss in histories for curve in curves(loss)}
     groups = StageGroups.of(stages)
     final: dict[tuple[Any, ...], list[float]] = {}
@@ -156,7 +157,7 @@ def summarise(
         statuses=_statuses(histories),
         stage_groups=groups,
         final_losses=tuple(Spread.of(final.get(groups.place(group.run), ())) for group in groups.groups),
-        diverged=tuple(run for node in tree.subtree if "loss" in node.data_vars for run in _diverged(node.dataset)),
+        diverged=tuple(run for width in widths for run in _diverged(width)),
         curve=staged_curve(chosen, by_run[run_key(chosen.run)], groups.clock) if chosen else None,
         run_stages=stages,
         theory=theory,

@@ -37,9 +37,9 @@ def largest_block(width: int, samples: int, dtype: str) -> int:
     return int(np.clip(second_level_cache() // CACHE_SHARE // bytes_each, 1, MOST_RUNS))
 
 
-def vector_zeros(samples: int, dtype: str) -> int:
-    """Zeros that fill the last vector of a row of so many samples."""
-    return -samples % (VECTOR_BYTES // np.dtype(dtype).itemsize)
+def vector_zeros(samples: int, dtype: str, size: int = VECTOR_BYTES) -> int:
+    """Zeros that fill the last vector, of `size` bytes, of a row of so many samples."""
+    return -samples % (size // np.dtype(dtype).itemsize)
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def tiles(samples: int, width: int, dim: int, dtype: str, *, has_spare_cores: bo
             all samples at once, and it does not do so with a tile.
     """
     itemsize = np.dtype(dtype).itemsize
-    vector = (VECTOR_BYTES // 2 if dim > MANY_INPUTS else VECTOR_BYTES) // itemsize
-    whole = -(-samples // vector) * vector
+    vector_bytes = VECTOR_BYTES // 2 if dim > MANY_INPUTS else VECTOR_BYTES
+    vector, whole = vector_bytes // itemsize, samples + vector_zeros(samples, dtype, vector_bytes)
     cached = second_level_cache() / (width * itemsize)  # samples that the cache holds
     if has_spare_cores or whole <= WHOLE_SHARE * cached:
         return Tiles(samples, whole)

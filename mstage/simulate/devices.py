@@ -39,16 +39,10 @@ class Layout:
     @classmethod
     def of(cls, runs: int, largest: int) -> Layout:
         """The layout of blocks of at most `largest` runs that leaves no more places empty than single runs would."""
-        devices = jax.devices()[:runs]
+        devices = _devices_for(runs)
         each = -(-runs // len(devices))
         block = min(range(1, largest + 1), key=lambda b: (-(-each // b) * b, -b))
         return cls(len(devices) * (-(-each // block) * block), block, Mesh(np.array(devices), (RUN_AXIS,)))
-
-    @property
-    def has_spare_cores(self) -> bool:
-        """Whether a device has more cores than one to spread an operation over, as any accelerator has."""
-        devices = self.mesh.devices
-        return devices.flat[0].platform != "cpu" or devices.size < processors()
 
     def pad(self, runs: list[Any]) -> list[Any]:
         """The runs, the last of them again in the places that are left over."""
@@ -74,6 +68,16 @@ class Layout:
         used = lowered.compile().memory_analysis()
         each = used.argument_size_in_bytes + used.output_size_in_bytes + used.temp_size_in_bytes
         return len(self.mesh.devices) * int(each)
+
+
+def has_spare_cores(runs: int) -> bool:
+    """Whether a device that some of the runs are on has more cores than one for them, as any accelerator has."""
+    devices = _devices_for(runs)
+    return devices[0].platform != "cpu" or len(devices) < processors()
+
+
+def _devices_for(runs: int) -> list[Any]:
+    return jax.devices()[:runs]
 
 
 def over_devices(program: Callable[..., Any], mesh: Mesh, specs: tuple[PartitionSpec, ...], donated: int) -> Any:

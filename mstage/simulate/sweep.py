@@ -18,7 +18,7 @@ import numpy as np
 from mstage.errors import UsageError
 from mstage.history import RunStatus
 from mstage.simulate.blocks import largest_block
-from mstage.simulate.devices import BY_RUN, WHOLE, Layout, lack_of_memory, over_devices, use_all_cores
+from mstage.simulate.devices import BY_RUN, WHOLE, Layout, has_spare_cores, lack_of_memory, over_devices, use_all_cores
 from mstage.simulate.dynamics import check_optimizer
 from mstage.simulate.runs import Data, Plan, Program, Runs, RunState, advance_block, initial_state
 
@@ -70,12 +70,11 @@ class Trainer:
         self._stop_at = -np.inf if sweep.stop_at is None else sweep.stop_at
         runs = list(product(sweep.alpha, sweep.seed, sweep.learning_rate))
         self.run_count = len(runs)
-        a_step = samples if sweep.batch_size is None else sweep.batch_size
-        self._layout = Layout.of(self.run_count, largest_block(width, a_step, sweep.dtype))
         self._program = Program(
             sweep.activation, sweep.optimizer, sweep.batch_size, samples, width, dataset.input.shape[1], sweep.dtype,
-            has_spare_cores=self._layout.has_spare_cores,
+            has_spare_cores=has_spare_cores(self.run_count),
         )  # fmt: skip
+        self._layout = Layout.of(self.run_count, largest_block(width, self._program.samples_a_step, sweep.dtype))
         with jax.enable_x64(True):
             alpha, seed, rate = (np.array(column) for column in zip(*self._layout.pad(runs), strict=True))
             horizon = np.array([sweep.last_step(float(r)) for r in rate], np.int64)
