@@ -9,7 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from bisect import bisect_left
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -51,6 +53,7 @@ class SweepWriter:
         sweep: Its spec.
         chunk_records: Records of a chunk of losses. Losses are written by whole chunks, so no chunk that is committed
             is ever written again.
+        snapshot_records: The record at whose step each snapshot is taken, before that record is.
     """
 
     def __init__(self, path: Path, sweep: Sweep, lock: int) -> None:
@@ -58,9 +61,11 @@ class SweepWriter:
         self.path = path
         self.sweep = sweep
         self.chunk_records = chunk_records(sweep)
+        self.snapshot_records: list[int] = np.searchsorted(sweep.loss_steps, sweep.snapshot_steps).tolist()
         self._lock = lock
         self._root = zarr.open_group(path, mode="r+", use_consolidated=False)
         self._opened: dict[tuple[int, str], Any] = {}
+        self._written = {width: _Extent.of(self, self.committed(width)) for width in sweep.width}
 
     @classmethod
     def create(cls, path: str | Path, sweep: Sweep, problem: xr.Dataset, overwrite: bool = False) -> Self:
@@ -126,6 +131,10 @@ class SweepWriter:
         """How many records of a width are complete."""
         return int(self._array(width, "committed_records")[()])
 
+    def snapshots_before(self, record: int) -> int:
+        """How many snapshots are taken before a record comes next."""
+        return bisect_left(self.snapshot_records, record)
+
     def is_complete(self, width: int) -> bool:
         """Whether all the records of a width are there."""
         return self.committed(width) == int(self._array(width, "step").shape[0])
@@ -141,6 +150,7 @@ class SweepWriter:
         with _disk_errors(self.path):
             array = self._array(width, "loss")
             array[..., first : first + losses.shape[1]] = losses.reshape((*array.shape[:-1], -1))
+        self._written[width].add_records(first, losses.shape[1])
 
     def write_snapshot(self, width: int, index: int, weights: dict[str, np.ndarray]) -> None:
         """Write the weights of one snapshot, each leading with the axis of runs; not trusted before `commit`."""
@@ -149,6 +159,7 @@ class SweepWriter:
                 array = self._array(width, name)
                 axes = array.ndim - values.ndim  # of the runs
                 array[(*[slice(None)] * axes, index)] = values.reshape((*array.shape[:axes], *values.shape[1:]))
+        self._written[width].add_snapshot(index)
 
     def commit(self, width: int, records: int, ends: dict[str, np.ndarray], checkpoint: Sequence[np.ndarray]) -> None:
         """Make everything before record `records` valid.
@@ -158,7 +169,11 @@ class SweepWriter:
             records: How many records are complete.
             ends: `status`, `last_step` and `final_loss` of every run, and the statistics of a flow, shape (runs,).
             checkpoint: What training goes on from at that record.
+
+        Raises:
+            RuntimeError: A record or a snapshot before it was never written.
         """
+        self._written[width].check(records, self.snapshots_before(records))
         with _disk_errors(self.path):
             before = self.committed(width)
             if records < self._array(width, "step").shape[0]:
@@ -217,6 +232,41 @@ class SweepWriter:
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(file)
+
+
+@dataclass
+class _Extent:
+    """How many records and snapshots of a width are written, from the first on and without a gap."""
+
+    records: int
+    snapshots: int
+
+    @classmethod
+    def of(cls, writer: SweepWriter, committed: int) -> Self:
+        """What is committed."""
+        return cls(committed, writer.snapshots_before(committed))
+
+    def add_records(self, first: int, count: int) -> None:
+        """Take note of records; those behind a gap do not count."""
+        if first <= self.records:
+            self.records = max(self.records, first + count)
+
+    def add_snapshot(self, index: int) -> None:
+        """Take note of a snapshot; one behind a gap does not count."""
+        if index <= self.snapshots:
+            self.snapshots = max(self.snapshots, index + 1)
+
+    def check(self, records: int, snapshots: int) -> None:
+        """Refuse to commit what is not there.
+
+        Raises:
+            RuntimeError: There is less.
+        """
+        if self.records < records or self.snapshots < snapshots:
+            raise RuntimeError(
+                f"a commit of {records} records and {snapshots} snapshots, of which {self.records} and "
+                f"{self.snapshots} are written"
+            )
 
 
 def _check_place(path: Path, overwrite: bool) -> None:

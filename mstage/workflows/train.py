@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -126,17 +127,16 @@ def _train_width(
     account.begin(width)
     position = _restored(writer, trainer, width, committed) if committed else trainer.start()
     account.start_from(width, trainer.ends(position))
-    snapshots = {step: index for index, step in enumerate(writer.sweep.snapshot_steps)}
-    stops = [*np.flatnonzero(np.isin(trainer.record_steps, list(snapshots))), total]  # a call does not pass a snapshot
-    pace, last_commit, kept = _Pace(), time.monotonic(), -1
+    owed = deque(range(writer.snapshots_before(committed), len(writer.snapshot_records)))
+    pace, last_commit = _Pace(), time.monotonic()
     while position.record < total:
         first, parts = position.record, []
         end = min(first + writer.chunk_records, total)
-        while position.record < end:
-            if position.step in snapshots and position.step != kept:
-                kept = position.step  # a call that did not arrive has left the runs at several places
-                behind.do(writer.write_snapshot, width, snapshots[position.step], trainer.weights(position))
-            start, stop = position.work, min(end, int(stops[bisect_right(stops, position.record)]))
+        # A call can end anywhere, also between two records; a chunk ends at the step of the record that comes next.
+        while position.record < end or (end < total and position.step < trainer.record_steps[end]):
+            if owed and position.step == trainer.record_steps[writer.snapshot_records[owed[0]]]:
+                behind.do(writer.write_snapshot, width, owed.popleft(), trainer.weights(position))
+            start, stop = position.work, min(end, writer.snapshot_records[owed[0]]) if owed else end
             position, losses = trainer.advance(position, stop, pace.steps)
             pace.measured(position.work - start)
             parts.append(losses)

@@ -1,0 +1,117 @@
+"""What a store holds does not depend on how long calls of the compiled program last, nor on where training was cut."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from mstage.spec import Recording, Sweep
+from mstage.store.reader import open_sweep
+from mstage.store.writer import SweepWriter
+from mstage.workflows.train import Progress, train
+
+LENGTHS = (1, 2, 3, 5, 16, 19, 60, 400, 10**6)
+
+
+class KilledError(Exception):
+    """Raised by a progress callable in place of a kill."""
+
+
+class ScriptedPace:
+    """Calls of given lengths in place of those that last 0.3 seconds."""
+
+    lengths: Iterator[int]
+
+    @property
+    def steps(self) -> int:
+        return next(self.lengths)
+
+    def measured(self, steps: int) -> None:
+        """Time is of no account here."""
+
+
+@pytest.fixture
+def pinned(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterable[int]], None]:
+    """Sets the lengths of the calls that follow."""
+
+    def pin(lengths: Iterable[int]) -> None:
+        pace = type("Pinned", (ScriptedPace,), {"lengths": iter(lengths)})
+        monkeypatch.setattr("mstage.workflows.train._Pace", pace)
+
+    return pin
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """Every file of a store."""
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def killed_and_resumed(sweep: Sweep, path: Path, random_: random.Random, kills: int) -> None:
+    """Train a sweep that is cut off at some calls, and goes on where it was committed last."""
+    for _ in range(kills):
+        calls = iter(range(random_.randrange(1, 40)))
+
+        def progress(_: Progress, calls: Iterator[int] = calls) -> None:
+            if next(calls, None) is None:
+                raise KilledError
+
+        try:
+            train(sweep, path, resume=path.exists(), progress=progress, commit_seconds=random_.choice([0.0, 0.001]))
+        except KilledError:
+            continue
+        return
+    train(sweep, path, resume=path.exists())
+
+
+def sweep_of(random_: random.Random, dynamics: str, count: int) -> Sweep:
+    """Some runs with any recording."""
+    losses = random_.choice(["auto", f"every:{random_.choice([1, 7, 50, 999])}", f"log:{random_.choice([1, 2, 90])}"])
+    recording = Recording(losses, random_.choice([0, 1, 2, 3, 20, 60, 200][: 6 + (count == 0)]))
+    common = {"alpha": (0.75, 1.5), "width": (6,), "until": 20.0, "recording": recording}
+    if dynamics == "flow":
+        return Sweep(**common, dynamics="flow", seed=(9, count))
+    return Sweep(**common, learning_rate=(0.02, 0.05), seed=(count,))
+
+
+@pytest.mark.parametrize("dynamics", ["descent", "flow"])
+def test_any_calls_and_any_kills_give_the_same_store(
+    dynamics: str, tmp_path: Path, pinned: Callable[[Iterable[int]], None]
+) -> None:
+    """Calls of some lengths once passed a snapshot by, or went on from a commit at another step than its own."""
+    random_ = random.Random(20)
+    for case in range(14):
+        sweep = sweep_of(random_, dynamics, case % 3)
+        pinned(repeat(10**6))
+        whole, cut = tmp_path / f"whole-{case}", tmp_path / f"cut-{case}"
+        train(sweep, whole)
+        few = random_.sample(LENGTHS, k=random_.choice([1, 2, 4]))
+        pinned(iter(lambda few=few: random_.choice(few), None))
+        killed_and_resumed(sweep, cut, random_, kills=case % 4)
+        assert files(cut) == files(whole), (sweep, few)
+        xr.testing.assert_identical(open_sweep(cut).load(), open_sweep(whole).load())
+
+
+def test_a_commit_that_lacks_what_it_owes_is_an_error_at_that_moment(tmp_path: Path) -> None:
+    """A snapshot that was never written was once found at the end, by the reader."""
+    sweep = Sweep(width=(6,), steps=50, recording=Recording("every:1", 5))
+    problem = xr.Dataset({"input": (("sample", "dim"), np.ones((3, 2))), "target": ("sample", np.ones(3))})
+    weights = {"output_weight": np.ones((1, 6)), "input_weight": np.ones((1, 6, 2))}
+    ends = {"status": np.ones(1), "last_step": np.ones(1), "final_loss": np.ones(1)}
+    with SweepWriter.create(tmp_path / "x", sweep, problem) as writer:
+        size = writer.chunk_records
+        assert writer.snapshots_before(size) >= 2
+        writer.write_losses(6, 0, np.ones((1, size)))
+        for index in range(writer.snapshots_before(size)):
+            with pytest.raises(RuntimeError, match=f"a commit of {size} records and . snapshots, .* and {index} are"):
+                writer.commit(6, size, ends, [])
+            writer.write_snapshot(6, index, weights)
+        with pytest.raises(RuntimeError, match="are written"):
+            writer.commit(6, size + 1, ends, [])
+        writer.commit(6, size, ends, [])
+        assert writer.committed(6) == size
