@@ -6,6 +6,7 @@ and the metadata are consolidated, so nothing but chunks is written while a swee
 
 from __future__ import annotations
 
+import re
 import warnings
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,18 @@ def group_name(width: int) -> str:
     return f"width_{width}"
 
 
+_ARRAY = r"(zarr\.json|c(/\d+)*)"  # the files of one
+_STORE_FILE = re.compile(
+    rf"zarr\.json|(input|target)/{_ARRAY}|width_\d+/zarr\.json|width_\d+/({'|'.join(GLOSSARY)})/{_ARRAY}"
+    rf"|{re.escape(STATE_FOLDER)}/(lock|width_\d+-record_\d+\.(npz|partial))"
+)
+
+
+def is_store_file(name: str) -> bool:
+    """Whether a file in the folder of a store, named from there with slashes, is one that a store can have."""
+    return _STORE_FILE.fullmatch(name) is not None
+
+
 def chunk_records(sweep: Sweep) -> int:
     """Records of a chunk of losses: some hundred chunks a sweep, so that a kill loses little of it."""
     return min(256, max(16, -(-len(sweep.loss_steps) // 128)))
@@ -47,13 +60,13 @@ def stored_bytes(sweep: Sweep, width: int, dim: int) -> int:
 
 
 def write_skeleton(path: Path, sweep: Sweep, problem: xr.Dataset) -> None:
-    """A whole store with nothing committed."""
+    """A whole store with nothing committed, in a folder that is there and empty but for its lock."""
     import zarr  # only for what writes a store
 
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Consolidated metadata"
-        )  # xarray reads it; Zarr v3 has yet to adopt it
+        # xarray reads consolidated metadata, Zarr v3 has yet to adopt them; the state is none of its own.
+        for message in ("Consolidated metadata", f"Object at {re.escape(STATE_FOLDER)} is not recognized"):
+            warnings.filterwarnings("ignore", message=message)
         root = zarr.create_group(
             path,
             zarr_format=3,
@@ -72,7 +85,6 @@ def write_skeleton(path: Path, sweep: Sweep, problem: xr.Dataset) -> None:
         for width in sweep.width:
             _write_group(root.create_group(group_name(width)), sweep, width, problem.sizes["dim"])
         zarr.consolidate_metadata(path)
-    (path / STATE_FOLDER).mkdir()
 
 
 def _write_group(group: zarr.Group, sweep: Sweep, width: int, dim: int) -> None:

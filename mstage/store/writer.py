@@ -6,11 +6,8 @@ checkpoint that training goes on from. A kill at any moment therefore leaves eit
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 from bisect import bisect_left
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,17 +25,26 @@ from mstage.store.layout import (
     group_name,
     write_skeleton,
 )
-from mstage.store.reader import is_store, read_attributes, sweep_from_attributes
+from mstage.store.place import (
+    check_place,
+    disk_errors,
+    lock_store,
+    new_folder,
+    remove_partial_files,
+    remove_state,
+    remove_store,
+    replace_store,
+)
+from mstage.store.reader import read_attributes, sweep_from_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
     import xarray as xr
 
     from mstage.spec import Sweep
 
-KEPT = "What was committed before is kept; make it writable, then go on with --resume."
 DECIDING_PACKAGES = {
     "descent": ("jax", "jaxlib", "optax"),
     "flow": ("jax", "jaxlib", "diffrax"),
@@ -82,20 +88,17 @@ class SweepWriter:
             InputError: It cannot be written there, or another process is writing it.
         """
         path = Path(path)
-        _check_place(path, overwrite)
-        new = path.with_name(f".{path.name}.new-{os.getpid()}")
-        with _disk_errors(path, "Nothing was written there. Choose another --output."):
+        check_place(path, overwrite)
+        with disk_errors(path, "Nothing was written there. Choose another --output."):
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(new, ignore_errors=True)
+            path = path.resolve()  # a link to a folder stays one
+            new = new_folder(path)
             try:
+                lock = lock_store(new)
                 write_skeleton(new, sweep, problem)
-                lock = _lock(new)
-                if is_store(path):
-                    _replace(path, new)
-                else:
-                    new.rename(path)
+                replace_store(path, new)
             except BaseException:
-                shutil.rmtree(new, ignore_errors=True)
+                remove_store(new)
                 raise
         return cls(path, sweep, lock)
 
@@ -117,8 +120,9 @@ class SweepWriter:
                     f"{path}: was begun with {package} {begun}, this is {version(package)}, which may round "
                     f"otherwise. Install {package}=={begun}, or train it anew with --overwrite."
                 )
-        with _disk_errors(path):
-            lock = _lock(path)
+        with disk_errors(path):
+            lock = lock_store(path)
+            remove_partial_files(path)
             return cls(path, sweep, lock)
 
     def __enter__(self) -> Self:
@@ -147,14 +151,14 @@ class SweepWriter:
             first: Index of the first record.
             losses: Shape (runs, records); whole chunks, or up to the last record.
         """
-        with _disk_errors(self.path):
+        with disk_errors(self.path):
             array = self._array(width, "loss")
             array[..., first : first + losses.shape[1]] = losses.reshape((*array.shape[:-1], -1))
         self._written[width].add_records(first, losses.shape[1])
 
     def write_snapshot(self, width: int, index: int, weights: dict[str, np.ndarray]) -> None:
         """Write the weights of one snapshot, each leading with the axis of runs; not trusted before `commit`."""
-        with _disk_errors(self.path):
+        with disk_errors(self.path):
             for name, values in weights.items():
                 array = self._array(width, name)
                 axes = array.ndim - values.ndim  # of the runs
@@ -174,7 +178,7 @@ class SweepWriter:
             RuntimeError: A record or a snapshot before it was never written.
         """
         self._written[width].check(records, self.snapshots_before(records))
-        with _disk_errors(self.path):
+        with disk_errors(self.path):
             before = self.committed(width)
             if records < self._array(width, "step").shape[0]:
                 self._write_checkpoint(width, records, checkpoint)
@@ -203,12 +207,12 @@ class SweepWriter:
     def discard(self) -> None:
         """Take the store away again if nothing in it is committed."""
         if not any(self.committed(width) for width in self.sweep.width):
-            shutil.rmtree(self.path, ignore_errors=True)
+            remove_store(self.path)
 
     def close(self) -> None:
         """Let others at the store; tidy up if it is complete."""
         if self.path.exists() and all(self.is_complete(width) for width in self.sweep.width):
-            shutil.rmtree(self.path / STATE_FOLDER, ignore_errors=True)
+            remove_state(self.path)
         os.close(self._lock)
 
     def _array(self, width: int, name: str) -> Any:
@@ -267,62 +271,3 @@ class _Extent:
                 f"a commit of {records} records and {snapshots} snapshots, of which {self.records} and "
                 f"{self.snapshots} are written"
             )
-
-
-def _check_place(path: Path, overwrite: bool) -> None:
-    """Refuse to write over what is there.
-
-    Raises:
-        UsageError: A sweep lies there and may not be replaced.
-        InputError: Something else lies there, which is never replaced.
-    """
-    if is_store(path):
-        if not overwrite:
-            raise UsageError(
-                f"{path}: a sweep lies there already. Go on with it (--resume) or replace it (--overwrite)."
-            )
-    elif path.is_dir() and any(path.iterdir()):
-        raise InputError(f"{path}: the folder holds something else and is left alone. Choose another --output.")
-    elif path.exists() and not path.is_dir():
-        raise InputError(f"{path}: is a file and is left alone. Choose another --output.")
-
-
-def _replace(path: Path, new: Path) -> None:
-    """Put the new store in the place of the old one."""
-    (path / STATE_FOLDER).mkdir(exist_ok=True)
-    lock = _lock(path)
-    old = path.with_name(f".{path.name}.old-{os.getpid()}")
-    try:
-        path.rename(old)
-        new.rename(path)
-    finally:
-        os.close(lock)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _lock(path: Path) -> int:
-    """Lock a store for this process; the lock goes when the file is closed, also by a kill.
-
-    Raises:
-        InputError: Another process holds it.
-    """
-    (path / STATE_FOLDER).mkdir(exist_ok=True)
-    file = path / STATE_FOLDER / "lock"
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(descriptor).st_ino != file.stat().st_ino:  # its holder has tidied it away in between
-            raise BlockingIOError
-    except (BlockingIOError, FileNotFoundError):
-        os.close(descriptor)
-        raise InputError(f"{path}: another process is training it. Wait for it, or choose another --output.") from None
-    return descriptor
-
-
-@contextmanager
-def _disk_errors(path: Path, way_out: str = KEPT) -> Iterator[None]:
-    """Turn what the operating system says of a write into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}). {way_out}") from error

@@ -350,3 +350,77 @@ def test_what_does_not_fit_into_memory_leaves_nothing(tmp_path: Path, monkeypatc
     with pytest.raises(MemoryError):
         train(SMALL, tmp_path / "sweep.zarr")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "place", ["notes.txt", "width_50/mine.npz", "width_50/loss/c/0/0/plot.png", "link", ".training/x"]
+)
+@pytest.mark.parametrize("cut", [False, True])
+def test_what_mstage_did_not_write_is_never_deleted(place: str, cut: bool, whole: Path, tmp_path: Path) -> None:
+    """A note of the user's inside a store was once gone after --overwrite, without a word."""
+    path = tmp_path / "sweep.zarr"
+    shutil.copytree(whole, path)
+    if cut:
+        damage(path, "metadata cut")
+    (path / place).parent.mkdir(exist_ok=True)
+    if place == "link":
+        (tmp_path / "elsewhere").mkdir()
+        (path / place).symlink_to(tmp_path / "elsewhere")
+    else:
+        (path / place).write_text("years of work")
+    before = {file.name for file in path.rglob("*")}
+    with pytest.raises(InputError, match=rf"holds `{place}`, which no sweep writes, so nothing is replaced"):
+        train(SMALL, path, overwrite=True)
+    assert {file.name for file in path.rglob("*")} == before
+    assert {file.name for file in tmp_path.iterdir()} <= {"sweep.zarr", "elsewhere"}
+
+
+def test_a_note_that_comes_while_it_trains_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep that does not fit into memory is taken away again, and what was put beside it is not."""
+    path = tmp_path / "sweep.zarr"
+
+    def too_large(*_: object) -> None:
+        (path / "notes.txt").write_text("years of work")
+        raise MemoryError
+
+    monkeypatch.setattr("mstage.simulate.sweep.Trainer.start", too_large)
+    with pytest.raises(MemoryError):
+        train(SMALL, path)
+    assert [file.name for file in path.rglob("*")] == ["notes.txt"]
+
+
+def test_what_kills_leave_is_swept_up(whole: Path, tmp_path: Path) -> None:
+    """Unfinished files within a store, and unfinished or replaced stores beside it."""
+    path = tmp_path / "sweep.zarr"
+    with pytest.raises(StopHereError):
+        train(SMALL, path, progress=stop_after(8), commit_seconds=0)
+    hexes = "0123456789abcdef" * 2
+    mine = path / "width_50" / "loss" / "draft.partial"
+    for file in (path / f"zarr.{hexes}.partial", path / "width_50" / "loss" / "c" / f"7.{hexes}.partial", mine):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("cut")
+    for left in (".sweep.zarr.new-1", ".sweep.zarr.old-2"):
+        shutil.copytree(whole, tmp_path / left)
+    assert_same(train(SMALL, path, resume=True), open_sweep(whole))
+    assert [file.name for file in path.rglob("*.partial")] == ["draft.partial"]
+    mine.unlink()
+    with SweepWriter.create(tmp_path / ".sweep.zarr.new-3", SMALL, open_sweep(whole).to_dataset()):
+        train(SMALL, path, overwrite=True)  # somebody is about to put another store there
+        assert sorted(file.name for file in tmp_path.iterdir()) == [".sweep.zarr.new-3", "sweep.zarr"]
+
+
+def test_an_output_that_is_a_link_or_a_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "runs").symlink_to(tmp_path / "disk")
+    sweep = replace(SMALL, width=(5,), until=2.0)
+    for _ in range(2):
+        train(sweep, tmp_path / "runs", overwrite=True)
+        assert (tmp_path / "runs").is_symlink()
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["disk", "runs"]
+        assert is_store(tmp_path / "disk")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    train(sweep, Path())
+    assert is_store(tmp_path / "here")
+    with pytest.raises(UsageError, match="cannot be replaced from within its folder"):
+        train(sweep, Path(), overwrite=True)
