@@ -63,17 +63,21 @@ class Layout:
             raise ValueError("the checkpoint is of another sweep or another number of cores")
         return self.put(jax.tree.unflatten(structure, leaves))
 
-    def memory_bytes(self, lowered: Any) -> int:
-        """Memory that a lowered program takes on all the devices for its arguments, results and work."""
-        used = lowered.compile().memory_analysis()
-        each = used.argument_size_in_bytes + used.output_size_in_bytes + used.temp_size_in_bytes
-        return len(self.mesh.devices) * int(each)
+    @property
+    def devices(self) -> int:
+        """How many there are."""
+        return int(self.mesh.devices.size)
 
 
 def has_spare_cores(runs: int) -> bool:
     """Whether a device that some of the runs are on has more cores than one for them, as any accelerator has."""
     devices = _devices_for(runs)
     return devices[0].platform != "cpu" or len(devices) < processors()
+
+
+def tree_bytes(tree: Any) -> int:
+    """Bytes of the arrays of a tree, or of the shapes that stand for them."""
+    return sum(int(np.prod(leaf.shape)) * np.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(tree))
 
 
 def _devices_for(runs: int) -> list[Any]:

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from mstage.history import RunStatus
-from mstage.simulate.devices import BY_RUN, WHOLE, Layout, lack_of_memory, over_devices, use_all_cores
+from mstage.simulate.devices import BY_RUN, WHOLE, Layout, lack_of_memory, over_devices, tree_bytes, use_all_cores
 from mstage.simulate.flow_runs import FlowPlan, FlowProgram, FlowRuns, advance_run, initial_state
 from mstage.simulate.flow_state import FlowState, is_arrived, weights_at
 from mstage.simulate.runs import Data
@@ -78,9 +78,7 @@ class FlowTrainer:
     def start(self) -> FlowPosition:
         """The position at time 0, the weights drawn. Compiles the program, if it is not yet."""
         with jax.enable_x64(True):
-            one = partial(initial_state, self._program)
-            shapes = jax.eval_shape(jax.vmap(one, in_axes=(0, None)), self._runs, self._data)
-            empty = self._layout.put(jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes))
+            empty = self._layout.put(jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), self._shapes()))
         state, _ = self._call(self._plan(0, self.record_steps[:0], 0, is_start=True), (empty, self._no_losses()))
         return FlowPosition(0, 0, state, self._no_losses())
 
@@ -158,12 +156,24 @@ class FlowTrainer:
         return FlowPosition(int(self.record_steps[record]), record, state, self._no_losses())
 
     def memory_bytes(self) -> int:
-        """Memory that the compiled program takes for its arguments, results and work."""
+        """Memory that training takes at most, for all that is no snapshot waiting to be written; nothing is allocated.
+
+        The state is there twice, for a call holds the old one until it has the new one, and twice more where a snapshot
+        is read off it; each device works on one run, whose largest arrays are J and the matrix that is factorised.
+        """
+        samples, dim = (int(size) for size in self._data.inputs.shape)
+        weights = self._program.width * (dim + 1)
+        numbers = 2 * self._program.width * samples + min(samples, weights) * (3 * min(samples, weights) + samples)
+        work = numbers * np.dtype(self._program.dtype).itemsize
+        losses = 3 * self._layout.size * MAX_SEGMENT_RECORDS * np.dtype(self._program.dtype).itemsize
+        return 4 * tree_bytes(self._shapes()) + self._layout.devices * work + losses + tree_bytes(self._data)
+
+    def _shapes(self) -> FlowState:
+        """The shapes of the state."""
         with jax.enable_x64(True):
-            start = self.start()
-            plan = self._plan(1, self.record_steps[:0], 1)
-            lowered = self._compiled.lower(self._runs, self._data, plan, (start.state, start.losses))
-            return self._layout.memory_bytes(lowered)
+            one = partial(initial_state, self._program)
+            shapes: FlowState = jax.eval_shape(jax.vmap(one, in_axes=(0, None)), self._runs, self._data)
+        return shapes
 
     def _call(self, plan: FlowPlan, place: tuple[FlowState, Any]) -> tuple[FlowState, Any]:
         with jax.enable_x64(True), lack_of_memory():

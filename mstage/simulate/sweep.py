@@ -18,7 +18,16 @@ import numpy as np
 from mstage.errors import UsageError
 from mstage.history import RunStatus
 from mstage.simulate.blocks import largest_block
-from mstage.simulate.devices import BY_RUN, WHOLE, Layout, has_spare_cores, lack_of_memory, over_devices, use_all_cores
+from mstage.simulate.devices import (
+    BY_RUN,
+    WHOLE,
+    Layout,
+    has_spare_cores,
+    lack_of_memory,
+    over_devices,
+    tree_bytes,
+    use_all_cores,
+)
 from mstage.simulate.dynamics import check_optimizer
 from mstage.simulate.runs import Data, Plan, Program, Runs, RunState, advance_block, initial_state
 
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
     from mstage.spec import Sweep
 
 MAX_SEGMENT_RECORDS = 256
+WORKING_ARRAYS = 4  # of shape (width, samples) that a step holds at once for each run of a block
 
 
 @dataclass(frozen=True)
@@ -85,9 +95,7 @@ class Trainer:
     def start(self) -> Position:
         """The position at step 0, the weights drawn. Compiles the program, if it is not yet."""
         with jax.enable_x64(True):
-            one = partial(initial_state, self._program)
-            shapes = jax.eval_shape(jax.vmap(one, in_axes=(0, None)), self._runs, self._data)
-            empty = self._layout.put(jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes))
+            empty = self._layout.put(jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), self._shapes()))
         position, _ = self.advance(Position(0, 0, empty), 0, 0)
         return position
 
@@ -151,12 +159,23 @@ class Trainer:
         return Position(int(self.record_steps[record]), record, state)
 
     def memory_bytes(self) -> int:
-        """Memory that the compiled program takes for its arguments, results and work."""
+        """Memory that training takes at most, for all that is no snapshot waiting to be written; nothing is allocated.
+
+        The state is there twice, for a call holds the old one until it has the new one, and a third time in a
+        checkpoint; each device works on a block.
+        """
+        program, layout = self._program, self._layout
+        samples = max(program.tiles(n).size for n in (program.samples, program.samples_a_step))
+        work = WORKING_ARRAYS * layout.block * program.width * samples * np.dtype(program.dtype).itemsize
+        losses = 2 * layout.size * MAX_SEGMENT_RECORDS * np.dtype(program.dtype).itemsize
+        return 3 * tree_bytes(self._shapes()) + layout.devices * work + losses + tree_bytes(self._data)
+
+    def _shapes(self) -> RunState:
+        """The shapes of the state."""
         with jax.enable_x64(True):
-            stop_at = np.zeros((), self._program.dtype)
-            plan = Plan(np.int64(0), np.int64(1), np.zeros(MAX_SEGMENT_RECORDS, np.int64), stop_at)
-            lowered = self._compiled.lower(self._runs, self._data, self.start().state, plan)
-            return self._layout.memory_bytes(lowered)
+            one = partial(initial_state, self._program)
+            shapes: RunState = jax.eval_shape(jax.vmap(one, in_axes=(0, None)), self._runs, self._data)
+        return shapes
 
     @property
     def _compiled(self) -> Any:

@@ -56,7 +56,13 @@ def chunk_records(sweep: Sweep) -> int:
 def stored_bytes(sweep: Sweep, width: int, dim: int) -> int:
     """Bytes that a width takes in a store at most (losses compress a little, weights do not)."""
     runs = sweep.run_count // len(sweep.width)
-    return runs * sweep.itemsize * (len(sweep.loss_steps) + len(sweep.snapshot_steps) * width * (dim + 1))
+    return runs * sweep.itemsize * len(sweep.loss_steps) + weight_bytes(sweep, width, dim)
+
+
+def weight_bytes(sweep: Sweep, width: int, dim: int) -> int:
+    """Bytes that the weights of a width take in a store."""
+    runs = sweep.run_count // len(sweep.width)
+    return runs * sweep.itemsize * len(sweep.snapshot_steps) * width * (dim + 1)
 
 
 def write_skeleton(path: Path, sweep: Sweep, problem: xr.Dataset) -> None:

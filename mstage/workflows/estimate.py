@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
-import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from shutil import disk_usage
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,12 +17,17 @@ from mstage.errors import UsageError
 from mstage.simulate.problems import load_problem
 from mstage.simulate.sweep import MAX_SEGMENT_RECORDS
 from mstage.simulate.trainers import trainer_of
-from mstage.store.layout import chunk_records, stored_bytes
+from mstage.store.layout import chunk_records, stored_bytes, weight_bytes
+from mstage.workflows.write_behind import MAX_WAITING_BYTES
 
 if TYPE_CHECKING:
+    from mstage.simulate.problems import Dataset
+    from mstage.simulate.trainers import AnyTrainer
     from mstage.spec import Sweep
 
 PROBE_SECONDS = 0.5
+PROCESS_BYTES = 600 * 2**20  # of the interpreter, JAX, its compiler and diffrax; measured
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 TYPICAL_FLOW_STEPS = 65  # of a run at the tolerance 1e-3, hardly more for a longer one; measured
 
 
@@ -103,7 +110,7 @@ def estimate(sweep: Sweep) -> Estimate:
     """
     dataset = load_problem(sweep.problem)
     dim = dataset.input.shape[1]
-    check_memory(sweep, dim)
+    check_memory(sweep, dataset)
     widths = []
     for width in sweep.width:
         begun = time.monotonic()
@@ -119,14 +126,13 @@ def estimate(sweep: Sweep) -> Estimate:
             end = min(position.record + MAX_SEGMENT_RECORDS, trainer.record_steps.size)
             position, _ = trainer.advance(position, end, most)
             spent, steps, most = spent + time.monotonic() - begun, steps + position.work - start, 2 * most
-        on_host = runs * sweep.itemsize * (2 * width * (dim + 1) + 2 * chunk_records(sweep))
         widths.append(
             WidthEstimate(
                 width=width,
                 runs=runs,
                 steps=max(lasts),
                 run_steps=run_steps,
-                memory_bytes=_process_bytes() + trainer.memory_bytes() + on_host,
+                memory_bytes=memory_bytes(sweep, trainer, width, dim),
                 disk_bytes=stored_bytes(sweep, width, dim),
                 seconds=compilation + run_steps / runs * spent / max(steps, 1),
             )
@@ -141,23 +147,57 @@ def _run_lengths(sweep: Sweep) -> tuple[int, ...]:
     return (round(TYPICAL_FLOW_STEPS * (1e-3 / sweep.tolerance) ** (1 / 3)),)
 
 
-def check_memory(sweep: Sweep, dim: int) -> None:
-    """Refuse a sweep whose weights alone, held twice while they move, are more than this machine has memory.
+def check_memory(sweep: Sweep, dataset: Dataset) -> None:
+    """Refuse a sweep that takes more memory than there is. Nothing of it is allocated.
 
     Raises:
-        UsageError: It is one.
+        UsageError: It does, or it cannot be trained at all.
     """
-    runs = sweep.run_count // len(sweep.width)
-    needed = 2 * runs * max(sweep.width) * (dim + 1) * sweep.itemsize
-    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    width, dim = max(sweep.width), dataset.input.shape[1]
+    needed = memory_bytes(sweep, trainer_of(sweep, dataset, width), width, dim)
+    there = available_bytes()
     if needed > there:
+        runs = sweep.run_count // len(sweep.width)
         raise UsageError(
-            f"width {max(sweep.width)}: the weights of {runs:,} runs at once take {needed / 2**30:,.0f} GiB of memory "
-            f"or more, and this machine has {there / 2**30:,.0f} GiB; train fewer runs at once or a smaller width"
+            f"width {width}: {runs:,} run{'s' if runs > 1 else ''} at once take {needed / 2**30:,.1f} GiB of memory, "
+            f"and {there / 2**30:,.1f} GiB are free; train fewer runs in a sweep, a smaller width, or in float32"
         )
 
 
-def _process_bytes() -> int:
-    """Memory that this process has taken at most."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def check_disk(sweep: Sweep, dim: int, path: Path) -> None:
+    """Refuse a sweep whose weights alone are more than the disk has room for.
+
+    Raises:
+        UsageError: They are.
+    """
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+    needed, free = sum(weight_bytes(sweep, width, dim) for width in sweep.width), disk_usage(there).free
+    if needed > free:
+        raise UsageError(
+            f"{path}: the weights take {needed / 2**30:,.1f} GiB, and {free / 2**30:,.1f} GiB are free there; keep "
+            f"fewer than {sweep.recording.snapshots:,} --snapshots, or choose another --output"
+        )
+
+
+def memory_bytes(sweep: Sweep, trainer: AnyTrainer, width: int, dim: int) -> int:
+    """Memory that the process takes at most while it trains the runs of a width.
+
+    Beside what the trainer takes there are a snapshot in the making, one in the hands of the store and once more as it
+    is written there, those that wait, and the losses of a chunk, in parts and whole.
+    """
+    snapshot = trainer.run_count * width * (dim + 1) * sweep.itemsize * bool(sweep.recording.snapshots)
+    losses = 3 * trainer.run_count * chunk_records(sweep) * sweep.itemsize
+    return PROCESS_BYTES + trainer.memory_bytes() + 3 * snapshot + min(MAX_WAITING_BYTES, 4 * snapshot) + losses
+
+
+def available_bytes() -> int:
+    """Memory that this process can take: what is free, within what a container or a shell allows it."""
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for file, pattern in ((Path("/proc/meminfo"), r"MemAvailable:\s+(\d+) kB"), (CGROUP_LIMIT, r"(\d+)\s*")):
+        try:
+            found = re.search(pattern, file.read_text(encoding="ascii"))
+        except OSError:  # there is none, as on macOS
+            continue
+        limits += [int(found[1]) * (1024 if file.name == "meminfo" else 1)] if found else []
+    allowed = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return min(limits + ([allowed] if allowed != resource.RLIM_INFINITY else []))

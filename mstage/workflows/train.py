@@ -19,7 +19,7 @@ from mstage.simulate.problems import Dataset, load_problem
 from mstage.simulate.trainers import AnyPosition, AnyTrainer, trainer_of
 from mstage.store.reader import open_sweep, stored_problem, stored_sweep
 from mstage.store.writer import SweepWriter
-from mstage.workflows.estimate import check_memory
+from mstage.workflows.estimate import check_disk, check_memory
 from mstage.workflows.write_behind import WriteBehind
 
 if TYPE_CHECKING:
@@ -96,8 +96,9 @@ def train(
         dataset = _dataset(stored_problem(path))
     else:
         dataset = load_problem(sweep.problem)
-    check_memory(sweep, dataset.input.shape[1])
-    trainer_of(sweep, dataset, sweep.width[0])  # refuses what cannot be trained before anything is written
+    check_memory(sweep, dataset)  # and whatever else cannot be trained is refused before anything is written
+    if not resume:
+        check_disk(sweep, dataset.input.shape[1], path)
     if before_writing is not None:
         before_writing()
     writer = SweepWriter.resume(path) if resume else SweepWriter.create(path, sweep, _problem(dataset), overwrite)

@@ -1,0 +1,42 @@
+"""What is said of memory before training is what training takes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import resource, sys
+from mstage.simulate.problems import load_problem
+from mstage.simulate.trainers import trainer_of
+from mstage.spec import Optimizer, Recording, Sweep
+from mstage.workflows.estimate import memory_bytes
+from mstage.workflows.train import train
+
+sweep = {sweep}
+trainer = trainer_of(sweep, load_problem(sweep.problem), sweep.width[0])
+said = memory_bytes(sweep, trainer, sweep.width[0], 2)
+train(sweep, sys.argv[1], commit_seconds=0.1)
+taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+print(taken / said)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "sweep",
+    [
+        "Sweep(width=(20000,), seed=tuple(range(100)), steps=25, recording=Recording('auto', 6))",
+        "Sweep(width=(20000,), seed=tuple(range(60)), steps=25, recording=Recording('auto', 6), "
+        "optimizer=Optimizer('adam'))",
+        "Sweep(width=(200,), seed=tuple(range(8000)), steps=25, recording=Recording('auto', 6))",
+        "Sweep(width=(4000,), seed=tuple(range(100)), until=1.0, recording=Recording('auto', 6), dynamics='flow')",
+    ],
+)
+def test_memory_is_what_training_takes(sweep: str, tmp_path: object) -> None:
+    """1,000 runs of width 200,000 once passed as 9 GiB and took more than three times as much."""
+    run = [sys.executable, "-c", CODE.format(sweep=sweep), f"{tmp_path}/sweep"]
+    share = float(subprocess.run(run, capture_output=True, text=True, check=True, timeout=300).stdout)
+    assert 0.5 < share < 1.02
