@@ -48,7 +48,7 @@ def sweep_from_dict(values: Mapping[str, Any], source: str = "sweep") -> Sweep:
             raise UsageError(f"`{twice}` and `{twice.replace('-', '_')}` are the same key; give one of them")
         return Sweep(**_sweep_arguments(known))
     except UsageError as error:
-        raise UsageError(f"{source}: {' '.join(str(error).split())}") from None  # a value can hold line breaks
+        raise UsageError(f"{source}: {error}") from None
 
 
 def read_sweep_file(path: str | Path) -> dict[str, Any]:
