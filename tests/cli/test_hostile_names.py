@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable
@@ -18,13 +19,22 @@ import pytest
 from safetensors.numpy import save_file
 
 from mstage.__main__ import main
+from mstage.cli.following import CLEAR
+from mstage.errors import storable
+from tests.cli.run import MSTAGE
 from tests.readers.writers import events_v1, staircase
 
-ENCODINGS = ("utf-8", "ascii", "latin-1", "cp1252")
+STREAMS = [("utf-8", True), ("ascii", False), ("cp1252", True), ("latin-1", False)]  # encoding, and whether a terminal
 SPOKEN = "\x1b[31m\x07\r\t\x7f\x85\x9b2J\u202e\u200b\u2066\ufeff\u3164[red]$x_$\u00b2\u2026\u754ce\u0301\U0001f600"
 IN_TEXT = f"l\x0b\x1c\u2028{SPOKEN}loss"  # in one line of a file
 ANYWHERE = f"l\n\x00\udcff{IN_TEXT}"  # in JSON
 IN_PATH = os.fsdecode(os.fsencode("p\n" + SPOKEN) + b"\xff")
+ODD_STORES = [{"format": ANYWHERE}, {"sweep": {"problem": ANYWHERE}}, {"sweep": {ANYWHERE: 1}}, {"sweep": ANYWHERE}]
+ODD_FILES = [f"{key} = {value}" for key, value in [
+    (json.dumps(SPOKEN), "1"), ("problem", json.dumps(SPOKEN)), ("activation", json.dumps(SPOKEN)),
+    ("optimizer", json.dumps(SPOKEN)), ("alpha", f"[{json.dumps(SPOKEN)}]"), ("dtype", json.dumps(SPOKEN)),
+    ("record", json.dumps(SPOKEN)), ("learning_rate", "\x1b\u202e"),
+]]  # fmt: skip
 SGR = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -72,6 +82,14 @@ def world(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     values["versions"] |= {ANYWHERE: ANYWHERE}
     values["mstage"] = ANYWHERE
     root.write_text(json.dumps(attributes))
+    for number, odd in enumerate(ODD_STORES):
+        (folder / f"odd{number}").mkdir()
+        held = {"mstage": ANYWHERE, "format": 1, "sweep": values["sweep"], "problem": values["problem"]} | odd
+        (folder / f"odd{number}" / "zarr.json").write_text(
+            json.dumps({"zarr_format": 3, "node_type": "group", "attributes": held})
+        )
+    for number, odd in enumerate(ODD_FILES):
+        (folder / f"odd{number}.toml").write_text(f"until = 3\nwidth = [20]\n{odd}\n", "utf-8")
     return folder
 
 
@@ -90,7 +108,7 @@ class Stream(io.TextIOWrapper):
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(params=[(encoding, terminal) for encoding in ENCODINGS for terminal in (False, True)], ids=str)
+@pytest.fixture(params=STREAMS, ids=str)
 def run(request: pytest.FixtureRequest, world: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command in the world, holds that its output is harmless, and returns code, stdout and stderr."""
     encoding, terminal = request.param
@@ -117,7 +135,7 @@ def run(request: pytest.FixtureRequest, world: Path, monkeypatch: pytest.MonkeyP
 def assert_harmless(text: str, *, terminal: bool) -> None:
     """Nothing but line breaks, and colours on a terminal, is more than the characters that are seen."""
     if terminal:
-        text = SGR.sub("", text)
+        text = SGR.sub("", text).replace(CLEAR, "")
     found = {c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
     assert not found, (found, text)
 
@@ -194,9 +212,69 @@ REFUSED = [
 ]
 
 
+REFUSED += [(3, command, f"odd{number}") for number in range(len(ODD_STORES)) for command in ("report", "predict")]
+REFUSED += [(2 if k < len(ODD_FILES) - 1 else 3, "train", f"odd{k}.toml") for k in range(len(ODD_FILES))]
+
+
 @pytest.mark.parametrize("case", range(len(REFUSED)))
 def test_refusals(case: int, run: Run) -> None:
     code, *arguments = REFUSED[case]
     _, out, err = run(*map(str, arguments), code=int(code))
     assert out == ""
     assert re.fullmatch("mstage: [^\n]+\n", err)
+
+
+def test_names_are_seen_and_data_are_exact(run: Run) -> None:
+    """What is drawn shows every character of a name, CSV has one line a row, and JSON gives the name as it is."""
+    source, name = f"{IN_PATH}.jsonl", storable(ANYWHERE)
+    _, out, _ = run("detect-stages", source, "--list", "--format", "json")
+    assert out.isascii()
+    listed = json.loads(out)
+    assert listed["source"] == source
+    assert [one["series"] for one in listed["series"]] == [name, f"lr{name}"]
+    _, out, _ = run("detect-stages", source, "--list", "--format", "csv")
+    assert len(out.splitlines()) == 3
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert len({tuple(row) for row in rows}) == 1
+    assert all(None not in row for row in rows)
+    assert r"l\n\x00\udcffl\x0b\x1c\u2028\x1b[31m\x07\r\t\x7f\x85\x9b2J\u202e\u200b" in rows[0]["series"]
+    _, out, err = run("detect-stages", source, "--loss", rows[0]["series"])
+    assert r"p\n\x1b[31m" in err
+    assert r"[red]$x_$" in err
+
+
+def test_following(run: Run) -> None:
+    run("detect-stages", f"{IN_PATH}.jsonl", "--follow", "--until", "initial plateau")
+    run("detect-stages", f"{IN_PATH}.csv", "--follow", "--until", "initial plateau", "--format", "csv")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"LC_ALL": "C"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "ascii:strict"},
+        {"PYTHONIOENCODING": "cp1252"},
+    ],
+    ids=lambda settings: " ".join(map("=".join, settings.items())),
+)
+def test_processes(settings: dict[str, str], world: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG", "PYTHONIO"))}
+    for arguments, code in (
+        ([f"{IN_PATH}.csv"], 0),
+        ([f"{IN_PATH}.jsonl", "--list"], 0),
+        ([f"{IN_PATH}"], 0),
+        ([IN_PATH + "no"], 3),
+        (["-h"], 0),
+    ):
+        done = subprocess.run(
+            [*MSTAGE, "detect-stages", *arguments],
+            cwd=world,
+            env=environment | settings,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert_harmless(
+            (done.stdout + done.stderr).decode("cp1252" if "1252" in str(settings) else "utf-8"), terminal=False
+        )
