@@ -79,7 +79,7 @@ def _rows(lines: Sequence[str], separator: str) -> list[list[str]]:
     if separator == SPACES:
         return [line.removeprefix("#").split() for line in lines]
     try:
-        return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator)]
+        return [[cell.strip(" \t\r\n\xa0") for cell in row] for row in csv.reader(lines, delimiter=separator)]
     except csv.Error:
         return []
 

@@ -26,7 +26,7 @@ from tests.readers.writers import events_v1, staircase
 
 STREAMS = [("utf-8", True), ("ascii", False), ("cp1252", True), ("latin-1", False)]  # encoding, and whether a terminal
 SPOKEN = "\x1b[31m\x07\r\t\x7f\x85\x9b2J\u202e\u200b\u2066\ufeff\u3164[red]$x_$\u00b2\u2026\u754ce\u0301\U0001f600"
-IN_TEXT = f"l\x0b\x1c\u2028{SPOKEN}loss"  # in one line of a file
+IN_TEXT = f"l\x0b\x1c\u2028{SPOKEN}loss\u2028"  # in one line of a file
 ANYWHERE = f"l\n\x00\udcff{IN_TEXT}"  # in JSON
 IN_PATH = os.fsdecode(os.fsencode("p\n" + SPOKEN) + b"\xff")
 ODD_STORES = [{"format": ANYWHERE}, {"sweep": {"problem": ANYWHERE}}, {"sweep": {ANYWHERE: 1}}, {"sweep": ANYWHERE}]
