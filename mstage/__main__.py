@@ -14,6 +14,9 @@ def main(arguments: list[str] | None = None) -> int:
         from mstage.cli.interrupts import Interrupts
 
         with Interrupts():
+            from mstage.cli.encodings import adapt_streams
+
+            adapt_streams()
             from mstage.cli.app import run
 
             code = run(sys.argv[1:] if arguments is None else arguments)

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from enum import IntEnum
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+# Letters and marks that show nothing, or only change the width of what is before them.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
+    map(chr, [*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
+)
 
 
 class ExitCode(IntEnum):
@@ -63,14 +69,34 @@ def unknown_name(what: str, found: str, known: Iterable[str]) -> str:
 
 
 def printable(text: str) -> str:
-    """A text as it may stand in a line: without line breaks, and without what moves or colours a terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    r"""A text as it may stand in a line: what moves, colours, hides or turns around is written out, as `\x1b`.
+
+    Line breaks too, so that a line stays one. A text that has gone through here once is not changed by a second time.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() and c not in _BLANK else _escape(c) for c in text)
 
 
 def shown(value: object, length: int = 60) -> str:
-    """A value as it may stand in a line of an error: short, and without line breaks and control characters."""
-    text = printable(str(value)[: 2 * length])
-    return text if len(text) <= length else f"{text[: length - 3]}..."
+    """A value as it may stand in a line of an error: short and printable.
+
+    The line breaks of an exception are its layout, and become spaces.
+    """
+    text = " ".join(str(value).split()) if isinstance(value, BaseException) else str(value)
+    pieces = [printable(c) for c in text[: length + 1]]
+    if sum(map(len, pieces)) <= length:
+        return "".join(pieces)
+    ends = accumulate(map(len, pieces))
+    return "".join(piece for piece, end in zip(pieces, ends, strict=True) if end <= length - 3) + "..."
+
+
+def storable(name: str) -> str:
+    r"""A name that NumPy and pandas can hold: NumPy drops NUL at its end, and pandas takes no surrogate.
+
+    These become `\x00` and `\udcff`; everything else stays as it is, for whoever reads the JSON.
+    """
+    return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def listed(first: Sequence[str], count: int) -> str:
@@ -81,3 +107,7 @@ def listed(first: Sequence[str], count: int) -> str:
         count: How many there are in all.
     """
     return ", ".join(first) + (f" and {count - len(first):,} more" if count > len(first) else "")
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

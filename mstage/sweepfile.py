@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mstage.errors import InputError, UsageError, unknown_name
+from mstage.errors import InputError, UsageError, printable, unknown_name
 from mstage.recording import Recording
 from mstage.spec import Optimizer, Sweep, Table
 from mstage.spec_checks import no_descent
@@ -48,7 +48,7 @@ def sweep_from_dict(values: Mapping[str, Any], source: str = "sweep") -> Sweep:
             raise UsageError(f"`{twice}` and `{twice.replace('-', '_')}` are the same key; give one of them")
         return Sweep(**_sweep_arguments(known))
     except UsageError as error:
-        raise UsageError(f"{source}: {' '.join(str(error).split())}") from None  # a value can hold line breaks
+        raise UsageError(f"{source}: {printable(str(error))}") from None
 
 
 def read_sweep_file(path: str | Path) -> dict[str, Any]:

@@ -244,7 +244,7 @@ NONSENSE: list[tuple[str, Any, str]] = [
     ("snapshots", 1.5, "snapshots `1.5`"),
     ("dtype", "float16", "unknown dtype `float16`"),
     ("dtype", 64, "dtype `64`"),
-    ("dtype", "float64\nfloat32", "unknown dtype `float64 float32`"),
+    ("dtype", "float64\nfloat32", r"unknown dtype `float64\nfloat32`"),
 ]
 TABLE_NONSENSE: list[tuple[str, Any, str]] = [
     ("data", "", "data ``"),

@@ -93,7 +93,7 @@ def _worded(error: Any, path: str) -> str:
     if possible is not None:
         near = f"; did you mean `{possible[0]}`?" if possible else "."
         return f"{path} has no option `{option}`{near} {see}"
-    message = " ".join(error.format_message().split())
+    message = error.format_message()
     if not message.endswith(("?", ".")):
         message += "."
     return f"{message} {see}"

@@ -10,8 +10,9 @@ import errno
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from mstage.cli.encodings import fitted
 from mstage.errors import printable
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Streams:
         self.stderr = stderr or sys.stderr or _nowhere()
 
     def write(self, text: str) -> None:
-        """Write data as they are."""
+        """Write data that are made for it: JSON, CSV."""
         self.stdout.write(text)
 
     def say(self, text: str) -> None:
@@ -68,7 +69,7 @@ class Streams:
     @property
     def unicode(self) -> bool:
         """Whether stdout takes more than ASCII."""
-        return (getattr(self.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+        return _encoding(self.stdout).lower().startswith("utf")
 
     @property
     def talks_to_a_terminal(self) -> bool:
@@ -88,7 +89,16 @@ class Streams:
             def on_broken_pipe(self) -> None:
                 raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
+            def render_str(self, text: str, **options: Any) -> Text:
+                """Shows every string as the stream can: Rich measures and draws all of them here."""
+                lines = (fitted(printable(line), _encoding(file)) for line in text.split("\n"))
+                return super().render_str("\n".join(lines), **options)
+
         return HonestConsole(file=file, markup=False, highlight=False, emoji=False)
+
+
+def _encoding(file: TextIO) -> str:
+    return getattr(file, "encoding", None) or "utf-8"
 
 
 def _nowhere() -> TextIO:

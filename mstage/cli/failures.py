@@ -23,7 +23,8 @@ def tell(error: BaseException) -> int:
         _silence_stdout()
         return ExitCode.DONE
     if os.environ.get(TRACEBACK_VARIABLE, "0") not in ("", "0") and not isinstance(error, KeyboardInterrupt):
-        traceback.print_exception(error)
+        lines = "".join(traceback.format_exception(error)).splitlines()
+        print("\n".join(map(printable, lines)), file=sys.stderr)
     text, code = _worded(error)
     say(text)
     if isinstance(error, OSError):
@@ -49,13 +50,13 @@ def _worded(error: BaseException) -> tuple[str, ExitCode]:
             return str(error) or "interrupted", ExitCode.INTERRUPTED
         case OSError():
             where = error.filename or "the output"  # what fails without a name is one of the streams
-            return f"{where}: cannot be read or written ({error.strerror or error})", ExitCode.INPUT
+            return f"{where}: cannot be read or written ({shown(error.strerror or error, 200)})", ExitCode.INPUT
     if isinstance(error, MemoryError):
         return f"out of memory{f' ({shown(error, 200)})' if str(error) else ''}", ExitCode.INPUT
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return (
-        f"this is a bug: {type(error).__name__}{place}: {error}. "
+        f"this is a bug: {type(error).__name__}{place}: {shown(error, 500)}. "
         f"Run again with {TRACEBACK_VARIABLE}=1 to see the traceback.",
         ExitCode.BUG,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mstage.cli.encodings import shell_word
 from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import FigureFormat, Format, csv_text, json_text
 
@@ -52,7 +53,8 @@ def report(
     if figures is not None:
         _draw(streams, store, result, figures, formats)
     if result.statuses.get("running"):
-        streams.say(f"{result.statuses['running']} runs have not ended. Go on with: mstage train --resume -o {store}")
+        going_on = f"mstage train --resume -o {shell_word(store)}"
+        streams.say(f"{result.statuses['running']} runs have not ended. Go on with: {going_on}")
     if result.diverged:
         streams.say(f"{len(result.diverged)} of {sum(result.statuses.values())} runs diverged.")
     return ExitCode.DIVERGED if result.diverged else ExitCode.DONE

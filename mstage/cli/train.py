@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from mstage.cli import train_options as options
 from mstage.cli.compilation_cache import keep_compilations
 from mstage.cli.dry_run import print_estimate
+from mstage.cli.encodings import shell_word
 from mstage.cli.interrupts import Interrupts
 from mstage.cli.progress import TrainingProgress, stopped_at
 from mstage.cli.sweep_values import default_output, resumed_sweep, sweep_of
@@ -119,7 +119,7 @@ def _train(
                 sweep, path, resume=resume, overwrite=overwrite, progress=progress, before_writing=interrupts.hold
             )
     except KeyboardInterrupt:
-        resume_command = f"mstage train --resume -o {shlex.quote(str(path))}"
+        resume_command = f"mstage train --resume -o {shell_word(str(path))}"
         raise KeyboardInterrupt(stopped_at(progress.state, resume_command)) from None
     except MemoryError as error:
         raise InputError(
@@ -129,7 +129,7 @@ def _train(
         how = "had been trained already"
     else:
         how = f"trained{' to the end' if resume else ''} in {duration(time.monotonic() - begun)}"
-    return _say_result(streams, tree, shlex.quote(str(path)), how)
+    return _say_result(streams, tree, shell_word(str(path)), how)
 
 
 def _say_result(streams: Streams, tree: xr.DataTree, path: str, how: str) -> ExitCode:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mstage.errors import InputError, UsageError
+from mstage.errors import InputError, UsageError, storable
 from mstage.readers.checkpoint_steps import natural_order, steps_of_names
 from mstage.readers.tensor_files import EXPECTED, SUFFIXES, TORCH_SUFFIXES, read_tensors, torch_refusal
 
@@ -192,7 +192,7 @@ def _tensors(one: _Files) -> dict[str, StoredTensor]:
     """All the tensors of a checkpoint."""
     found: dict[str, StoredTensor] = {}
     for path in one.files:
-        tensors = read_tensors(path)
+        tensors = {storable(name): tensor for name, tensor in read_tensors(path).items()}
         twice = next(iter(found.keys() & tensors.keys()), None)
         if twice is not None:
             raise InputError(f"{path}: holds `{twice}`, which another part of the checkpoint holds too")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mstage.errors import InputError, shown
-from mstage.readers.log import LONGEST_NAME, Log, Series
-from mstage.readers.names import CLOCK_KINDS, EPOCH, RECORD, SECONDS, STEP, TIME, clock_kind
+from mstage.errors import InputError, printable, shown
+from mstage.readers.log import Log, Series
+from mstage.readers.names import CLOCK_KINDS, EPOCH, RECORD, SECONDS, STEP, TIME, clock_kind, name_of
 
 LEAST_KNOWN = 0.5  # of the values have a place on the clock
 LEAST_DISTINCT = 0.5  # of the places on a clock that is not a step
@@ -76,8 +76,9 @@ def common_kind(chosen: Sequence[tuple[Log, Sequence[Series]]], wanted: str | No
         InputError: They have none in common.
     """
     if wanted is not None:
-        wanted = shown(wanted, LONGEST_NAME)  # as the names are
+        wanted = name_of(wanted)
         names = {name for _, series in chosen for one in series for name in one.beside}
+        wanted = wanted if wanted in names else {printable(name): name for name in names}.get(wanted, wanted)
         if wanted in names:
             return ClockChoice(clock_kind(wanted) or wanted, wanted)
         kind = clock_kind(wanted) or wanted.lower()

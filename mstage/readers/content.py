@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from mstage.errors import InputError, shown
+from mstage.readers.names import shortened
 
 STDIN = "-"
 MOST_BYTES = 256 * 2**20
@@ -88,9 +89,14 @@ def what_has_come() -> tuple[bytes, bool]:
     return b"".join(parts), False
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a text; `str.splitlines` would also break a name at U+2028, and at some control characters."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def named(source: str) -> str:
     """What a source is called when it is talked of."""
-    return "standard input" if source == STDIN else shown(source, 200)
+    return "standard input" if source == STDIN else shortened(source)
 
 
 def unreadable(source: str, error: Exception) -> InputError:

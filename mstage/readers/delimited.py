@@ -22,8 +22,9 @@ import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
 from mstage.errors import InputError, shown
-from mstage.readers.content import check_size
+from mstage.readers.content import check_size, lines_of
 from mstage.readers.log import Column, Log, Table, counted_remarks, series_of
+from mstage.readers.names import name_of
 from mstage.readers.records import DURATION, number
 from mstage.readers.weights_and_biases import chart_series, check_no_table_of_runs
 
@@ -60,7 +61,7 @@ class Dialect:
 def dialect_of(text: str) -> Dialect | None:
     """The dialect of a text of columns, None if it is none."""
     head = text[:LONGEST_HEAD].lstrip("\ufeff\r\n \t")
-    lines = [line for line in islice(head.splitlines(), 4 * ROWS_LOOKED_AT) if line.strip()][:ROWS_LOOKED_AT]
+    lines = [line for line in islice(lines_of(head), 4 * ROWS_LOOKED_AT) if line.strip()][:ROWS_LOOKED_AT]
     if not lines:
         return None
     for separator in (*SEPARATORS, SPACES):
@@ -78,7 +79,7 @@ def _rows(lines: Sequence[str], separator: str) -> list[list[str]]:
     if separator == SPACES:
         return [line.removeprefix("#").split() for line in lines]
     try:
-        return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator)]
+        return [[cell.strip(" \t\r\n\xa0") for cell in row] for row in csv.reader(lines, delimiter=separator)]
     except csv.Error:
         return []
 
@@ -103,7 +104,7 @@ def _dialect(separator: str, first: Sequence[str], rest: Sequence[Sequence[str]]
         return Dialect(separator, tuple(names), has_names=False, decimal=decimal)
     if not cells and not any(re.search("loss|step|epoch|iter", name, re.IGNORECASE) for name in first):
         return None  # a single line of words
-    return Dialect(separator, _distinct([shown(name, 200) for name in first]), has_names=True, decimal=decimal)
+    return Dialect(separator, _distinct([name_of(name) for name in first]), has_names=True, decimal=decimal)
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
@@ -146,7 +147,7 @@ class DelimitedReader:
         if not text.strip():
             return
         frame = self._frame(text)
-        expected = sum(1 for line in text.splitlines() if line.strip())
+        expected = sum(1 for line in lines_of(text) if line.strip())
         if self._dialect.has_names and frame[0].dtype.kind not in "iufb":
             names_again = frame[0].astype(str).str.strip().eq(self._dialect.names[0])
             frame = frame[~names_again].reset_index(drop=True)

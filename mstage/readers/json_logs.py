@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mstage.errors import InputError, shown
-from mstage.readers.content import check_size
+from mstage.readers.content import check_size, lines_of
 from mstage.readers.log import Column, Log, Series, Table, counted_remarks, series_of
 from mstage.readers.records import number, table_of
 
@@ -28,7 +28,7 @@ EXPECTED = "expected lines of records, a `log_history` as Hugging Face has it, o
 
 def is_json_lines(text: str) -> bool:
     """Whether most of the first lines of a text are records, and there is more than one of them."""
-    lines = [line for line in text[:LONGEST_HEAD].splitlines()[: 4 * LINES_LOOKED_AT] if line.strip()][:LINES_LOOKED_AT]
+    lines = [line for line in lines_of(text[:LONGEST_HEAD])[: 4 * LINES_LOOKED_AT] if line.strip()][:LINES_LOOKED_AT]
     records = sum(isinstance(_parsed(line), dict) for line in lines if line.lstrip().startswith("{"))
     return records >= 1 and 2 * records >= len(lines) - 1 and (len(lines) > 1 or _is_flat(_parsed(lines[0])))
 

@@ -12,10 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mstage.errors import shown
-from mstage.readers.names import clock_kind
-
-LONGEST_NAME = 200  # of a series; names come from files, and end in somebody's terminal
+from mstage.readers.names import clock_kind, name_of
 
 
 @dataclass(frozen=True)
@@ -136,10 +133,10 @@ class Log:
 
 
 def series_of(table: Table, run: str = "") -> tuple[Series, ...]:
-    """The series of a table: every column that is not a clock by its name. Names become such as can be shown."""
-    beside = {shown(name, LONGEST_NAME): column for name, column in table.columns.items()}
+    """The series of a table: every column that is not a clock by its name. Names are cut."""
+    beside = {name_of(name): column for name, column in table.columns.items()}
     named = {name: column for name, column in table.columns.items() if clock_kind(name) is None}
-    return tuple(Series(shown(name, LONGEST_NAME), column, beside, run) for name, column in named.items())
+    return tuple(Series(name_of(name), column, beside, run) for name, column in named.items())
 
 
 def counted_remarks(counts: Iterable[tuple[int, str]]) -> tuple[str, ...]:

@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from mstage.errors import storable
+
 STEP, EPOCH, TOKENS, SAMPLES, SECONDS, TIME, RECORD = "step", "epoch", "tokens", "samples", "seconds", "time", "record"
 CLOCK_KINDS = (STEP, EPOCH, TOKENS, SAMPLES, SECONDS, TIME, RECORD)  # the likeliest clock of a loss first
+LONGEST_NAME = 200  # of a series or a run
 
 _CLOCKS = {
     STEP: "step|steps|global step|global steps|current step|current steps|train step|training step|optimizer step|"
@@ -81,6 +84,20 @@ def loss_rank(name: str) -> tuple[bool, int, int] | None:
         return None
     known = _SAYS_NOTHING | _HELD_OUT | (_LIKE_LOSS if tier else set())
     return bool(_HELD_OUT.intersection(found)), tier, sum(word not in known for word in found)
+
+
+def name_of(text: str) -> str:
+    """A name that a file gives, or what a user calls it: not endlessly long, single spaces and none around it.
+
+    Control characters stay in it: who shows it makes it printable.
+    """
+    return shortened(re.sub(" {2,}", " ", text[: 2 * LONGEST_NAME].strip(" \t\r\n\xa0")))
+
+
+def shortened(text: str) -> str:
+    """A name or a path of at most 200 characters that NumPy and pandas can hold."""
+    text = storable(text[: LONGEST_NAME + 1])
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 3]}..."
 
 
 def is_anonymous(name: str) -> bool:

@@ -22,7 +22,7 @@ import ml_dtypes
 import numpy as np
 from numpy.lib import format as npy
 
-from mstage.errors import InputError
+from mstage.errors import InputError, shown
 from mstage.readers.stored_tensors import StoredTensor, as_floats, row_parts
 
 if TYPE_CHECKING:
@@ -142,6 +142,5 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
     except (*DAMAGE, OSError) as error:
         if isinstance(error, OSError) and error.filename is not None:  # the file itself cannot be opened
             raise
-        reason = f"{type(error).__name__}: {error}"
-        shown = reason if len(reason) <= 200 else f"{reason[:197]}..."
-        raise InputError(f"{path}: is damaged, cut short or no npz ({shown}). Write or copy it anew.") from None
+        reason = f"{type(error).__name__}: {shown(error, 200)}"
+        raise InputError(f"{path}: is damaged, cut short or no npz ({reason}). Write or copy it anew.") from None

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import ml_dtypes
 import numpy as np
 
-from mstage.errors import InputError
+from mstage.errors import InputError, shown
 from mstage.readers.stored_tensors import StoredTensor, row_parts
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def read_safetensors(path: Path) -> dict[str, StoredTensor]:
         tensors = {name: _tensor(path, name, entry, LENGTH + length) for name, entry in header.items()}
         _check_places(header, size - LENGTH - length)
     except (ValueError, RecursionError) as error:  # RecursionError: brackets in brackets
-        raise _flawed(path, f"{error}") from None
+        raise _flawed(path, shown(error, 200)) from None
     return tensors
 
 
@@ -108,7 +108,7 @@ def _parts(path: Path, shape: tuple[int, ...], dtype: np.dtype, begin: int) -> I
 
             yield from row_parts(shape, dtype, take, begin)
     except EOFError as error:
-        raise _flawed(path, str(error)) from None
+        raise _flawed(path, shown(error, 200)) from None
 
 
 def _check_places(header: Mapping[str, Any], size: int) -> None:
@@ -135,5 +135,4 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _flawed(path: Path, reason: str) -> InputError:
-    shown = reason if len(reason) <= 200 else f"{reason[:197]}..."
-    return InputError(f"{path}: is damaged, cut short or no safetensors ({shown}). Write or copy it anew.")
+    return InputError(f"{path}: is damaged, cut short or no safetensors ({reason}). Write or copy it anew.")

@@ -15,11 +15,11 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
-from mstage.errors import InputError, listed, shown
+from mstage.errors import InputError, listed, printable, shown
 from mstage.history import RunStatus, ends_without_a_number
 from mstage.readers.clocks import Clock, clocks_of, common_kind
-from mstage.readers.log import LONGEST_NAME, Log, Series
-from mstage.readers.names import RECORD, is_anonymous, loss_rank
+from mstage.readers.log import Log, Series
+from mstage.readers.names import RECORD, is_anonymous, loss_rank, name_of
 
 FEWEST_POINTS = 8  # fewer show no stages
 NAMES_LISTED = 12
@@ -162,15 +162,17 @@ def likeliest_loss(log: Log) -> str:
 
 
 def _matching(log: Log, pattern: str) -> list[str]:
-    """The names that a pattern means: the one that is equal to it, or those that it matches.
+    """The names that a pattern means: the one that is equal to it, or those that it matches, as they are or as shown.
 
     Raises:
         InputError: There are none.
     """
-    pattern = shown(pattern, LONGEST_NAME)  # as the names are
-    if pattern in log.names:
-        return [pattern]
-    found = [name for name in log.names if fnmatchcase(name.lower(), pattern.lower())]
+    pattern = name_of(pattern)
+    forms = {name: (name, printable(name)) for name in log.names}
+    equal = [name for name, both in forms.items() if pattern in both]
+    if equal:
+        return [pattern] if pattern in equal else equal
+    found = [name for name, both in forms.items() if any(fnmatchcase(one.lower(), pattern.lower()) for one in both)]
     if found:
         return found
     near = get_close_matches(pattern, log.names, n=1, cutoff=0.6)

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from mstage.errors import InputError, shown
+from mstage.errors import InputError
 from mstage.readers.content import check_size
-from mstage.readers.log import LONGEST_NAME, Column, Series, counted_remarks
+from mstage.readers.log import Column, Series, counted_remarks
+from mstage.readers.names import name_of
 
 HEAD, TAIL = 12, 4  # bytes around a record: its length and the checksum of that; the checksum of its content
 LARGEST_FIRST = 1024  # bytes of the first record
@@ -57,7 +58,7 @@ class EventReader:
 
     def __init__(self, source: str, run: str = "") -> None:
         self._source = source
-        self._run = shown(run, LONGEST_NAME)
+        self._run = name_of(run)
         try:
             self._event = import_module("tensorboard.compat.proto.event_pb2").Event
             checksums = import_module("tensorboard.compat.tensorflow_stub.pywrap_tensorflow")
@@ -149,7 +150,7 @@ class EventReader:
                 "step": Column.whole(np.array(tag.steps)),
                 "seconds": Column.whole(np.array(tag.times) - begin),
             }
-            found.append(Series(shown(name, LONGEST_NAME), Column.whole(np.array(tag.values)), beside, self._run))
+            found.append(Series(name_of(name), Column.whole(np.array(tag.values)), beside, self._run))
         return tuple(found)
 
     def _take(self, event: Any, value: Any) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mstage.errors import InputError, printable
+from mstage.errors import InputError
 from mstage.readers.log import Column, Series, Table
-from mstage.readers.names import clock_kind
+from mstage.readers.names import clock_kind, name_of
 
 EXTREMES = ("__MIN", "__MAX")
 BETWEEN = " - "
@@ -38,7 +38,7 @@ def chart_series(table: Table) -> tuple[Series, ...]:
 
     Each belongs to a run, has the chart's own clock beside it, and those that were exported for this run alone.
     """
-    columns = {printable(name): column for name, column in table.columns.items()}
+    columns = {name_of(name): column for name, column in table.columns.items()}
     if not any(name.endswith(EXTREMES[0]) and BETWEEN in name for name in columns):
         return ()
     shared = {name: column for name, column in columns.items() if BETWEEN not in name}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.text import Text
 
+from mstage.errors import printable
 from mstage.render.axes import Axis
 from mstage.render.colours import KIND_COLOURS
 from mstage.render.numbers import given
@@ -127,7 +128,7 @@ def _spans(stages: Sequence[Stage], axis: Axis, width: int) -> list[tuple[int, i
 def _title(curve: StagedCurve, x_axis: Axis, y_axis: Axis, columns: int) -> list[Text]:
     run = [f"{name.replace('_', ' ')} {given(value)}" for name, value in curve.run.items()]
     scales = f"One run: loss ({y_axis.scale}) against {curve.clock_name} ({x_axis.scale})"
-    return [Text(line, "bold") for line in wrap(", ".join([scales, *run]), columns)]
+    return [Text(line, "bold") for line in wrap(printable(", ".join([scales, *run])), columns)]
 
 
 def _row(axis: Axis, tick: float, rows: int) -> int:

@@ -10,7 +10,7 @@ import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from mstage.errors import UsageError, unknown_name
+from mstage.errors import UsageError, printable, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,8 +66,12 @@ def json_text(source: str, values: dict[str, Any]) -> str:
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """A result as CSV with a line of names, numbers in full."""
-    return table.replace([math.inf, -math.inf], math.nan).to_csv(index=False, lineterminator="\n")
+    r"""A result as CSV with a line of names, numbers in full; control characters are written out, as `\x1b`."""
+    legible = table.rename(columns=printable)
+    for name, column in legible.items():
+        if column.dtype.kind not in "biuf":
+            legible[name] = [printable(one) if isinstance(one, str) else one for one in column]
+    return legible.replace([math.inf, -math.inf], math.nan).to_csv(index=False, lineterminator="\n")
 
 
 def _plain(value: Any) -> Any:

@@ -7,17 +7,20 @@ that those of one stage stand below each other for every alpha and width.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from mstage.errors import printable
 from mstage.render.colours import KIND_COLOURS
 from mstage.render.numbers import counted, given, interval, middle, number, spread_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from rich.console import RenderableType
 
     from mstage.analysis.groups import RateSummary, StageGroup, StageGroups, StageSequence, StageSummary
     from mstage.analysis.summary import SweepReport
@@ -30,10 +33,18 @@ RATE_DIGITS = 3  # a fit gives no more
 TEXT_AXES = ("log", "run", "series")  # whose values are names
 
 
+class NamesTable(Table):
+    """A table whose cells may hold names from anywhere: each is a line, and what would not be seen is written out."""
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        """Add a row, its strings made printable."""
+        super().add_row(*(printable(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
 def plain_table(names: Sequence[str], *, title: str = "", left: Sequence[str] = ()) -> Table:
     """An empty table in the style of all of them; numbers are set right, the columns `left` left."""
-    table = Table(
-        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), title=title or None,
+    table = NamesTable(
+        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), title=printable(title) or None,
         title_justify="left", title_style="bold", header_style="bold",
     )  # fmt: skip
     for name in names:
@@ -120,7 +131,7 @@ def diverged_table(report: SweepReport, *, title: str = "") -> Table:
 
 def settings_table(report: SweepReport, source: str) -> Table:
     """What the sweep is, a line for each setting."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table = NamesTable(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row("sweep", source)
@@ -226,7 +237,7 @@ def _several(groups: StageGroups) -> bool:
 
 
 def _heads(groups: StageGroups) -> list[str]:
-    return [axis.replace("_", "\n") for axis in groups.axes]
+    return [printable(axis).replace("_", "\n") for axis in groups.axes]
 
 
 def _head(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
+from mstage.errors import printable
 from mstage.render.numbers import given, interval, number, spread_range
 from mstage.render.tables import plain_table
 
@@ -34,7 +35,7 @@ class Notes:
 
     def lines(self) -> Text:
         """All the remarks, a line each."""
-        return Text("\n".join(f"[{index}] {remark}" for remark, index in self._numbers.items()), style="dim")
+        return Text("\n".join(f"[{index}] {printable(remark)}" for remark, index in self._numbers.items()), style="dim")
 
 
 def constants_table(theory: SweepTheory) -> RenderableType:

@@ -140,7 +140,7 @@ def _read_text(path: str, text: str) -> Columns:
             raise ParserError("its header is not clear")
     except (ParserError, ParserWarning, EmptyDataError, OverflowError) as error:
         _check_row_lengths(path, _rows(text, separator), len(names), len(header))
-        reason = shown(str(error).removeprefix("Error tokenizing data. C error: "), 100)
+        reason = shown(error, 150).removeprefix("Error tokenizing data. C error: ")
         raise InputError(f"{path}: cannot be read as a text of columns ({reason}); {EXPECTED}.") from None
     if frame.iloc[:, len(names) :].notna().any(axis=None):
         names = [name.strip() for name in header]  # a last column that holds something and has no name

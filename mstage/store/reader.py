@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from mstage.errors import InputError, MstageError
+from mstage.errors import InputError, MstageError, shown
 from mstage.history import RunStatus
 from mstage.store.layout import RUN_COORDINATES, STORE_FORMAT, group_name
 from mstage.sweepfile import sweep_from_dict
@@ -49,7 +49,7 @@ def open_sweep(path: str | Path) -> xr.DataTree:
     except MstageError:
         raise
     except Exception as error:  # zarr, numcodecs and xarray have no common error for a file that is cut or missing
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        raise _damaged(path, f"{type(error).__name__}: {shown(error, 200)}") from error
     return xr.DataTree.from_dict(groups)
 
 
@@ -74,7 +74,7 @@ def stored_problem(path: str | Path) -> xr.Dataset:
         root = xr.open_dataset(path, engine="zarr", chunks=None).load()
         return root[["input", "target"]].assign_attrs(attributes["problem"])
     except Exception as error:  # as in open_sweep
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        raise _damaged(path, f"{type(error).__name__}: {shown(error, 200)}") from error
 
 
 def is_store(path: Path) -> bool:
@@ -106,7 +106,7 @@ def read_attributes(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
-        raise _damaged(path, f"zarr.json: {error}") from None
+        raise _damaged(path, f"zarr.json: {shown(error, 200)}") from None
     if "mstage" not in attributes:
         raise _foreign(path)
     found = attributes.get("format")

@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 import zarr
 
-from mstage.errors import InputError, UsageError
+from mstage.errors import InputError, UsageError, shown
 from mstage.store.layout import (
     MISSING_MEANS_DAMAGE,
     STATE_FOLDER,
@@ -200,7 +200,7 @@ class SweepWriter:
                 return [arrays[f"leaf_{k}"] for k in range(len(arrays.files))]
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise InputError(
-                f"{self.path}: the checkpoint of width {width} cannot be read ({error}); "
+                f"{self.path}: the checkpoint of width {width} cannot be read ({shown(error, 200)}); "
                 f"the sweep cannot go on. Train it anew with --overwrite."
             ) from None
 

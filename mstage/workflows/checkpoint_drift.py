@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mstage.analysis.layer_drift import LayerDrift, LayerSnapshot, measure_layer_drift
-from mstage.errors import InputError, listed
+from mstage.errors import InputError, listed, printable, shown
 from mstage.readers.checkpoint_steps import natural_order
 from mstage.readers.checkpoints import Checkpoint, open_checkpoints
 
@@ -106,21 +106,23 @@ def _chosen(
     names = sorted(found, key=natural_order)
     for pattern in patterns:
         if not any(_fits(name, pattern) for name in names):
-            reason = next((f" (`{name}` is {why})" for name, why in left_out.items() if _fits(name, pattern)), "")
-            raise InputError(f"no layer fits `{pattern}`{reason}; {_listed(names)}")
+            reason = next(
+                (f" (`{shown(name, 200)}` is {why})" for name, why in left_out.items() if _fits(name, pattern)), ""
+            )
+            raise InputError(f"no layer fits `{shown(pattern, 200)}`{reason}; {_listed(names)}")
     if not names:
-        reason = next((f", as `{name}`, which is {why}" for name, why in left_out.items()), "")
+        reason = next((f", as `{shown(name, 200)}`, which is {why}" for name, why in left_out.items()), "")
         raise InputError(f"the checkpoints hold no weights{reason}; expected tensors of floating-point numbers")
     wanted = [name for name in names if not patterns or any(_fits(name, pattern) for pattern in patterns)]
     return {name: found[name] for name in wanted}
 
 
 def _fits(name: str, pattern: str) -> bool:
-    return name == pattern or fnmatchcase(name, pattern)
+    return name == pattern or any(fnmatchcase(one, pattern) for one in (name, printable(name)))
 
 
 def _listed(names: Sequence[str], most: int = 6) -> str:
-    return f"there are {listed([f'`{name}`' for name in names[:most]], len(names))}"
+    return f"there are {listed([f'`{shown(name, 200)}`' for name in names[:most]], len(names))}"
 
 
 def _size(snapshot: LayerSnapshot) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from mstage.errors import InputError, UsageError
+from mstage.errors import InputError, UsageError, shown
 from mstage.history import RunStatus
 from mstage.simulate.problems import Dataset, load_problem
 from mstage.simulate.trainers import AnyPosition, AnyTrainer, trainer_of
@@ -155,7 +155,7 @@ def _restored(writer: SweepWriter, trainer: AnyTrainer, width: int, record: int)
         position: AnyPosition = trainer.restore(record, writer.checkpoint(width))
     except ValueError as error:
         raise InputError(
-            f"{writer.path}: width {width} cannot go on ({error}). Train it anew with --overwrite."
+            f"{writer.path}: width {width} cannot go on ({shown(error, 200)}). Train it anew with --overwrite."
         ) from None
     return position
 

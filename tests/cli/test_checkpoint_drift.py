@@ -146,9 +146,9 @@ def test_names_do_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> N
     outcome = mstage(capsys, "drift", "odd")
     assert outcome.code == 0
     assert "\x1b" not in outcome.out + outcome.err
-    assert "[31mred" in outcome.out
+    assert r"\x1b[31mred" in outcome.out
     assert "x" * 201 not in outcome.out
-    assert "Left out: `[2Jcleared`" in outcome.err
+    assert r"Left out: `\x1b[2Jcleared`" in outcome.err
 
 
 def test_from_python() -> None:

@@ -113,6 +113,11 @@ def test_names_do_nothing_to_a_terminal(form: str, capsys: pytest.CaptureFixture
         outcome = mstage(capsys, "detect-stages", path.name, "--loss", name)
         assert outcome.code == 0, outcome.err
         assert "\x1b" not in listed.out + outcome.out + outcome.err
+        assert outcome.err.startswith(f"{path.name}: ")
+    shown = mstage(
+        capsys, "detect-stages", path.name, "--loss", r"\x1b[31mtrain loss" if form != "chart" else "train loss"
+    )
+    assert shown.code == 0, "a name can be given as it is shown"
     if form != "chart":
         assert mstage(capsys, "detect-stages", path.name, "--loss", "*train loss", "--x", clock).code == 0
 

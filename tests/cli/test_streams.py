@@ -48,8 +48,8 @@ def test_talk_that_nobody_hears_does_no_harm() -> None:
 
 def test_talk_is_one_line() -> None:
     stream = io.StringIO()
-    Streams(stderr=stream).say("one\n  line")
-    assert stream.getvalue() == "one line\n"
+    Streams(stderr=stream).say("one\n  line\r\x1b[2J\u202e of \udcff [red] é")
+    assert stream.getvalue() == r"one\n  line\r\x1b[2J\u202e of \udcff [red] é" + "\n"
 
 
 def failing() -> ZeroDivisionError:
@@ -64,7 +64,7 @@ def failing() -> ZeroDivisionError:
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
-        (UsageError("width 0:\nhas to be at least 1"), 2, "width 0: has to be at least 1"),
+        (UsageError("w\x1b 0:\nhas to be at least 1"), 2, r"w\x1b 0:\nhas to be at least 1"),
         (InputError("x: is a file"), 3, "x: is a file"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (KeyboardInterrupt("interrupted at 43 %"), 130, "interrupted at 43 %"),

@@ -29,8 +29,19 @@ def test_json_takes_what_numpy_has():
 
 def test_csv_is_read_back_to_the_bit():
     rng = np.random.default_rng(0)
-    table = pd.DataFrame({"x": 10 ** rng.uniform(-300, 300, 200), "name": 'a,"b"\n', "k": np.arange(200)})
+    table = pd.DataFrame({"x": 10 ** rng.uniform(-300, 300, 200), "name": 'a,"b"', "k": np.arange(200)})
     pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(csv_text(table))), table)
+
+
+def test_csv_writes_out_control_characters_and_json_is_exact():
+    names = ["a\n\x1b[2J\x00", "\u202eb\x9b", "é²界"]
+    assert csv_text(pd.DataFrame({"n\r": names, "x": 1.5})).splitlines() == [
+        r"n\r,x", r"a\n\x1b[2J\x00,1.5", r"\u202eb\x9b,1.5", "é²界,1.5",
+    ]  # fmt: skip
+    text = json_text("s\udcff", {name: name for name in [*names, "\ud800\x7f"]})
+    assert text.isascii()
+    assert text.replace("\n", "").isprintable()
+    assert json.loads(text) == {"format": 1, "source": "s\udcff"} | {name: name for name in [*names, "\ud800\x7f"]}
 
 
 def test_csv_of_stages_is_read_back():

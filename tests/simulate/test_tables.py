@@ -382,7 +382,7 @@ def test_features_that_contradict(features: tuple[str, ...], found: str) -> None
         (["1_000", "2", "4"], "column `x` holds `1_000` in line 2"),
         (["True", "2", "4"], "column `x` holds `True` in line 2"),
         (["'1", "2", "4"], "column `x` holds `'1` in line 2"),
-        (['"1\n1"', '"\x1b[31m' + "red" * 50 + '"', "4"], "column `x` holds `1 1` in line 2"),
+        (['"1\n1"', '"\x1b[31m' + "red" * 50 + '"', "4"], r"column `x` holds `1\n1` in line 2"),
         (['"1,5"', '"2,5"', '"3"'], "Write a decimal point for the comma."),
         (["inf", "2", "-inf"], "column `x` holds 2 infinite values, the first in line 2"),
         (["1", "2", "1e400"], "column `x` holds 1 infinite values, the first in line 4"),

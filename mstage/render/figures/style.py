@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from mstage.errors import printable
 from mstage.render.axes import Axis
 from mstage.render.numbers import given
 
@@ -47,8 +49,15 @@ def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figu
 
 
 def place(run: Mapping[str, object], names: Sequence[str] | None = None) -> str:
-    """The coordinates of a run in words: `alpha 1, width 400`."""
-    return ", ".join(f"{name.replace('_', ' ')} {given(run[name])}" for name in names or run if name in run)
+    """The coordinates of a run in words, as a label: `alpha 1, width 400`."""
+    return label(", ".join(f"{name.replace('_', ' ')} {given(run[name])}" for name in names or run if name in run))
+
+
+def label(text: str) -> str:
+    """A text from outside as a label: no mathematics in it, and escapes for what the font has not."""
+    glyphs = get_font(findfont(FontProperties())).get_charmap()
+    drawn = "".join(c if ord(c) in glyphs else c.encode("unicode_escape").decode("ascii") for c in printable(text))
+    return drawn.replace("$", r"\$")
 
 
 def set_clock_axis(axes: Axes, clock: np.ndarray, name: str) -> None:
@@ -58,7 +67,7 @@ def set_clock_axis(axes: Axes, clock: np.ndarray, name: str) -> None:
         axes.set_xscale("log")
     if not axis.is_flat:
         axes.set_xlim(axis.low, axis.high)
-    axes.set_xlabel({"time": "gradient-flow time t", "step": "optimizer step"}.get(name, name))
+    axes.set_xlabel({"time": "gradient-flow time t", "step": "optimizer step"}.get(name, label(name)))
 
 
 def shade_stages(axes: Axes, curve: StagedCurve) -> None:

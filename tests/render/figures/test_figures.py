@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import BytesIO
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 import mstage
-from mstage.errors import InputError, UsageError
+from mstage.errors import InputError, UsageError, printable
 from mstage.render.figures.losses import loss_curves, plateau_ends
 from mstage.render.figures.scaling import scaling_fits
-from mstage.render.figures.style import SERIES, SHADES
+from mstage.render.figures.style import SERIES, SHADES, place
 from mstage.render.figures.weights import amplitude_laws, cosine_maps, distance_v
 from mstage.render.figures.write import FIGURES, write_figures
 from mstage.render.formats import FigureFormat
@@ -195,3 +197,16 @@ def test_processes_do_not_share_the_unfinished_file(data, tmp_path, monkeypatch)
         monkeypatch.setattr("pathlib.Path.replace", lambda path, _: names.add(path.name))
         write_figures(data, tmp_path)
     assert len(names) == 2 * len(FIGURES)
+
+
+def test_names_are_labels_and_no_mathematics():
+    """Names that matplotlib would typeset, fail at or warn of."""
+    for name in ("a$x_$b", "$\\frac$", "\\$", "tab\t\x1b\u202e", "界", "\udcff", "$"):
+        figure = Figure()
+        text = figure.suptitle(place({"run_name": name}))
+        held = BytesIO()
+        figure.savefig(held, format="svg")
+        ElementTree.fromstring(held.getvalue())
+        seen, is_mathematics = text._preprocess_math(text.get_text())
+        assert not is_mathematics
+        assert seen == "run name " + printable(name).replace("界", r"\u754c")
