@@ -37,6 +37,7 @@ BLANK = ("", "-", "--", "n/a", "na", "none", "null", "<na>", "nil")
 NAN = ("nan", "+nan", "-nan")
 WRAPPED = r"^\s*(?:tensor\(|array\(|np\.float\d+\()?\[?\s*([-+]?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))\b.*$"
 FEWEST_NUMBERS = 0.3  # share of the cells below the names that are numbers or blank in a table of values
+FEWEST_LINES = 2  # of numbers alone that are a column of them
 LEAST_TEXT = 0.5  # a column of which more is no number is text
 MOST_COLUMNS = 10_000
 
@@ -72,7 +73,9 @@ def dialect_of(text: str) -> Dialect | None:
             dialect = _dialect(separator, rows[0], fitting)
             if dialect:
                 return dialect
-    return None
+    cells = [[line.strip()] for line in lines]
+    numbers = sum(bool(NUMBER.fullmatch(row[0])) for row in cells[1:])
+    return _dialect(",", cells[0], cells[1:]) if numbers == len(cells) - 1 >= FEWEST_LINES else None
 
 
 def _rows(lines: Sequence[str], separator: str) -> list[list[str]]:
@@ -181,6 +184,8 @@ class DelimitedReader:
 
     def _format(self) -> str:
         kinds = {",": "comma-separated", "\t": "tab-separated", ";": "semicolon-separated", "|": "bar-separated"}
+        if len(self._dialect.names) == 1:
+            return "a single column"
         return f"a {kinds.get(self._dialect.separator, 'space-separated')} table"
 
     def _frame(self, text: str) -> pd.DataFrame:

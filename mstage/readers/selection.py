@@ -69,6 +69,11 @@ class ChosenSeries:
         places = self.clock.values[self.kept]
         return int(places.size - np.unique(places).size)
 
+    @property
+    def turns(self) -> np.ndarray:
+        """After which of the values that have a place the clock goes back."""
+        return np.flatnonzero(np.diff(self.clock.values[self.kept]) < 0)
+
     def history(self, *, with_run: bool = False) -> xr.DataArray:
         """The curve as a loss history: the clock its axis, `log`, `run` and `series` its coordinates.
 
