@@ -14,7 +14,8 @@ from mstage.readers.log import Table
 from mstage.readers.names import clock_kind
 from mstage.readers.records import table_of
 
-NUMBER = r"[-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)"
+# What has matched is never given back, so that the time a line takes grows with its length alone.
+NUMBER = r"[-+]?+(?:\d++(?:\.\d*+)?(?:[eE][-+]?\d++)?|\.\d++(?:[eE][-+]?\d++)?|nan|inf)"
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,14 @@ PRESETS = {
     ),
     "modded-nanogpt": TextPattern.of(
         "a text log of modded-nanogpt",
-        r"^step:<step>/\d+ train_loss:<train_loss>(?: train_time:<train_time_ms>ms)?",
-        r"^step:<step>/\d+ val_loss:<val_loss>(?: train_time:<train_time_ms>ms)?",
+        r"^step:<step>/\d++ train_loss:<train_loss>(?: train_time:<train_time_ms>ms)?",
+        r"^step:<step>/\d++ val_loss:<val_loss>(?: train_time:<train_time_ms>ms)?",
     ),
     "llm.c": TextPattern.of(
         "a text log of llm.c",
         r"^s:<step> trl:<train_loss>(?: lr:<learning_rate>)?(?: norm:<norm>)?",
         r"^s:<step> tel:<val_loss>",
-        r"^step +<step>/\d+ \| (?:train )?loss +<train_loss>",
+        r"^step ++<step>/\d++ \| (?:train )?loss ++<train_loss>",
         r"^step <step>: train loss <train_loss> \(took <time_ms> ms\)",
     ),
 }
