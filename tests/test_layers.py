@@ -19,8 +19,9 @@ BELOW = {
     "readers": {"spec", "history"},
     "analysis": {"spec", "history"},
     "store": {"spec", "history"},
-    "spec": {"errors"},
+    "spec": {"errors", "outside"},
     "history": {"errors"},
+    "outside": set(),
     "errors": set(),
 }
 BESIDE_SPEC = {"recording", "sweepfile", "spec_checks"}  # one layer in several modules

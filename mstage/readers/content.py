@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from mstage.errors import InputError, shown
-from mstage.outside import TooLargeError, read_file, read_up_to
+from mstage.outside import PIECE, TooLargeError, read_file, read_up_to
 
 STDIN = "-"
 MOST_BYTES = 256 * 2**20
 MOST_VALUES = 12_000_000
 MOST_ROWS = 4_000_000
-PIECE = 2**20
 LINES_AT_ONCE = 4 * 2**20  # characters; what a piece of a text becomes while it is read is many times its size
 GZIP = b"\x1f\x8b"
 MOST_MEMBERS = 100_000  # of a gzip

@@ -21,6 +21,7 @@ from mstage.readers.records import number, table_of
 
 LINES_LOOKED_AT = 50
 LINES_PARSED_TOGETHER = 20_000
+MOST_NO_RECORDS = 1_000_000  # lines
 MOST_DOCUMENT = 48 * 2**20  # characters; a document becomes objects all at once
 LONGEST_HEAD = 2**20
 EXPECTED = "expected lines of records, a `log_history` as Hugging Face has it, or lists of numbers by name"
@@ -58,6 +59,10 @@ def _parsed(line: str) -> Any:
         return None
 
 
+def _may_be_record(line: str) -> bool:
+    return line[0] in "{ \t\r\ufeff" and line.rstrip()[-1] == "}"
+
+
 class JsonLinesReader:
     """Reads JSON Lines, all at once or as they come.
 
@@ -73,9 +78,14 @@ class JsonLinesReader:
 
     def feed(self, text: str) -> None:
         """Read on: whole lines."""
-        lines = [line for line in text.split("\n") if line.strip()]
+        lines = [line for line in text.split("\n") if line and not line.isspace()]
         for start in range(0, len(lines), LINES_PARSED_TOGETHER):
             table = table_of(self._records(lines[start : start + LINES_PARSED_TOGETHER]))
+            if self._no_records > MOST_NO_RECORDS:
+                raise InputError(
+                    f"{self._source}: has more than {MOST_NO_RECORDS:,} lines that are no JSON records; expected fewer. "
+                    f"Hand on those that are, as in `grep '^{{.*}}$' LOG | mstage detect-stages -`."
+                )
             self._values += table.values
             self._rows += table.rows
             check_size(self._source, self._values, self._rows)
@@ -91,7 +101,7 @@ class JsonLinesReader:
         try:  # together is twice as fast
             found = json.loads(f"[{','.join(lines)}]")
         except (ValueError, RecursionError):
-            found = [_parsed(line) for line in lines]
+            found = [_parsed(line) if _may_be_record(line) else None for line in lines]
         records = [one for one in found if isinstance(one, dict)]
         self._no_records += len(lines) - len(records)
         return records

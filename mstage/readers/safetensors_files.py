@@ -20,6 +20,7 @@ import ml_dtypes
 import numpy as np
 
 from mstage.errors import InputError
+from mstage.outside import open_file
 from mstage.readers.stored_tensors import StoredTensor, row_parts
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def read_safetensors(path: Path) -> dict[str, StoredTensor]:
         InputError: It is no safetensors file, or not a whole one.
     """
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_file(path) as file:
         length = int.from_bytes(file.read(LENGTH), "little")
         if size < LENGTH or length > min(size - LENGTH, LONGEST_HEADER):
             raise _flawed(path, f"its header should have {length:,} bytes, the file has {size:,}")
@@ -100,7 +101,7 @@ def _tensor(path: Path, name: str, entry: Any, values: int) -> StoredTensor:
 
 def _parts(path: Path, shape: tuple[int, ...], dtype: np.dtype, begin: int) -> Iterator[np.ndarray]:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
 
             def take(place: int, count: int) -> bytes:
                 file.seek(place)

@@ -23,6 +23,7 @@ import pandas as pd
 from pandas.errors import EmptyDataError, ParserError, ParserWarning
 
 from mstage.errors import InputError, shown
+from mstage.outside import TooLargeError, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,20 +73,19 @@ def read_columns(path: str) -> Columns:
 
 def _content(path: str) -> bytes:
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(MOST_BYTES + 1)  # and not by its size, which a pipe has not
+        data = read_file(path, MOST_BYTES)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; {EXPECTED}. Give its path with --data FILE.") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; {EXPECTED}. Name a file in it with --data FILE.") from None
-    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"{path}: cannot be read ({shown(reason)}); {EXPECTED}.") from None
-    if len(data) > MOST_BYTES:
+    except TooLargeError:
         raise InputError(
             f"{path}: is larger than {MOST_BYTES >> 20} MiB; expected less. "
             f"Leave out rows, or the columns that are not learnt."
-        )
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(f"{path}: cannot be read ({shown(reason)}); {EXPECTED}.") from None
     if not data.strip():
         raise _empty(path)
     return data

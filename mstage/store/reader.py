@@ -16,11 +16,15 @@ import xarray as xr
 
 from mstage.errors import InputError, MstageError
 from mstage.history import RunStatus
+from mstage.outside import read_file
 from mstage.store.layout import RUN_COORDINATES, STORE_FORMAT, group_name
 from mstage.sweepfile import sweep_from_dict
 
 if TYPE_CHECKING:
     from mstage.spec import Sweep
+
+
+MOST_METADATA = 32 * 2**20  # bytes of a zarr.json, which becomes twenty times as much while it is read
 
 
 def open_sweep(path: str | Path) -> xr.DataTree:
@@ -80,7 +84,7 @@ def stored_problem(path: str | Path) -> xr.Dataset:
 def is_store(path: Path) -> bool:
     """Whether a folder holds a store, of whatever format and in whatever state."""
     try:
-        text = (path / "zarr.json").read_text(encoding="utf-8", errors="replace")
+        text = read_file(path / "zarr.json", MOST_METADATA).decode("utf-8", errors="replace")
     except (OSError, ValueError):  # ValueError: a path that no file can have
         return False
     try:
@@ -100,7 +104,7 @@ def read_attributes(path: Path) -> dict[str, Any]:
     if not path.is_dir():
         raise InputError(f"{path}: is a file; expected the folder of a sweep that `mstage train` has written")
     try:
-        attributes = _attributes((path / "zarr.json").read_text(encoding="utf-8"))
+        attributes = _attributes(read_file(path / "zarr.json", MOST_METADATA).decode("utf-8"))
     except FileNotFoundError:
         raise _foreign(path) from None
     except OSError as error:
