@@ -33,7 +33,7 @@ def read_events(content: Content) -> Log:
         InputError: The package tensorboard is not there, or the file holds no scalars.
     """
     reader = EventReader(content.source)
-    left = _feed(reader, BytesIO(content.data))
+    left = feed_events(reader, BytesIO(content.data))
     return _log(content.source, [reader], (*content.remarks, *reader.remarks(left)))
 
 
@@ -113,12 +113,12 @@ def _read_file(reader: EventReader, path: Path) -> int:
         with open_file(path) as file:
             is_gzip = file.read(len(GZIP)) == GZIP
             file.seek(0)
-            return _feed(reader, BytesIO(read_content(str(path)).data) if is_gzip else file)
+            return feed_events(reader, BytesIO(read_content(str(path)).data) if is_gzip else file)
     except OSError as error:
         raise unreadable(str(path), error) from None
 
 
-def _feed(reader: EventReader, file: BinaryIO) -> int:
+def feed_events(reader: EventReader, file: BinaryIO) -> int:
     """Read a stream piece by piece; returns how many bytes at its end are no whole record."""
     rest = b""
     while part := file.read(PIECE):

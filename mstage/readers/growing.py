@@ -8,12 +8,14 @@ from its start. What cannot be read in parts (JSON documents, npz, Parquet, gzip
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
+from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
 from mstage.errors import InputError
+from mstage.npz import ZIP
 from mstage.outside import PIECE, is_pipe, open_file, open_pipe, read_up_to
-from mstage.readers.arrays import NPY, PARQUET, ZIP
+from mstage.readers.arrays import NPY, PARQUET
 from mstage.readers.content import (
     GZIP,
     MOST_BYTES,
@@ -26,7 +28,7 @@ from mstage.readers.content import (
     unreadable,
     what_has_come,
 )
-from mstage.readers.event_folders import EVENT_FILES, event_files
+from mstage.readers.event_folders import EVENT_FILES, event_files, feed_events
 from mstage.readers.log import Log
 from mstage.readers.names import loss_rank
 from mstage.readers.sniff import FOREIGN, GrowingReader, check_reader, read_log, text_reader
@@ -63,10 +65,7 @@ def growing_log(source: str, reader: str | None = None, pattern: str | None = No
     if source == STDIN:
         return GrowingStream(standard_input().fileno(), STDIN, reader, pattern)
     if is_pipe(source):
-        try:
-            return GrowingStream(open_pipe(source), source, reader, pattern)
-        except OSError as error:
-            raise unreadable(source, error) from None
+        return GrowingStream(open_pipe(source), source, reader, pattern)
     if Path(source).is_dir():
         return GrowingFolder(source)
     return GrowingFile(source, reader, pattern)
@@ -195,7 +194,7 @@ class GrowingFile:
         if len(data) > MOST_BYTES:
             raise too_large(named(self.source))
         if self._events is not None:
-            read = self._events.feed(data)
+            read = len(data) - feed_events(self._events, BytesIO(data))
             self._place += read
             return read > 0
         self._place += len(data)

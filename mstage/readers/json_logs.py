@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mstage.errors import InputError, shown
 from mstage.readers.content import check_size
-from mstage.readers.log import Column, Log, Series, Table, counted_remarks, series_of
+from mstage.readers.log import Column, Log, Series, Table, counted_remarks, series_of, series_of_lists
 from mstage.readers.records import number, table_of
 
 LINES_LOOKED_AT = 50
@@ -83,8 +82,8 @@ class JsonLinesReader:
             table = table_of(self._records(lines[start : start + LINES_PARSED_TOGETHER]))
             if self._no_records > MOST_NO_RECORDS:
                 raise InputError(
-                    f"{self._source}: has more than {MOST_NO_RECORDS:,} lines that are no JSON records; expected fewer. "
-                    f"Hand on those that are, as in `grep '^{{.*}}$' LOG | mstage detect-stages -`."
+                    f"{self._source}: has more than {MOST_NO_RECORDS:,} lines that are no JSON records; "
+                    f"expected fewer. Hand on those that are, as in `grep '^{{.*}}$' LOG | mstage detect-stages -`."
                 )
             self._values += table.values
             self._rows += table.rows
@@ -161,10 +160,7 @@ def _lists(document: Mapping[str, Any], prefix: str = "") -> tuple[Series, ...]:
         if isinstance(values, list) and values and all(_is_number(value) for value in values)
     }
     inner = [_lists(one, f"{prefix}{name}/") for name, one in document.items() if isinstance(one, dict) and not prefix]
-    own = tuple(
-        replace(one, beside={name: c for name, c in one.beside.items() if c.values.size == one.points})
-        for one in series_of(Table(columns, 0))
-    )
+    own = series_of_lists(columns)
     return own + tuple(one for series in inner for one in series)
 
 

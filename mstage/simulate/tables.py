@@ -20,7 +20,8 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_object_dtype, is_string_dtype
 
 from mstage.errors import InputError, UsageError, listed, shown
-from mstage.simulate.table_files import Columns, read_columns
+from mstage.simulate.columns import Columns
+from mstage.simulate.table_files import read_columns
 
 if TYPE_CHECKING:
     from mstage.spec import Table

@@ -12,9 +12,9 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import CRC_TABLE, mask
 from tensorboardX import SummaryWriter
 
 from mstage.errors import InputError
+from mstage.readers.event_records import masked_checksums
 from mstage.readers.log import Log
 from mstage.readers.sniff import read_log
-from mstage.readers.event_records import masked_checksums
 from mstage.readers.tensorboard import EventReader
 from tests.readers.writers import event_bytes, events_v1, events_v2
 
