@@ -50,7 +50,7 @@ def read_parquet(path: str, data: bytes) -> Columns:
         parquet = import_module("pyarrow.parquet")  # an extra of its own: most tables are text
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if int.from_bytes(data[-8:-4], "little") > MOST_FOOTER:
+            if MOST_FOOTER < int.from_bytes(data[-8:-4], "little") <= len(data):
                 raise too_many(path)
             file = parquet.ParquetFile(BytesIO(data))
             check_twice(path, list(file.schema_arrow.names))
