@@ -37,7 +37,7 @@ NAN = ("nan", "+nan", "-nan")
 WRAPPED = r"^\s*(?:tensor\(|array\(|np\.float\d+\()?\[?\s*([-+]?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))\b.*$"
 FEWEST_NUMBERS = 0.3  # share of the cells below the names that are numbers or blank in a table of values
 LEAST_TEXT = 0.5  # a column of which more is no number is text
-MOST_COLUMNS = 10_000
+MOST_COLUMNS = 5_000
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ from mstage.readers.records import number, table_of
 LINES_LOOKED_AT = 50
 LINES_PARSED_TOGETHER = 20_000
 MOST_NO_RECORDS = 1_000_000  # lines
+MOST_CONTAINERS = 8_000_000  # lists and records in all the lines, which take some ten seconds
+MOST_IN_DOCUMENT = 1_500_000  # lists and records in a document, which take a gigabyte
+LONGEST_RECORD = 4 * 2**20  # characters of a line
 MOST_DOCUMENT = 48 * 2**20  # characters; a document becomes objects all at once
 LONGEST_HEAD = 2**20
 EXPECTED = "expected lines of records, a `log_history` as Hugging Face has it, or lists of numbers by name"
@@ -59,7 +62,12 @@ def _parsed(line: str) -> Any:
 
 
 def _may_be_record(line: str) -> bool:
-    return line[0] in "{ \t\r\ufeff" and line.rstrip()[-1] == "}"
+    return len(line) <= LONGEST_RECORD and line[0] in "{ \t\r\ufeff" and line.rstrip()[-1] == "}"
+
+
+def _containers(text: str) -> int:
+    """How many lists and records there are: each takes a hundred times the room of its two characters."""
+    return text.count("{") + text.count("[")
 
 
 class JsonLinesReader:
@@ -73,11 +81,17 @@ class JsonLinesReader:
         self._source = source
         self._tables: list[Table] = []
         self._no_records = 0
-        self._values = self._rows = 0
+        self._values = self._rows = self._containers = 0
 
     def feed(self, text: str) -> None:
         """Read on: whole lines."""
         lines = [line for line in text.split("\n") if line and not line.isspace()]
+        self._containers += _containers(text)
+        if self._containers > MOST_CONTAINERS:
+            raise InputError(
+                f"{self._source}: holds more than {MOST_CONTAINERS:,} lists and records within records; "
+                f"expected fewer. Hand on what counts, as in `jq -c '{{step, loss}}' LOG | mstage detect-stages -`."
+            )
         for start in range(0, len(lines), LINES_PARSED_TOGETHER):
             table = table_of(self._records(lines[start : start + LINES_PARSED_TOGETHER]))
             if self._no_records > MOST_NO_RECORDS:
@@ -98,6 +112,8 @@ class JsonLinesReader:
 
     def _records(self, lines: list[str]) -> list[dict[str, Any]]:
         try:  # together is twice as fast
+            if max(map(len, lines)) > LONGEST_RECORD:
+                raise ValueError
             found = json.loads(f"[{','.join(lines)}]")
         except (ValueError, RecursionError):
             found = [_parsed(line) if _may_be_record(line) else None for line in lines]
@@ -115,6 +131,11 @@ def read_document(source: str, text: str) -> Log:
     if len(text) > MOST_DOCUMENT:
         raise InputError(
             f"{source}: is a single JSON document of more than {MOST_DOCUMENT >> 20} MiB; expected less. "
+            f"Write one record a line (`jq -c '.[]'`)."
+        )
+    if _containers(text) > MOST_IN_DOCUMENT:
+        raise InputError(
+            f"{source}: is a single JSON document of more than {MOST_IN_DOCUMENT:,} lists and records; expected fewer. "
             f"Write one record a line (`jq -c '.[]'`)."
         )
     try:
@@ -146,7 +167,7 @@ def _log(source: str, document: Any) -> Log:
             return Log(source, "JSON lists by name", series)
         records = [one for one in document.values() if isinstance(one, dict)]
         if records and len(records) == len(document) and all(number(key) is not None for key in document):
-            steps = [{"step": number(key)} | one for key, one in document.items()]
+            steps = ({"step": number(key)} | one for key, one in document.items())
             return Log(source, "JSON records by step", series_of(table_of(steps)))
     keys = ", ".join(f"`{shown(key, 30)}`" for key in list(document)[:8]) if isinstance(document, dict) else ""
     raise InputError(f"{source}: is JSON without any series{f' (it has {keys})' if keys else ''}; {EXPECTED}.")

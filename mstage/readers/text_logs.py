@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 
 from mstage.errors import InputError
 from mstage.readers.content import check_size
@@ -17,11 +18,15 @@ from mstage.readers.log import Log, Table, series_of
 from mstage.readers.names import EPOCH, STEP, clock_kind, loss_rank
 from mstage.readers.records import table_of
 from mstage.readers.text_patterns import PRESETS, TextPattern
+from mstage.readers.time_limits import TooSlowError, at_most
 
 LONGEST_LINE = 4_000
 LONGEST_HEAD = 4 * 2**20  # characters among which a preset has its first line; some logs begin with their own program
 MOST_TEXT = 64 * 2**20  # characters, which take about ten seconds
-MOST_LINES = 4_000_000  # with a number
+PATTERN_SECONDS = 3.0  # of the processor for as much with a pattern of the user, and as many to begin with
+SECONDS_A_ROW = 4e-6
+LEAST_SECONDS = 0.5
+MOST_LINES = 2_000_000  # with a number
 MOST_NAMES = 100_000  # words before a number, which most programs have few of
 WORDS_OF_NAME = 5  # before a number that are taken for its name
 _WORD = r"(?!(?:nan|NaN|inf|Infinity)\b)[A-Za-z_][\w./\-]{0,60}+"
@@ -63,6 +68,7 @@ class TextReader:
         self._pairs = _Pairs()
         self._values = self._rows = 0
         self._read = 0
+        self._seconds = 0.0  # that a pattern of the user has taken
 
     def feed(self, text: str) -> None:
         """Read on: whole lines.
@@ -78,7 +84,7 @@ class TextReader:
         if "\x1b" in text or "\x08" in text:
             text = _ESCAPES.sub("", text)
         text = _SPACES.sub(" ", text.replace("\r", "\n"))
-        found = self._pattern.tables(text) if self._pattern else [table_of(self._pairs.records(text))]
+        found = self._found(self._pattern, text) if self._pattern else [table_of(self._pairs.records(text))]
         self._values += sum(table.values for table in found)
         self._rows += sum(table.rows for table in found)
         check_size(self._source, self._values, self._rows)
@@ -88,6 +94,23 @@ class TextReader:
                 f"{MOST_NAMES:,} different words before them; expected fewer. {WAY_OUT}"
             )
         self._tables += found
+
+    def _found(self, pattern: TextPattern, text: str) -> list[Table]:
+        """What a pattern finds; one of the user has a time for it that grows with the text and with what it finds."""
+        if pattern in PRESETS.values():
+            return pattern.tables(text)
+        begun = time.process_time()
+        left = PATTERN_SECONDS * (1 + self._read / MOST_TEXT) + SECONDS_A_ROW * self._rows - self._seconds
+        try:
+            with at_most(max(left, LEAST_SECONDS)):
+                found = pattern.tables(text)
+        except TooSlowError:
+            raise InputError(
+                f"{self._source}: --pattern takes too long on it: it can match a line in very many ways, or "
+                f"lines are very long; expected one that fits in one way. Write it without repeats within repeats."
+            ) from None
+        self._seconds += time.process_time() - begun
+        return found
 
     def log(self) -> Log:
         """What has been read so far."""
