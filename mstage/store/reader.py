@@ -17,6 +17,7 @@ import xarray as xr
 from mstage.errors import InputError, MstageError
 from mstage.history import RunStatus
 from mstage.outside import read_file
+from mstage.store.claims import check_claims
 from mstage.store.layout import RUN_COORDINATES, STORE_FORMAT, group_name
 from mstage.sweepfile import sweep_from_dict
 
@@ -44,6 +45,7 @@ def open_sweep(path: str | Path) -> xr.DataTree:
     attributes = read_attributes(path)
     sweep = sweep_from_attributes(path, attributes)
     try:
+        check_claims(path, sweep, _root(path)["consolidated_metadata"]["metadata"])
         tree = xr.open_datatree(path, engine="zarr", chunks=None)
         groups = {"/": tree.to_dataset().load()}
         for width in sweep.width:
@@ -75,6 +77,7 @@ def stored_problem(path: str | Path) -> xr.Dataset:
     path = Path(path)
     attributes = read_attributes(path)
     try:
+        check_claims(path, stored_sweep(path), _root(path)["consolidated_metadata"]["metadata"])
         root = xr.open_dataset(path, engine="zarr", chunks=None).load()
         return root[["input", "target"]].assign_attrs(attributes["problem"])
     except Exception as error:  # as in open_sweep
@@ -146,6 +149,10 @@ def _attributes(text: str) -> dict[str, Any]:
         raise ValueError("it is nested too deeply") from None
     attributes = root.get("attributes") if isinstance(root, dict) else None
     return attributes if isinstance(attributes, dict) else {}
+
+
+def _root(path: Path) -> Any:
+    return json.loads(read_file(path / "zarr.json", MOST_METADATA))
 
 
 def _trusted(path: Path, group: xr.Dataset) -> xr.Dataset:

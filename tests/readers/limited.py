@@ -1,7 +1,7 @@
 """Runs commands, each in a process of its own, and says what they took: time of the processor and memory.
 
-The processes are forked from one that has imported all that they need, so that a case costs its own work alone. That one
-is a process apart from the tests: JAX, which they use, has threads, and is not to be forked.
+The processes are forked from one that has imported all that they need, so that a case costs its own work alone. It
+is apart from the tests: JAX, which they use, has threads, and is not to be forked.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import struct
 import threading
@@ -23,6 +24,7 @@ from pyarrow import parquet
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
+from mstage import Sweep, train
 from tests.readers.limited import Server, Taken, server
 
 MOST_SECONDS = 20  # of the processor; twice what is promised, for one that others keep busy
@@ -351,3 +353,29 @@ def test_a_folder_of_very_many_files(limited: Server, tmp_path: Path) -> None:
 def test_a_store_that_claims_more_than_it_has(limited: Server, tmp_path: Path) -> None:
     (tmp_path / "zarr.json").write_text(json.dumps({"attributes": {"mstage": "1", "format": 1, "sweep": {"seeds": 1}}}))
     check(limited.run(["report", str(tmp_path)]), "damaged")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sweep") / "store"
+    train(Sweep(alpha=(1.0,), width=(4,), seed=(0,), steps=20), path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["input", "width_4/step", "width_4/loss", "width_4/final_loss"])
+def test_a_store_that_claims_an_array_of_1e15(name: str, store: Path, limited: Server, tmp_path: Path) -> None:
+    shutil.copytree(store, tmp_path / "store")
+    metadata = json.loads((store / "zarr.json").read_text())
+    array = metadata["consolidated_metadata"]["metadata"][name]
+    array["shape"] = [10**15 if place == 0 else size for place, size in enumerate(array["shape"])]
+    array["chunk_grid"]["configuration"]["chunk_shape"] = array["shape"]
+    (tmp_path / "store" / "zarr.json").write_text(json.dumps(metadata))
+    for command in ("report", "detect-stages", "drift", "condensation", "predict"):
+        check(limited.run([command, str(tmp_path / "store")]), "the sweep is damaged")
+
+
+@pytest.mark.parametrize("name", ["input/c/0/0", "width_4/step/c/0", "width_4/loss/c/0/0/0/0"])
+def test_a_store_whose_chunk_is_a_hole(name: str, store: Path, limited: Server, tmp_path: Path) -> None:
+    shutil.copytree(store, tmp_path / "store")
+    os.truncate(tmp_path / "store" / name, 3 * 2**30)
+    check(limited.run(["report", str(tmp_path / "store")]), "the sweep is damaged")
