@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mstage.errors import InputError, UsageError, printable, unknown_name
+from mstage.outside import read_file
 from mstage.recording import Recording
 from mstage.spec import Optimizer, Sweep, Table
 from mstage.spec_checks import no_descent
@@ -19,6 +20,7 @@ from mstage.spec_checks import no_descent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MOST_BYTES = 4 * 2**20  # of a sweep file; its parser is slow
 MOST_VALUES = 100_000  # of an axis; more is a slip of the keyboard
 SWEEP_KEYS = (
     "problem", "data", "target", "features", "standardise", "intercept", "drop_missing",
@@ -59,7 +61,7 @@ def read_sweep_file(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        values = tomllib.loads(read_file(path, MOST_BYTES).decode("utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}). Give a sweep file in TOML.") from None
     except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, a number of 5,000 digits, 1,000 nested lists

@@ -15,12 +15,14 @@ BELOW = {
     "cli": {"workflows", "render"},
     "workflows": {"simulate", "readers", "analysis", "store"},
     "render": {"analysis"},
-    "simulate": {"spec", "history"},
-    "readers": {"spec", "history"},
+    "simulate": {"spec", "history", "npz"},
+    "readers": {"spec", "history", "npz"},
     "analysis": {"spec", "history"},
     "store": {"spec", "history"},
-    "spec": {"errors"},
+    "spec": {"errors", "outside"},
     "history": {"errors"},
+    "outside": set(),
+    "npz": set(),
     "errors": set(),
 }
 BESIDE_SPEC = {"recording", "sweepfile", "spec_checks"}  # one layer in several modules

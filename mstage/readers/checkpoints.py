@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mstage.errors import InputError, UsageError, storable
+from mstage.outside import read_file
 from mstage.readers.checkpoint_steps import natural_order, steps_of_names
 from mstage.readers.tensor_files import EXPECTED, SUFFIXES, TORCH_SUFFIXES, read_tensors, torch_refusal
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})$")
 INDEX = ".safetensors.index.json"
+MOST_INDEX = 32 * 2**20  # bytes of one, which becomes twenty times as much while it is read
 WHOLE_MODELS = (
     "model",
     "pytorch_model",
@@ -178,7 +180,7 @@ def _indexed(index: Path) -> tuple[Path, ...]:
         InputError: It is no index, or a file is missing.
     """
     try:
-        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        names = json.loads(read_file(index, MOST_INDEX))["weight_map"].values()
         files = tuple(index.parent / name for name in sorted(set(names)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputError(f"{index}: is no index of the parts of a checkpoint (no `weight_map` in it)") from None

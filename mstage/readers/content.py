@@ -13,19 +13,20 @@ import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from mstage.errors import InputError, shown
+from mstage.outside import PIECE, TooLargeError, read_file, read_up_to
 from mstage.readers.names import shortened
 
 STDIN = "-"
 MOST_BYTES = 256 * 2**20
 MOST_VALUES = 12_000_000
 MOST_ROWS = 4_000_000
-PIECE = 2**20
 LINES_AT_ONCE = 4 * 2**20  # characters; what a piece of a text becomes while it is read is many times its size
 GZIP = b"\x1f\x8b"
+MOST_MEMBERS = 100_000  # of a gzip
+LEAST_PACKED = 1024  # bytes of a gzip that are handed over first
 EXPECTED = (
     "expected a training log: TensorBoard events, a table (CSV, TSV, Parquet, npz), JSON Lines, trainer_state.json, "
     "or a text log"
@@ -55,11 +56,9 @@ def read_content(source: str) -> Content:
         InputError: It cannot be read, is empty or is too large.
     """
     try:
-        if source == STDIN:
-            data = _read_up_to(_standard_input().buffer)
-        else:
-            with Path(source).open("rb") as file:
-                data = _read_up_to(file)
+        data = read_up_to(standard_input().buffer, MOST_BYTES) if source == STDIN else read_file(source, MOST_BYTES)
+    except TooLargeError:
+        raise too_large(named(source)) from None
     except (OSError, ValueError) as error:  # ValueError: a path that no file can have
         raise unreadable(source, error) from None
     content = unpacked(named(source), data)
@@ -68,16 +67,19 @@ def read_content(source: str) -> Content:
     return content
 
 
-def what_has_come() -> tuple[bytes, bool]:
-    """What has come on standard input without waiting for it, and whether nothing can come any more.
+def what_has_come(handle: int, source: str = STDIN) -> tuple[bytes, bool]:
+    """What has come in a pipe without waiting for it, and whether nothing can come any more.
+
+    Args:
+        handle: The descriptor of the pipe.
+        source: What the user calls it.
 
     Raises:
-        InputError: It is closed or cannot be read.
+        InputError: It cannot be read.
     """
     parts: list[bytes] = []
     size = 0
     try:
-        handle = _standard_input().fileno()
         while size < MOST_BYTES and select.select([handle], [], [], 0)[0]:
             part = os.read(handle, PIECE)
             if not part:
@@ -85,7 +87,7 @@ def what_has_come() -> tuple[bytes, bool]:
             parts.append(part)
             size += len(part)
     except OSError as error:
-        raise unreadable(STDIN, error) from None
+        raise unreadable(source, error) from None
     return b"".join(parts), False
 
 
@@ -117,31 +119,72 @@ def unpacked(source: str, data: bytes) -> Content:
         raise too_large(source)
     if not data.startswith(GZIP):
         return Content(source, data)
-    parts: list[bytes] = []
-    remarks: list[str] = []
-    size = 0
-    rest = data
-    while rest.startswith(GZIP):  # a gzip can be several, one behind the other
+    unpacker = _Unpacker(source, data)
+    parts = list(unpacker.parts())
+    if not parts and unpacker.remarks:
+        raise InputError(
+            f"{source}: {unpacker.remarks[0].partition(':')[0]}, and nothing of it can be read; {EXPECTED}."
+        )
+    return Content(source, b"".join(parts), tuple(unpacker.remarks))
+
+
+class _Unpacker:
+    """Unpacks a gzip of one or several members, one behind the other, as far as it goes.
+
+    Args:
+        source: What the user calls it.
+        data: The gzip.
+
+    Attributes:
+        remarks: What was wrong with it, once all parts have been taken.
+    """
+
+    def __init__(self, source: str, data: bytes) -> None:
+        self._source, self._data = source, memoryview(data)
+        self._place = self._size = 0
+        self.remarks: list[str] = []
+
+    def parts(self) -> Iterator[bytes]:
+        """The content in parts.
+
+        Raises:
+            InputError: It is too large, or has too many members.
+        """
+        members = 0
+        while self._data[self._place : self._place + len(GZIP)] == GZIP and not self.remarks:
+            members += 1
+            if members > MOST_MEMBERS:
+                raise InputError(
+                    f"{self._source}: is a gzip of more than {MOST_MEMBERS:,} members; expected fewer. "
+                    f"Pack it anew (`gunzip -c LOG | gzip`)."
+                )
+            yield from self._member()
+
+    def _member(self) -> Iterator[bytes]:
+        """The parts of the member that begins here; its end is where the next one begins."""
         member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        step = LEAST_PACKED  # what is handed over beyond the end of a member is copied back, so it begins with little
+        left: bytes | memoryview = b""
         while not member.eof:
+            if not left:
+                left = self._data[self._place : self._place + step]
+                self._place += len(left)
+                step = min(2 * step, PIECE)
+            if not left:
+                self.remarks.append("its gzip is cut short: read as far as it goes")
+                return
             try:
-                part = member.decompress(rest, MOST_BYTES - size + 1)
+                part = member.decompress(left, MOST_BYTES - self._size + 1)
             except zlib.error as error:
-                remarks.append(f"its gzip is damaged ({shown(error)}): read as far as it goes")
-                rest = b""
-                break
-            parts.append(part)
-            size += len(part)
-            if size > MOST_BYTES:
-                raise too_large(source)
-            rest = member.unconsumed_tail
-            if not rest and not member.eof:
-                remarks.append("its gzip is cut short: read as far as it goes")
-                break
-        rest = member.unused_data if member.eof else b""
-    if not size and remarks:
-        raise InputError(f"{source}: {remarks[0].partition(':')[0]}, and nothing of it can be read; {EXPECTED}.")
-    return Content(source, b"".join(parts), tuple(remarks))
+                self.remarks.append(f"its gzip is damaged ({shown(error)}): read as far as it goes")
+                return
+            self._size += len(part)
+            if self._size > MOST_BYTES:
+                raise too_large(self._source)
+            if part:
+                yield part
+            left = member.unconsumed_tail
+        self._place -= len(member.unused_data)
 
 
 def too_large(source: str) -> InputError:
@@ -199,17 +242,7 @@ def _control(data: bytes) -> int:
     return len(data) - len(data.translate(None, bytes([*range(1, 7), *range(14, 27), 28, 29, 30, 31, 127])))
 
 
-def _read_up_to(file: BinaryIO) -> bytes:
-    """All of a file, or one byte more than the limit."""
-    parts: list[bytes] = []
-    left = MOST_BYTES + 1
-    while left > 0 and (part := file.read(min(PIECE, left))):
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
-
-
-def _standard_input() -> TextIO:
+def standard_input() -> TextIO:
     """Standard input, which need not be open (`<&-`, or a service without one).
 
     Raises:

@@ -39,7 +39,7 @@ WRAPPED = r"^\s*(?:tensor\(|array\(|np\.float\d+\()?\[?\s*([-+]?(?:[\d.]+(?:e[-+
 FEWEST_NUMBERS = 0.3  # share of the cells below the names that are numbers or blank in a table of values
 FEWEST_LINES = 2  # of numbers alone that are a column of them
 LEAST_TEXT = 0.5  # a column of which more is no number is text
-MOST_COLUMNS = 10_000
+MOST_COLUMNS = 5_000
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ as they are when training was stopped and went on.
 from __future__ import annotations
 
 import os
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from mstage.errors import InputError, shown
-from mstage.readers.content import GZIP, Content, check_size, named, unpacked, unreadable
+from mstage.outside import open_file
+from mstage.readers.content import GZIP, Content, check_size, named, read_content, unpacked, unreadable
 from mstage.readers.log import Log
 from mstage.readers.tensorboard import EventReader, is_event_file
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_FILES = 20_000  # that are looked into
 HEAD_BYTES = 64
-PIECE = 2**24
+PIECE = 2**23
 EVENT_FILES = "TensorBoard event files"
 
 
@@ -31,8 +33,8 @@ def read_events(content: Content) -> Log:
         InputError: The package tensorboard is not there, or the file holds no scalars.
     """
     reader = EventReader(content.source)
-    read = reader.feed(content.data)
-    return _log(content.source, [reader], (*content.remarks, *reader.remarks(len(content.data) - read)))
+    left = feed_events(reader, BytesIO(content.data))
+    return _log(content.source, [reader], (*content.remarks, *reader.remarks(left)))
 
 
 def read_event_folder(source: str) -> Log:
@@ -96,32 +98,32 @@ def _files(source: str) -> Iterator[Path]:
 
 def _is_event_file(path: Path) -> bool:
     try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-            if head.startswith(GZIP):
-                head = unpacked("", head).data
+        with open_file(path) as file:
+            head = file.read(HEAD_BYTES) or b""
+        if head.startswith(GZIP):
+            head = unpacked("", head).data
         return is_event_file(head)
     except (OSError, InputError):
         return False
 
 
 def _read_file(reader: EventReader, path: Path) -> int:
-    """Read a file piece by piece; returns how many bytes at its end are no whole record."""
-    rest = b""
+    """Read a file; returns how many bytes at its end are no whole record."""
     try:
-        with path.open("rb") as file:
-            head = file.read(2)
+        with open_file(path) as file:
+            is_gzip = file.read(len(GZIP)) == GZIP
             file.seek(0)
-            if head == GZIP:
-                data = unpacked(str(path), file.read()).data
-                return len(data) - reader.feed(data)
-            while part := file.read(PIECE):
-                rest += part
-                rest = rest[reader.feed(rest) :]
+            return feed_events(reader, BytesIO(read_content(str(path)).data) if is_gzip else file)
     except OSError as error:
         raise unreadable(str(path), error) from None
+
+
+def feed_events(reader: EventReader, file: BinaryIO) -> int:
+    """Read a stream piece by piece; returns how many bytes at its end are no whole record."""
+    rest = b""
+    while part := file.read(PIECE):
+        rest += part
+        rest = rest[reader.feed(rest) :]
     return len(rest)
 
 

@@ -8,24 +8,27 @@ from its start. What cannot be read in parts (JSON documents, npz, Parquet, gzip
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
+from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
 from mstage.errors import InputError
-from mstage.readers.arrays import NPY, PARQUET, ZIP
+from mstage.npz import ZIP
+from mstage.outside import PIECE, is_pipe, open_file, open_pipe, read_up_to
+from mstage.readers.arrays import NPY, PARQUET
 from mstage.readers.content import (
     GZIP,
     MOST_BYTES,
-    PIECE,
     STDIN,
     decoded,
     named,
+    standard_input,
     too_large,
     unpacked,
     unreadable,
     what_has_come,
 )
-from mstage.readers.event_folders import EVENT_FILES, event_files
+from mstage.readers.event_folders import EVENT_FILES, event_files, feed_events
 from mstage.readers.log import Log
 from mstage.readers.names import loss_rank
 from mstage.readers.sniff import FOREIGN, GrowingReader, check_reader, read_log, text_reader
@@ -53,14 +56,16 @@ class Growing(Protocol):
 
 
 def growing_log(source: str, reader: str | None = None, pattern: str | None = None) -> Growing:
-    """A log to be followed: a file that may not be there yet, a folder of TensorBoard, or standard input.
+    """A log to be followed: a file that may not be there yet, a folder of TensorBoard, a pipe, or standard input.
 
     Raises:
         UsageError: There is no such reader, or the pattern is none.
     """
     check_reader(reader, pattern)
     if source == STDIN:
-        return GrowingStream(reader, pattern)
+        return GrowingStream(standard_input().fileno(), STDIN, reader, pattern)
+    if is_pipe(source):
+        return GrowingStream(open_pipe(source), source, reader, pattern)
     if Path(source).is_dir():
         return GrowingFolder(source)
     return GrowingFile(source, reader, pattern)
@@ -147,8 +152,8 @@ class GrowingFile:
             seen = (state.st_ino, state.st_size, state.st_mtime_ns)
             if seen == self._seen or state.st_size == 0:
                 return False
-            with Path(self.source).open("rb") as file:
-                head = file.read(HEAD)
+            with open_file(self.source) as file:
+                head = file.read(HEAD) or b""
                 other = self._seen is not None and self._seen[0] != state.st_ino
                 if other or state.st_size < self._place or not head.startswith(self._head):
                     self._begin()
@@ -158,7 +163,7 @@ class GrowingFile:
                 if not self._in_parts:
                     return self._read_anew()
                 file.seek(self._place)
-                return self._read_on(file.read(MOST_BYTES + 1))
+                return self._read_on(read_up_to(file, MOST_BYTES))
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -189,7 +194,7 @@ class GrowingFile:
         if len(data) > MOST_BYTES:
             raise too_large(named(self.source))
         if self._events is not None:
-            read = self._events.feed(data)
+            read = len(data) - feed_events(self._events, BytesIO(data))
             self._place += read
             return read > 0
         self._place += len(data)
@@ -248,7 +253,7 @@ class GrowingFolder:
 
     def _read_on(self, reader: EventReader, path: Path) -> bool:
         try:
-            with path.open("rb") as file:
+            with open_file(path) as file:
                 file.seek(self._places.get(path, 0))
                 read = 0
                 rest = b""
@@ -263,16 +268,19 @@ class GrowingFolder:
 
 
 class GrowingStream:
-    """Standard input, read as far as it has come.
+    """A pipe or standard input, read as far as it has come.
 
     Args:
+        handle: Its descriptor.
+        source: What the user calls it.
         reader: Its format, told by its content if None.
         pattern: How its lines are written.
     """
 
-    def __init__(self, reader: str | None = None, pattern: str | None = None) -> None:
+    def __init__(self, handle: int, source: str, reader: str | None = None, pattern: str | None = None) -> None:
         self.ended = False
-        self._lines = _Lines(named(STDIN), reader, pattern)
+        self._handle, self._source = handle, source
+        self._lines = _Lines(named(source), reader, pattern)
 
     def grow(self) -> bool:
         """Read what has come since; returns whether there was a whole line.
@@ -280,10 +288,10 @@ class GrowingStream:
         Raises:
             InputError: It cannot be read as a log that grows.
         """
-        data, self.ended = what_has_come()
+        data, self.ended = what_has_come(self._handle, self._source)
         found = self._lines.feed(data, last=self.ended)
         if self._lines.is_document:
-            raise InputError("standard input: is a JSON document, which cannot be followed; leave --follow out")
+            raise InputError(f"{named(self._source)}: is a JSON document, which cannot be followed; leave --follow out")
         return found
 
     def log(self) -> Log | None:

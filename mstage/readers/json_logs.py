@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mstage.errors import InputError, shown
 from mstage.readers.content import check_size, lines_of
-from mstage.readers.log import Column, Log, Series, Table, counted_remarks, series_of
+from mstage.readers.log import Column, Log, Series, Table, counted_remarks, series_of, series_of_lists
 from mstage.readers.records import number, table_of
 
 LINES_LOOKED_AT = 50
 LINES_PARSED_TOGETHER = 20_000
+MOST_NO_RECORDS = 1_000_000  # lines
+MOST_CONTAINERS = 8_000_000  # lists and records in all the lines, which take some ten seconds
+MOST_IN_DOCUMENT = 1_500_000  # lists and records in a document, which take a gigabyte
+LONGEST_RECORD = 4 * 2**20  # characters of a line
 MOST_DOCUMENT = 48 * 2**20  # characters; a document becomes objects all at once
 LONGEST_HEAD = 2**20
 EXPECTED = "expected lines of records, a `log_history` as Hugging Face has it, or lists of numbers by name"
@@ -58,6 +61,15 @@ def _parsed(line: str) -> Any:
         return None
 
 
+def _may_be_record(line: str) -> bool:
+    return len(line) <= LONGEST_RECORD and line[0] in "{ \t\r\ufeff" and line.rstrip()[-1] == "}"
+
+
+def _containers(text: str) -> int:
+    """How many lists and records there are: each takes a hundred times the room of its two characters."""
+    return text.count("{") + text.count("[")
+
+
 class JsonLinesReader:
     """Reads JSON Lines, all at once or as they come.
 
@@ -69,13 +81,24 @@ class JsonLinesReader:
         self._source = source
         self._tables: list[Table] = []
         self._no_records = 0
-        self._values = self._rows = 0
+        self._values = self._rows = self._containers = 0
 
     def feed(self, text: str) -> None:
         """Read on: whole lines."""
-        lines = [line for line in text.split("\n") if line.strip()]
+        lines = [line for line in text.split("\n") if line and not line.isspace()]
+        self._containers += _containers(text)
+        if self._containers > MOST_CONTAINERS:
+            raise InputError(
+                f"{self._source}: holds more than {MOST_CONTAINERS:,} lists and records within records; "
+                f"expected fewer. Hand on what counts, as in `jq -c '{{step, loss}}' LOG | mstage detect-stages -`."
+            )
         for start in range(0, len(lines), LINES_PARSED_TOGETHER):
             table = table_of(self._records(lines[start : start + LINES_PARSED_TOGETHER]))
+            if self._no_records > MOST_NO_RECORDS:
+                raise InputError(
+                    f"{self._source}: has more than {MOST_NO_RECORDS:,} lines that are no JSON records; "
+                    f"expected fewer. Hand on those that are, as in `grep '^{{.*}}$' LOG | mstage detect-stages -`."
+                )
             self._values += table.values
             self._rows += table.rows
             check_size(self._source, self._values, self._rows)
@@ -89,9 +112,11 @@ class JsonLinesReader:
 
     def _records(self, lines: list[str]) -> list[dict[str, Any]]:
         try:  # together is twice as fast
+            if max(map(len, lines)) > LONGEST_RECORD:
+                raise ValueError
             found = json.loads(f"[{','.join(lines)}]")
         except (ValueError, RecursionError):
-            found = [_parsed(line) for line in lines]
+            found = [_parsed(line) if _may_be_record(line) else None for line in lines]
         records = [one for one in found if isinstance(one, dict)]
         self._no_records += len(lines) - len(records)
         return records
@@ -106,6 +131,11 @@ def read_document(source: str, text: str) -> Log:
     if len(text) > MOST_DOCUMENT:
         raise InputError(
             f"{source}: is a single JSON document of more than {MOST_DOCUMENT >> 20} MiB; expected less. "
+            f"Write one record a line (`jq -c '.[]'`)."
+        )
+    if _containers(text) > MOST_IN_DOCUMENT:
+        raise InputError(
+            f"{source}: is a single JSON document of more than {MOST_IN_DOCUMENT:,} lists and records; expected fewer. "
             f"Write one record a line (`jq -c '.[]'`)."
         )
     try:
@@ -137,7 +167,7 @@ def _log(source: str, document: Any) -> Log:
             return Log(source, "JSON lists by name", series)
         records = [one for one in document.values() if isinstance(one, dict)]
         if records and len(records) == len(document) and all(number(key) is not None for key in document):
-            steps = [{"step": number(key)} | one for key, one in document.items()]
+            steps = ({"step": number(key)} | one for key, one in document.items())
             return Log(source, "JSON records by step", series_of(table_of(steps)))
     keys = ", ".join(f"`{shown(key, 30)}`" for key in list(document)[:8]) if isinstance(document, dict) else ""
     raise InputError(f"{source}: is JSON without any series{f' (it has {keys})' if keys else ''}; {EXPECTED}.")
@@ -151,10 +181,7 @@ def _lists(document: Mapping[str, Any], prefix: str = "") -> tuple[Series, ...]:
         if isinstance(values, list) and values and all(_is_number(value) for value in values)
     }
     inner = [_lists(one, f"{prefix}{name}/") for name, one in document.items() if isinstance(one, dict) and not prefix]
-    own = tuple(
-        replace(one, beside={name: c for name, c in one.beside.items() if c.values.size == one.points})
-        for one in series_of(Table(columns, 0))
-    )
+    own = series_of_lists(columns)
     return own + tuple(one for series in inner for one in series)
 
 

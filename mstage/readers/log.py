@@ -139,6 +139,17 @@ def series_of(table: Table, run: str = "") -> tuple[Series, ...]:
     return tuple(Series(name_of(name), column, beside, run) for name, column in named.items())
 
 
+def series_of_lists(columns: Mapping[str, Column]) -> tuple[Series, ...]:
+    """The series of columns that may be of different lengths, those of equal length beside each other."""
+    by_length: dict[int, dict[str, Column]] = {}
+    for name, column in columns.items():
+        by_length.setdefault(column.values.size, {})[name] = column
+    found: dict[str, Series] = {}
+    for same in by_length.values():
+        found |= zip((name for name in same if clock_kind(name) is None), series_of(Table(same, 0)), strict=True)
+    return tuple(found[name] for name in columns if name in found)
+
+
 def counted_remarks(counts: Iterable[tuple[int, str]]) -> tuple[str, ...]:
     """Remarks such as `3 lines are not JSON`, of those counts that are not 0; `line` is put into the singular."""
     return tuple(

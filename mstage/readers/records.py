@@ -30,17 +30,20 @@ def number(value: Any) -> float | None:
         except OverflowError:
             return math.inf if value > 0 else -math.inf
     if isinstance(value, str) and len(value) < 100:
+        if ":" in value:
+            match = DURATION.fullmatch(value)
+            return _seconds(match) if match else None
         try:
             return float(value.removesuffix("%")) if "_" not in value else None
         except ValueError:
-            match = DURATION.fullmatch(value)
-            return _seconds(match) if match else None
+            return None
     return None
 
 
 def _seconds(match: re.Match[str]) -> float:
-    days, hours, minutes, seconds = match.groups(default="0")
-    return 86400 * float(days) + 3600 * float(hours) + 60 * float(minutes) + float(seconds)
+    days, hours, minutes, seconds = match.groups()
+    whole = 3600 * float(hours) + 60 * int(minutes) + float(seconds)
+    return 86400 * float(days) + whole if days else whole
 
 
 def table_of(records: Iterable[Mapping[str, Any]]) -> Table:

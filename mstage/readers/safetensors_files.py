@@ -20,13 +20,15 @@ import ml_dtypes
 import numpy as np
 
 from mstage.errors import InputError, shown
+from mstage.outside import open_file
 from mstage.readers.stored_tensors import StoredTensor, row_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+LONGEST_OF_FORMAT = 100_000_000  # bytes of a header, as the package of the format has it
 LENGTH = 8  # bytes, of the length of the header
-LONGEST_HEADER = 100_000_000  # bytes, as the package of the format has it
+LONGEST_HEADER = 16 * 2**20  # bytes, of some 100,000 tensors; it becomes many times as much while it is read
 MOST_DIMENSIONS = 64  # as NumPy has it
 
 FLOATS: dict[str, np.dtype] = {
@@ -59,9 +61,14 @@ def read_safetensors(path: Path) -> dict[str, StoredTensor]:
         InputError: It is no safetensors file, or not a whole one.
     """
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_file(path) as file:
         length = int.from_bytes(file.read(LENGTH), "little")
-        if size < LENGTH or length > min(size - LENGTH, LONGEST_HEADER):
+        if LONGEST_HEADER < length <= size - LENGTH:
+            raise InputError(
+                f"{path}: has a header of {length >> 20} MiB; expected less than {LONGEST_HEADER >> 20} MiB. "
+                f"Save the weights in several files."
+            )
+        if size < LENGTH or length > size - LENGTH:
             raise _flawed(path, f"its header should have {length:,} bytes, the file has {size:,}")
         text = file.read(length)
     try:
@@ -79,7 +86,7 @@ def read_safetensors(path: Path) -> dict[str, StoredTensor]:
 def looks_like_safetensors(start: bytes) -> bool:
     """Whether a file that begins so is safetensors, whole or not."""
     length = int.from_bytes(start[:LENGTH], "little")  # whose bytes may be those that other formats begin with
-    return length <= LONGEST_HEADER and start[LENGTH : LENGTH + 1] == b"{"
+    return length <= LONGEST_OF_FORMAT and start[LENGTH : LENGTH + 1] == b"{"
 
 
 def _tensor(path: Path, name: str, entry: Any, values: int) -> StoredTensor:
@@ -100,7 +107,7 @@ def _tensor(path: Path, name: str, entry: Any, values: int) -> StoredTensor:
 
 def _parts(path: Path, shape: tuple[int, ...], dtype: np.dtype, begin: int) -> Iterator[np.ndarray]:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
 
             def take(place: int, count: int) -> bytes:
                 file.seek(place)

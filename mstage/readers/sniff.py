@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from mstage.errors import InputError, UsageError, unknown_name
-from mstage.readers.arrays import NPY, PARQUET, ZIP, read_numpy, read_parquet
+from mstage.npz import ZIP
+from mstage.readers.arrays import NPY, PARQUET, read_numpy, read_parquet
 from mstage.readers.content import EXPECTED, STDIN, Content, decoded, named, pieces, read_content
 from mstage.readers.delimited import DelimitedReader, dialect_of
 from mstage.readers.event_folders import read_event_folder, read_events

@@ -10,6 +10,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from mstage.errors import InputError
+from mstage.outside import open_file
 from mstage.readers.npz_files import ZIP, archived_names, read_npz
 from mstage.readers.safetensors_files import looks_like_safetensors, read_safetensors
 
@@ -43,8 +44,8 @@ def read_tensors(path: Path) -> dict[str, StoredTensor]:
     Raises:
         InputError: It is in no format that is read, or damaged.
     """
-    with path.open("rb") as file:
-        start = file.read(64)
+    with open_file(path) as file:
+        start = file.read(64) or b""
     if not start:
         raise InputError(f"{path}: is empty; {EXPECTED}")
     if looks_like_safetensors(start):

@@ -18,21 +18,25 @@ import numpy as np
 
 from mstage.errors import InputError
 from mstage.readers.content import check_size
+from mstage.readers.event_records import (
+    LARGEST_CHECKED,
+    SMALLEST_SCALAR,
+    records_of,
+    whole_records,
+    without_large_values,
+)
 from mstage.readers.log import Column, Series, counted_remarks
 from mstage.readers.names import name_of
 
-HEAD, TAIL = 12, 4  # bytes around a record: its length and the checksum of that; the checksum of its content
 LARGEST_FIRST = 1024  # bytes of the first record
-LARGEST_CHECKED = 4096  # bytes; larger records hold images or graphs
-LARGEST_GROUP = 2**24  # bytes whose checksums are computed together
-MOST_RECORD = 2**28
 SCALARS = ("", "scalars")  # what a tag of scalars says of itself, if it says anything
 MOST_TAGS = 5_000
+MOST_RECORDS = 5_000_000  # of a run, which take some ten seconds
 
 
 def is_event_file(data: bytes) -> bool:
     """Whether some bytes begin as every event file does: with a record that tells the version."""
-    return b"brain.Event:" in data[:64] and len(data) >= HEAD and struct.unpack_from("<Q", data)[0] < LARGEST_FIRST
+    return b"brain.Event:" in data[:64] and len(data) >= 8 and struct.unpack_from("<Q", data)[0] < LARGEST_FIRST
 
 
 @dataclass
@@ -73,6 +77,7 @@ class EventReader:
         self._others: set[str] = set()
         self._damaged = 0
         self._lost = False
+        self._looked_at = 0  # records, and values in them
         self.count = 0
 
     def feed(self, data: bytes) -> int:
@@ -81,56 +86,34 @@ class EventReader:
         Raises:
             InputError: There are too many scalars.
         """
-        starts, lengths, place = self._records(data)
-        whole = self._whole(data, starts, lengths)
-        event = self._event
-        for start, length, is_whole in zip(starts, lengths, whole, strict=True):
+        records = records_of(data, self._checksum)
+        self._lost |= records.is_lost
+        whole = whole_records(data, records, self._table, self._checksum)
+        self._looked_at += len(whole)
+        for start, length, is_whole in zip(records.starts, records.lengths, whole, strict=True):
             if not is_whole:
                 self._damaged += 1
-                continue
-            try:
-                found = event.FromString(data[start : start + length])
-            except Exception:  # protobuf's own errors differ between its versions
-                self._damaged += 1
-                continue
-            for value in found.summary.value:
-                self._take(found, value)
+            elif length >= SMALLEST_SCALAR:
+                self._read(data[start : start + length])
         check_size(self._source, self.count)
-        return place
+        if self._looked_at > MOST_RECORDS:
+            raise InputError(
+                f"{self._source}: has more than {MOST_RECORDS:,} records and values; expected fewer. "
+                f"Log less often, or export the loss as CSV."
+            )
+        return records.end
 
-    def _records(self, data: bytes) -> tuple[list[int], list[int], int]:
-        """Where records begin, how long they are, and where the first one begins that is not there in whole."""
-        place, size = 0, len(data)
-        starts: list[int] = []
-        lengths: list[int] = []
-        unpack = struct.Struct("<QI").unpack_from
-        known: dict[tuple[int, int], bool] = {}  # records are of few lengths
-        while place + HEAD <= size:
-            head = unpack(data, place)
-            if head not in known:
-                known[head] = self._checksum(data[place : place + 8]) == head[1] and head[0] <= MOST_RECORD
-            if not known[head]:
-                self._lost = True  # nobody knows where the next record begins
-                return starts, lengths, size
-            end = place + HEAD + head[0] + TAIL
-            if end > size:
-                break
-            starts.append(place + HEAD)
-            lengths.append(head[0])
-            place = end
-        return starts, lengths, place
-
-    def _whole(self, data: bytes, starts: list[int], lengths: list[int]) -> np.ndarray:
-        """Whether the content of each record agrees with the checksum behind it."""
-        content = np.frombuffer(data, np.uint8)
-        start, length = np.array(starts, int), np.array(lengths, int)
-        whole = np.ones(start.size, bool)
-        for size in np.unique(length[length <= LARGEST_CHECKED]):
-            group = np.flatnonzero(length == size)
-            for some in np.array_split(group, group.size * (size + TAIL) // LARGEST_GROUP + 1):
-                block = content[start[some][:, None] + np.arange(size + TAIL)]
-                whole[some] = masked_checksums(block[:, :size], self._table) == block[:, size:].copy().view("<u4")[:, 0]
-        return whole
+    def _read(self, record: bytes) -> None:
+        """Take the scalars of an event."""
+        try:
+            found = self._event.FromString(without_large_values(record) if len(record) > LARGEST_CHECKED else record)
+        except Exception:  # protobuf's own errors differ between its versions
+            self._damaged += 1
+            return
+        values = found.summary.value
+        self._looked_at += len(values)
+        for value in values:
+            self._take(found, value)
 
     def remarks(self, left: int = 0) -> tuple[str, ...]:
         """What was wrong, `left` bytes at the end of the file having remained."""
@@ -176,21 +159,6 @@ class EventReader:
         tag.times.append(event.wall_time)
         tag.values.append(number)
         self.count += 1
-
-
-def masked_checksums(blocks: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """The checksums of blocks of equal length, as event files have them: CRC-32C, turned by 15 bits, plus a constant.
-
-    Args:
-        blocks: Shape (blocks, bytes), uint8.
-        table: The 256 remainders of CRC-32C, uint32.
-    """
-    remainder = np.full(len(blocks), 0xFFFFFFFF, np.uint32)
-    for column in blocks.T:
-        remainder = table[(remainder ^ column) & 0xFF] ^ (remainder >> 8)
-    remainder = ~remainder
-    turned: np.ndarray = ((remainder >> 15) | (remainder << 17)) + np.uint32(0xA282EAD8)
-    return turned
 
 
 def _scalar(tensor: Any) -> float | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from functools import lru_cache
+import time
 
 from mstage.errors import InputError
 from mstage.readers.content import check_size
@@ -18,25 +18,39 @@ from mstage.readers.log import Log, Table, series_of
 from mstage.readers.names import EPOCH, STEP, clock_kind, loss_rank
 from mstage.readers.records import table_of
 from mstage.readers.text_patterns import PRESETS, TextPattern
+from mstage.readers.time_limits import TooSlowError, at_most
 
 LONGEST_LINE = 4_000
 LONGEST_HEAD = 4 * 2**20  # characters among which a preset has its first line; some logs begin with their own program
 MOST_TEXT = 64 * 2**20  # characters, which take about ten seconds
-_WORD = r"[A-Za-z_][\w./\-]{0,60}+"
+PATTERN_SECONDS = 3.0  # of the processor for as much with a pattern of the user, and as many to begin with
+SECONDS_A_ROW = 4e-6
+LEAST_SECONDS = 0.5
+MOST_LINES = 2_000_000  # with a number
+MOST_NAMES = 100_000  # words before a number, which most programs have few of
+WORDS_OF_NAME = 5  # before a number that are taken for its name
+_WORD = r"(?!(?:nan|NaN|inf|Infinity)\b)[A-Za-z_][\w./\-]{0,60}+"
+# What has been looked at is never looked at again, so that the time a line takes grows with its length alone: words
+# are taken as many as there are, with the number behind them if there is one, and all else is stepped over.
 _PAIR = re.compile(
-    rf"(?<![\w./])({_WORD}(?: [\[(]?{_WORD}\)?){{0,4}})"
-    r"[\"']?\s?[:=]?>?\s?[\"'(\[]{0,2}\s?"
-    r"([-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?:nan|NaN|inf|Infinity)\b))"
-    r"|(?<![\w./:])(\d+)\s?/\s?(\d+)(?![\w./:]| \d\d:\d\d)"
+    rf"[^A-Za-z_\d]*+(?:(?<![\w./])({_WORD}(?: [\[(]?{_WORD}\)?)*)"
+    r"(?:[\"']?\s?[:=]?>?\s?[\"'(\[]{0,2}\s?"
+    r"([-+]?(?:\d++(?:\.\d*+)?(?:[eE][-+]?\d++)?|\.\d++(?:[eE][-+]?\d++)?|(?:nan|NaN|inf|Infinity)\b)))?"
+    r"|(?<![\w./:])(\d++)\s?/\s?(\d++)(?![\w./:]| \d\d:\d\d)"
+    r"|[\w./]++|\Z)"
 )
 _WITH_NUMBER = re.compile(r"^[^\n]*(?:\d|nan|NaN|inf|Inf)[^\n]*", re.MULTILINE)
 _ROUND = re.compile(r"\[(\d{1,9})\] ")  # what boosting libraries begin a line with
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08+")
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*+[A-Za-z]|\x08++")
 _SPACES = re.compile(r"[ \t]{2,}|\t")
 _STOP_WORDS = {
     "of", "is", "was", "at", "the", "with", "and", "for", "a", "on", "in", "to", "info", "debug", "rank",
 }  # fmt: skip
 PROGRESS = "batch"
+WAY_OUT = (
+    "Say with --pattern how its lines are written, or hand on those that count, as in "
+    "`grep loss LOG | mstage detect-stages -`."
+)
 
 
 class TextReader:
@@ -54,6 +68,7 @@ class TextReader:
         self._pairs = _Pairs()
         self._values = self._rows = 0
         self._read = 0
+        self._seconds = 0.0  # that a pattern of the user has taken
 
     def feed(self, text: str) -> None:
         """Read on: whole lines.
@@ -64,18 +79,38 @@ class TextReader:
         self._read += len(text)
         if self._pattern is None and self._read > MOST_TEXT:
             raise InputError(
-                f"{self._source}: is a text log of more than {MOST_TEXT >> 20} MiB; expected less. "
-                f"Say with --pattern how its lines are written, or hand on those that count, as in "
-                f"`grep loss LOG | mstage detect-stages -`."
+                f"{self._source}: is a text log of more than {MOST_TEXT >> 20} MiB; expected less. {WAY_OUT}"
             )
         if "\x1b" in text or "\x08" in text:
             text = _ESCAPES.sub("", text)
         text = _SPACES.sub(" ", text.replace("\r", "\n"))
-        found = self._pattern.tables(text) if self._pattern else [table_of(self._pairs.records(text))]
+        found = self._found(self._pattern, text) if self._pattern else [table_of(self._pairs.records(text))]
         self._values += sum(table.values for table in found)
         self._rows += sum(table.rows for table in found)
         check_size(self._source, self._values, self._rows)
+        if self._pairs.lines > MOST_LINES or len(self._pairs.meanings) > MOST_NAMES:
+            raise InputError(
+                f"{self._source}: is a text log of more than {MOST_LINES:,} lines with numbers, or with more than "
+                f"{MOST_NAMES:,} different words before them; expected fewer. {WAY_OUT}"
+            )
         self._tables += found
+
+    def _found(self, pattern: TextPattern, text: str) -> list[Table]:
+        """What a pattern finds; one of the user has a time for it that grows with the text and with what it finds."""
+        if pattern in PRESETS.values():
+            return pattern.tables(text)
+        begun = time.process_time()
+        left = PATTERN_SECONDS * (1 + self._read / MOST_TEXT) + SECONDS_A_ROW * self._rows - self._seconds
+        try:
+            with at_most(max(left, LEAST_SECONDS)):
+                found = pattern.tables(text)
+        except TooSlowError:
+            raise InputError(
+                f"{self._source}: --pattern takes too long on it: it can match a line in very many ways, or "
+                f"lines are very long; expected one that fits in one way. Write it without repeats within repeats."
+            ) from None
+        self._seconds += time.process_time() - begun
+        return found
 
     def log(self) -> Log:
         """What has been read so far."""
@@ -97,12 +132,17 @@ class _Pairs:
         self._progress = (0, 0)  # so far in this round, its length
         self._before = 0  # of the rounds before it
         self._epoch = math.nan
+        self.lines = 0  # with a number
+        self.meanings: dict[str, tuple[str, str | None, bool]] = {}  # of the words before numbers
 
     def records(self, text: str) -> list[dict[str, float]]:
         """The lines of a text that say something."""
         found = []
         for match in _WITH_NUMBER.finditer(text):
             line = match[0]
+            self.lines += 1
+            if self.lines > MOST_LINES or len(self.meanings) > MOST_NAMES:
+                break  # what has been read is refused
             if len(line) <= LONGEST_LINE:
                 record = self._record(line)
                 if record:
@@ -115,10 +155,14 @@ class _Pairs:
         kinds: dict[str, tuple[str, float]] = {}
         has_loss = False
         for key, value, done, total in _PAIR.findall(line):
-            if done:
-                progress = progress or (int(done[:15]), int(total[:15]))
+            if not value:
+                if done:
+                    progress = progress or (int(done[:15]), int(total[:15]))
                 continue
-            name, kind, is_loss = _meaning(key)
+            meaning = self.meanings.get(key)
+            if meaning is None:
+                meaning = self.meanings[key] = _meaning(key)
+            name, kind, is_loss = meaning
             if name in record or not name:
                 continue
             record[name] = found = float(value)
@@ -151,13 +195,13 @@ class _Pairs:
         return float(self._before + done)
 
 
-@lru_cache(maxsize=10_000)
 def _meaning(key: str) -> tuple[str, str | None, bool]:
     """Name, kind of clock, and whether it is a loss, of the words before a number.
 
     Of `INFO Epoch` the end is a clock; `with validation loss of` is a validation loss.
     """
-    parts = key.replace("(", " ").replace(")", " ").split()
+    last = " ".join(key.rsplit(" ", WORDS_OF_NAME)[-WORDS_OF_NAME:])
+    parts = last.replace("(", " ").replace(")", " ").split()
     for start in range(len(parts)):
         name = " ".join(parts[start:])
         kind = clock_kind(name)

@@ -7,14 +7,18 @@ written differently, so a log has several.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mstage.errors import UsageError, shown
-from mstage.readers.log import Table
-from mstage.readers.names import clock_kind
-from mstage.readers.records import table_of
+import numpy as np
 
-NUMBER = r"[-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)"
+from mstage.errors import UsageError, shown
+from mstage.readers.log import Column, Table
+from mstage.readers.names import clock_kind
+from mstage.readers.records import number
+
+# What has matched is never given back, so that the time a line takes grows with its length alone.
+NUMBER = r"[-+]?+(?:\d++(?:\.\d*+)?(?:[eE][-+]?\d++)?|\.\d++(?:[eE][-+]?\d++)?|nan|inf)"
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class TextPattern:
     def tables(self, text: str) -> list[Table]:
         """What the expressions find in some lines, a table an expression."""
         return [
-            table_of({name: _plain(value) for name, value in match.groupdict().items() if value} for match in found)
-            for found in (expression.finditer(text) for expression in self.expressions)
+            _table(expression, {place: name for name, place in expression.groupindex.items()}, text)
+            for expression in self.expressions
         ]
 
     def matches(self, text: str) -> bool:
@@ -49,12 +53,28 @@ class TextPattern:
         return any(expression.search(text) for expression in self.expressions)
 
 
-def _plain(value: str) -> float | str:
-    """A value as a number if it is a plain one; other texts may still be one (`0:01:30`)."""
+def _table(expression: re.Pattern[str], names: Mapping[int, str], text: str) -> Table:
+    """What an expression finds, a row each time; names are those of its groups, by their places."""
+    found = expression.findall(text)
+    columns = {}
+    for place, name in names.items():
+        cells = [row[place - 1] for row in found] if expression.groups > 1 else found
+        rows = [row for row, cell in enumerate(cells) if cell]
+        try:
+            values: list[float | None] = [float(cells[row]) for row in rows]
+        except ValueError:
+            values = [_number(cells[row]) for row in rows]
+        kept = [place for place, value in enumerate(values) if value is not None]
+        if kept:
+            columns[name] = Column(np.array(rows)[kept], np.array(values, float)[kept])
+    return Table(columns, len(found))
+
+
+def _number(cell: str) -> float | None:
     try:
-        return float(value)
+        return float(cell)
     except ValueError:
-        return value
+        return number(cell)  # as `0:01:30`
 
 
 def _group(name: re.Match[str]) -> str:
@@ -69,14 +89,14 @@ PRESETS = {
     ),
     "modded-nanogpt": TextPattern.of(
         "a text log of modded-nanogpt",
-        r"^step:<step>/\d+ train_loss:<train_loss>(?: train_time:<train_time_ms>ms)?",
-        r"^step:<step>/\d+ val_loss:<val_loss>(?: train_time:<train_time_ms>ms)?",
+        r"^step:<step>/\d++ train_loss:<train_loss>(?: train_time:<train_time_ms>ms)?",
+        r"^step:<step>/\d++ val_loss:<val_loss>(?: train_time:<train_time_ms>ms)?",
     ),
     "llm.c": TextPattern.of(
         "a text log of llm.c",
         r"^s:<step> trl:<train_loss>(?: lr:<learning_rate>)?(?: norm:<norm>)?",
         r"^s:<step> tel:<val_loss>",
-        r"^step +<step>/\d+ \| (?:train )?loss +<train_loss>",
+        r"^step ++<step>/\d++ \| (?:train )?loss ++<train_loss>",
         r"^step <step>: train loss <train_loss> \(took <time_ms> ms\)",
     ),
 }
@@ -119,9 +139,4 @@ class _Numbered(TextPattern):
     names: tuple[str, ...] = ()
 
     def tables(self, text: str) -> list[Table]:
-        return [
-            table_of(
-                {name: _plain(value) for name, value in zip(self.names, match.groups(), strict=True) if value}
-                for match in self.expressions[0].finditer(text)
-            )
-        ]
+        return [_table(self.expressions[0], dict(enumerate(self.names, 1)), text)]

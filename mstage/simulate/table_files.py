@@ -10,43 +10,34 @@ import codecs
 import csv
 import re
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from importlib import import_module
-from io import BytesIO, StringIO
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserError, ParserWarning
 
 from mstage.errors import InputError, shown
+from mstage.outside import TooLargeError, read_file
+from mstage.simulate.binary_tables import read_npz, read_parquet
+from mstage.simulate.columns import (
+    EXPECTED,
+    MOST_BYTES,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    MOST_VALUES,
+    ROWS_LOOKED_AT,
+    Columns,
+    check_twice,
+    too_many,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXPECTED = "expected a table as CSV, TSV, Parquet or npz"
 SEPARATORS = (",", ";", "\t")
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-MOST_BYTES = 256 * 2**20
-ROWS_LOOKED_AT = 10  # to tell the separator: one row can mislead, as the header `length, m;mass, kg` would
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The columns of a file, as they are.
-
-    Attributes:
-        values: Each column by its name, in the order of the file. Those of an npz file can be of unequal length.
-        flaws: What else has a name but cannot be a column, and why. It matters only to those who choose it.
-        place: Where the file has a row (counted from 0), as `line 3` or `row 2`.
-    """
-
-    values: Mapping[str, pd.Series[Any]]
-    flaws: Mapping[str, str] = field(default_factory=dict)
-    place: Callable[[int], str] = lambda row: f"row {row + 1}"
 
 
 def read_columns(path: str) -> Columns:
@@ -61,31 +52,30 @@ def read_columns(path: str) -> Columns:
     data = _content(path)
     suffix = Path(path).suffix.lower()
     if suffix in (".parquet", ".pq") or (data.startswith(b"PAR1") and b"\0" in data):
-        return _read_parquet(path, data)
+        return read_parquet(path, data)
     if suffix == ".npz" or data.startswith(b"PK\3\4"):
-        return _read_npz(path, data)
+        return read_npz(path, data)
     try:
-        return _read_text(path, _decoded(path, data))
+        return _read_text(path, data, _decoded(path, data))
     except csv.Error as error:
         raise InputError(f"{path}: cannot be read as a text of columns ({shown(error)}); {EXPECTED}.") from None
 
 
 def _content(path: str) -> bytes:
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(MOST_BYTES + 1)  # and not by its size, which a pipe has not
+        data = read_file(path, MOST_BYTES)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; {EXPECTED}. Give its path with --data FILE.") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; {EXPECTED}. Name a file in it with --data FILE.") from None
-    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"{path}: cannot be read ({shown(reason)}); {EXPECTED}.") from None
-    if len(data) > MOST_BYTES:
+    except TooLargeError:
         raise InputError(
             f"{path}: is larger than {MOST_BYTES >> 20} MiB; expected less. "
             f"Leave out rows, or the columns that are not learnt."
-        )
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(f"{path}: cannot be read ({shown(reason)}); {EXPECTED}.") from None
     if not data.strip():
         raise _empty(path)
     return data
@@ -121,11 +111,14 @@ def _decoded(path: str, data: bytes) -> str:
         ) from None
 
 
-def _read_text(path: str, text: str) -> Columns:
+def _read_text(path: str, data: bytes, text: str) -> Columns:
     if next(_rows(text, ","), None) is None:
         raise _empty(path)
     separator = _separator(text)
     _, header = next(_rows(text, separator))
+    lines = max(text.count("\n"), text.count("\r"))
+    if lines > MOST_ROWS or len(header) > MOST_COLUMNS or lines + text.count(separator) > MOST_VALUES:
+        raise too_many(path)
     names = [name.strip() for name in header]
     while len(names) > 1 and not names[-1]:  # lines that end in a separator
         names.pop()
@@ -134,7 +127,11 @@ def _read_text(path: str, text: str) -> Columns:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", ParserWarning)  # rows longer than the header would be cut
             frame = pd.read_csv(
-                StringIO(text, newline=""), sep=separator, index_col=False, skipinitialspace=True, low_memory=False
+                BytesIO(data.removeprefix(codecs.BOM_UTF8)),
+                sep=separator,
+                index_col=False,
+                skipinitialspace=True,
+                low_memory=False,
             )
         if frame.shape[1] != len(header):
             raise ParserError("its header is not clear")
@@ -146,7 +143,7 @@ def _read_text(path: str, text: str) -> Columns:
         names = [name.strip() for name in header]  # a last column that holds something and has no name
     elif frame.iloc[:, len(names) - 1].isna().any():  # pandas fills short rows with missing values
         _check_row_lengths(path, _rows(text, separator), len(names), len(header))
-    _check_twice(path, [name for name in names if name])
+    check_twice(path, [name for name in names if name])
     columns = [frame.iloc[:, index] for index in range(len(names))]
     return Columns(
         {name: column for name, column in zip(names, columns, strict=True) if name},
@@ -197,85 +194,3 @@ def _check_row_lengths(path: str, rows: Iterator[tuple[int, list[str]]], least: 
                 f"{path}: line {line} has {len(row)} fields, the header has {most}; expected rows of equal length. "
                 f"Put the line right, or write `NA` where a value is missing."
             )
-
-
-def _check_twice(path: str, names: list[str]) -> None:
-    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
-    if twice is not None:
-        raise InputError(f"{path}: two columns are called `{shown(twice)}`; expected names that differ. Rename one.")
-
-
-def _read_parquet(path: str, data: bytes) -> Columns:
-    if not data.startswith(b"PAR1"):
-        raise InputError(f"{path}: is not Parquet, as its name says, by its first bytes; {EXPECTED}.")
-    try:
-        parquet = import_module("pyarrow.parquet")  # an extra of its own: most tables are text
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _check_twice(path, list(parquet.read_schema(BytesIO(data)).names))
-            frame = pd.read_parquet(BytesIO(data), engine="pyarrow").reset_index(drop=True)
-    except ImportError:
-        raise InputError(
-            f"{path}: Parquet needs the package pyarrow, which is not installed. "
-            f"Install it (`pip install 'mstage[parquet]'`), or save the table as CSV."
-        ) from None
-    except InputError:
-        raise
-    except Exception as error:  # pyarrow's errors have no common kind where a file is damaged
-        raise InputError(f"{path}: is damaged or cut short Parquet ({shown(error)}). Write it anew.") from None
-    return Columns({str(name): frame.iloc[:, index] for index, name in enumerate(frame.columns)})
-
-
-def _read_npz(path: str, data: bytes) -> Columns:
-    values: dict[str, pd.Series[Any]] = {}
-    flaws: dict[str, str] = {}
-    found: list[str] = []
-    for name, array in _arrays(path, data):
-        flaw = array if isinstance(array, str) else _array_flaw(array)
-        if isinstance(array, str) or flaw:
-            flaws[name] = flaw
-            continue
-        # Bytes of another order and long doubles are nothing that pandas knows.
-        plain = array.astype("float64" if array.dtype.kind == "f" else array.dtype.newbyteorder("="))
-        parts = {name: plain} if plain.ndim == 1 else {f"{name}_{k}": part for k, part in enumerate(plain.T)}
-        found += parts
-        values |= {key: pd.Series(part) for key, part in parts.items()}
-    if not values and not flaws:
-        raise InputError(f"{path}: holds no arrays; {EXPECTED}. Save columns with numpy.savez(path, x=x, y=y).")
-    _check_twice(path, found)
-    return Columns(values, flaws)
-
-
-def _arrays(path: str, data: bytes) -> Iterator[tuple[str, np.ndarray | str]]:
-    """The arrays of an npz file, or why one is none."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of files that older versions have written
-            archive = np.load(BytesIO(data), allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it is a single array")
-            for name in archive.files:
-                array: Any
-                try:
-                    array = archive[name]
-                except ValueError as error:
-                    if "Object arrays" not in str(error):
-                        raise
-                    array = "holds Python objects, which are never unpickled"
-                if isinstance(array, np.ndarray | str):  # anything else is a member that is no array
-                    yield name, array
-    except Exception as error:  # zip, zlib and NumPy have no common error for a file that is damaged
-        raise InputError(
-            f"{path}: is not npz, or damaged or cut short ({shown(error)}); {EXPECTED}. Write it with numpy.savez."
-        ) from None
-
-
-def _array_flaw(array: np.ndarray) -> str:
-    """Why an array cannot be columns; empty if it can."""
-    kinds = {"c": "complex numbers", "M": "times", "m": "durations", "U": "text", "S": "text", "V": "records"}
-    if array.ndim not in (1, 2):
-        return f"is an array of {array.ndim} dimensions; expected 1 (a column) or 2 (columns side by side)"
-    if array.dtype.kind not in "biuf":
-        first = f" (`{shown(array.flat[0])}`)" if array.size else ""
-        return f"holds {kinds.get(array.dtype.kind, str(array.dtype))}{first}; expected numbers"
-    return ""

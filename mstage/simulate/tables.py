@@ -20,7 +20,8 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_object_dtype, is_string_dtype
 
 from mstage.errors import InputError, UsageError, listed, shown
-from mstage.simulate.table_files import Columns, read_columns
+from mstage.simulate.columns import Columns
+from mstage.simulate.table_files import read_columns
 
 if TYPE_CHECKING:
     from mstage.spec import Table
@@ -149,8 +150,7 @@ def _numbers_of_objects(table: Table, columns: Columns, name: str, series: pd.Se
     present = np.flatnonzero(series.notna()).tolist()
     others = [row for row in present if not isinstance(values[row], Real | Decimal | np.bool_)]
     if others:
-        as_text = pd.to_numeric(pd.Series([str(values[row]) for row in others]), errors="coerce")
-        row = others[int(np.argmax(as_text.isna()))]  # the first that is no number, else the first
+        row = next((row for row in others if not _is_number_as_text(values[row])), others[0])
         hint = " Write a decimal point for the comma." if re.fullmatch(r"[-+]?\d+,\d+", str(values[row])) else ""
         raise InputError(
             f"{_column(table, name)} holds `{shown(values[row])}` in {columns.place(row)}, which is no number; "
@@ -162,6 +162,14 @@ def _numbers_of_objects(table: Table, columns: Columns, name: str, series: pd.Se
             _check_exact(table, columns, name, row, int(values[row]))
         numbers[row] = float(values[row])
     return numbers
+
+
+def _is_number_as_text(value: object) -> bool:
+    try:
+        float(str(value))
+    except ValueError:
+        return False
+    return True
 
 
 def _check_exact(table: Table, columns: Columns, name: str, row: int, value: int) -> None:

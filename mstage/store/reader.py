@@ -16,11 +16,16 @@ import xarray as xr
 
 from mstage.errors import InputError, MstageError, shown
 from mstage.history import RunStatus
+from mstage.outside import read_file
+from mstage.store.claims import check_claims
 from mstage.store.layout import RUN_COORDINATES, STORE_FORMAT, group_name
 from mstage.sweepfile import sweep_from_dict
 
 if TYPE_CHECKING:
     from mstage.spec import Sweep
+
+
+MOST_METADATA = 32 * 2**20  # bytes of a zarr.json, which becomes twenty times as much while it is read
 
 
 def open_sweep(path: str | Path) -> xr.DataTree:
@@ -40,6 +45,7 @@ def open_sweep(path: str | Path) -> xr.DataTree:
     attributes = read_attributes(path)
     sweep = sweep_from_attributes(path, attributes)
     try:
+        check_claims(path, sweep, _root(path)["consolidated_metadata"]["metadata"])
         tree = xr.open_datatree(path, engine="zarr", chunks=None)
         groups = {"/": tree.to_dataset().load()}
         for width in sweep.width:
@@ -71,6 +77,7 @@ def stored_problem(path: str | Path) -> xr.Dataset:
     path = Path(path)
     attributes = read_attributes(path)
     try:
+        check_claims(path, stored_sweep(path), _root(path)["consolidated_metadata"]["metadata"])
         root = xr.open_dataset(path, engine="zarr", chunks=None).load()
         return root[["input", "target"]].assign_attrs(attributes["problem"])
     except Exception as error:  # as in open_sweep
@@ -80,7 +87,7 @@ def stored_problem(path: str | Path) -> xr.Dataset:
 def is_store(path: Path) -> bool:
     """Whether a folder holds a store, of whatever format and in whatever state."""
     try:
-        text = (path / "zarr.json").read_text(encoding="utf-8", errors="replace")
+        text = read_file(path / "zarr.json", MOST_METADATA).decode("utf-8", errors="replace")
     except (OSError, ValueError):  # ValueError: a path that no file can have
         return False
     try:
@@ -100,7 +107,7 @@ def read_attributes(path: Path) -> dict[str, Any]:
     if not path.is_dir():
         raise InputError(f"{path}: is a file; expected the folder of a sweep that `mstage train` has written")
     try:
-        attributes = _attributes((path / "zarr.json").read_text(encoding="utf-8"))
+        attributes = _attributes(read_file(path / "zarr.json", MOST_METADATA).decode("utf-8"))
     except FileNotFoundError:
         raise _foreign(path) from None
     except OSError as error:
@@ -142,6 +149,10 @@ def _attributes(text: str) -> dict[str, Any]:
         raise ValueError("it is nested too deeply") from None
     attributes = root.get("attributes") if isinstance(root, dict) else None
     return attributes if isinstance(attributes, dict) else {}
+
+
+def _root(path: Path) -> Any:
+    return json.loads(read_file(path / "zarr.json", MOST_METADATA))
 
 
 def _trusted(path: Path, group: xr.Dataset) -> xr.Dataset:

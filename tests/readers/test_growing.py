@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mstage.errors import InputError
-from mstage.readers.growing import GrowingFile, GrowingStream, growing_log
+from mstage.readers.growing import GrowingFile, growing_log
 from mstage.readers.log import Log
 from mstage.readers.sniff import read_log
 from tests.readers.writers import WRITERS, events_v1, staircase, zipped
@@ -138,7 +138,7 @@ def test_a_stream_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     read, write = os.pipe()
     with os.fdopen(read) as stdin:
         monkeypatch.setattr("sys.stdin", stdin)
-        growing = GrowingStream()
+        growing = growing_log("-")
         assert not growing.grow()
         os.write(write, b"step 1 loss 0.5\nstep 2 loss 0.4\nstep 3 lo")
         assert growing.grow()
@@ -155,11 +155,11 @@ def test_a_stream_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stream_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(InputError, match="standard input: is closed; expected a training log"):
-        GrowingStream().grow()
+        growing_log("-").grow()
     handle = os.open(tmp_path, os.O_RDONLY)
     monkeypatch.setattr("sys.stdin", SimpleNamespace(closed=False, fileno=lambda: handle))
     with pytest.raises(InputError, match=r"standard input: cannot be read \(Is a directory\)"):
-        GrowingStream().grow()
+        growing_log("-").grow()
     os.close(handle)
 
 

@@ -12,9 +12,10 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import CRC_TABLE, mask
 from tensorboardX import SummaryWriter
 
 from mstage.errors import InputError
+from mstage.readers.event_records import masked_checksums
 from mstage.readers.log import Log
 from mstage.readers.sniff import read_log
-from mstage.readers.tensorboard import EventReader, masked_checksums
+from mstage.readers.tensorboard import EventReader
 from tests.readers.writers import event_bytes, events_v1, events_v2
 
 LOSSES = [1.0, 0.5, float("nan"), 0.25, float("inf"), -1.0]
@@ -42,9 +43,12 @@ def test_both_ways_agree_with_tensorboards_own_reader(write: object, tmp_path: P
 
 
 def test_checksums_are_those_of_tensorboard() -> None:
-    blocks = np.random.default_rng(0).integers(0, 256, (20, 37), dtype=np.uint8)
-    ours = masked_checksums(blocks, np.array(CRC_TABLE, np.uint32))
-    assert ours.tolist() == [masked_crc32c(block.tobytes()) for block in blocks]
+    """Of pieces of any length, which is descending, that may overlap."""
+    content = np.random.default_rng(0).integers(0, 256, 200, dtype=np.uint8)
+    start, length = np.arange(0, 100, 5), np.array([100, 100, 37, 37, 37, 4, *[1] * 10, 0, 0, 0, 0])
+    ours = masked_checksums(content, start, length, np.array(CRC_TABLE, np.uint32))
+    pieces = [content[first : first + size].tobytes() for first, size in zip(start, length, strict=True)]
+    assert ours.tolist() == [masked_crc32c(piece) for piece in pieces]
 
 
 def test_runs_are_folders_and_files_of_a_run_follow_each_other(tmp_path: Path) -> None:
