@@ -27,6 +27,7 @@ LARGEST_LOG = 700.0  # of losses that are computed with as they are
 GRID = 400  # places at which a line is looked at
 AVERAGED = 5  # cells, over which a miss of the lines is averaged
 CLEAR = 2.0  # standard errors by which it has to stand out
+NO_MISS = 1e-280  # square of a miss: more than nothing, and less than stands out of any noise
 QUANTILES = (0.05, 0.5, 0.95)
 WIDEN = 1.5  # of the spread of the borders of the lines drawn
 LEAST_WIDTH = 0.12  # of the distance of two knots, to each side
@@ -70,10 +71,10 @@ def _curves(cells: Cells, segmentation: Segmentation, places: np.ndarray) -> np.
     left = (np.searchsorted(at, places, side="right") - 1).clip(0, at.size - 2)
     share = (places - at[left]) / (at[left + 1] - at[left])
     lines = segmentation.lines[:, left] * (1 - share) + segmentation.lines[:, left + 1] * share
-    weight, kernel = 1 / cells.variance, np.ones(AVERAGED)
+    weight, kernel = 1 / cells.variance, np.ones(min(AVERAGED, (cells.value.size - 1) // 2 * 2 + 1))
     total = np.convolve(weight, kernel, "same")
     miss = np.convolve((cells.value - segmentation.line(cells)) * weight, kernel, "same") / total
-    clear = CLEAR**2 / total / np.maximum(miss**2, np.finfo(float).tiny)
+    clear = CLEAR**2 / total / np.maximum(miss**2, NO_MISS)
     return np.asarray(lines + np.interp(places, cells.position, miss * (1 - clear).clip(min=0.0)))
 
 

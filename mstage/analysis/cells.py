@@ -148,7 +148,7 @@ def positions(clock: np.ndarray, scale: ClockScale) -> np.ndarray:
     positive = clock[clock > 0]
     if positive.size == clock.size and np.log(clock[-1]) - np.log(clock[0]) < LEAST_LENGTH:
         return np.asarray(np.log1p((clock - clock[0]) / clock[0]))
-    return np.asarray(np.log(np.maximum(clock, positive[0] / 2)))
+    return np.asarray(np.log(np.maximum(clock, positive[0] / 2 or positive[0])))
 
 
 def _without_lone_spikes(values: np.ndarray, sigma: float) -> np.ndarray:

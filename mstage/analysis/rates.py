@@ -133,9 +133,11 @@ def _fit(model: Model, x: np.ndarray, y: np.ndarray, loss: np.ndarray, weight: n
         return None
     exponential = np.exp(height - rate * x)
     predicted = floor + exponential
-    columns = [exponential / predicted, -x * exponential / predicted]
+    exponent = unit_exponent(predicted, SQUARED)  # of losses, which the clock is multiplied by
+    columns = [exponential / predicted, np.ldexp(-in_unit(x, exponent) * exponential / predicted, exponent)]
     if floor > 0:
-        columns.append(1 / predicted)
+        unit = np.ldexp(1.0, min(int(np.frexp(predicted.min())[1]) + SQUARED, 0))  # of the floor, 1 if it can be
+        columns.append(unit / predicted)
     slopes = np.stack(columns, axis=1)
     residual = y - np.log(predicted)
     scaled = residual * np.sqrt(weight)

@@ -23,7 +23,7 @@ KINDS = {
     "U8": 1, "BOOL": 1, "C64": 8, "F8_E8M0": 1, "X7": 3,
 }  # fmt: skip
 ARRAYS = ("f8", "f8", "f4", "f2", ">f8", "g", "i8", "?", "c16", "U3", "S3", "V4", "M8[s]", "e")
-STEMS = ("step_{}", "step_{}", "step_{}", "checkpoint-{}", "epoch={}-step={}", "{}", "model.{}k", "a{}b{}", "model")
+STEMS = (*["step_{}"] * 12, "checkpoint-{}", "epoch={}-step={}", "{}", "model.{}k", "a{}b{}", "model")
 INDEXES: tuple[Any, ...] = (
     {"weight_map": {}}, {}, [], {"weight_map": None}, {"weight_map": {"a": 1}}, {"weight_map": {"a": ""}},
     {"weight_map": {"a": "."}}, {"weight_map": {"a": "/etc/passwd"}}, {"weight_map": {"a": "missing.safetensors"}},
@@ -34,22 +34,22 @@ INDEXES: tuple[Any, ...] = (
 
 def made_checkpoints(chance: random.Random, folder: Path) -> tuple[list[str], tuple[str, ...]]:
     """Checkpoints in a folder: what to name on the command line, and the names of their tensors."""
-    names = tuple(dict.fromkeys(chance.choice(["w", "layer.0.weight", "b", *NAMES]) for _ in range(chance.choice([1, 2, 4]))))
+    names = tuple(dict.fromkeys(chance.choice(["w", "layer.0.weight", "b", chance.choice(NAMES)]) for _ in range(chance.choice([1, 2, 4]))))
     shapes = [chance.choice(SHAPES) for _ in names]
     stem, suffix = chance.choice(STEMS), chance.choice([".safetensors", ".safetensors", ".npz"])
-    count = chance.choice([1, 2, 2, 3, 3, 5])
+    count = chance.choice([1, *[2] * 6, *[3] * 6, 5])
     for place in range(count):
-        shaped = [one if chance.random() < 0.9 else chance.choice(SHAPES) for one in shapes]
+        shaped = [one if chance.random() < 0.95 else chance.choice(SHAPES) for one in shapes]
         data = (_npz if suffix == ".npz" else _safetensors)(chance, names, shaped)
-        if chance.random() < 0.1:
+        if chance.random() < 0.03:
             data = mutated(chance, data, [b"{}"]) if chance.random() < 0.5 else flip(chance, data or b"\0", ())
-        step = place * chance.choice([1, 10, 10**9])
+        step = place * 10
         name = stem.format(step, step) if "{" in stem else f"{stem}-{place + 1:05}-of-{count:05}"
-        inside = folder / name if chance.random() < 0.1 else folder
+        inside = folder / name if chance.random() < 0.03 else folder
         inside.mkdir(exist_ok=True)
         (inside / f"{name}{suffix}").write_bytes(data)
     sources = [str(folder)] if chance.random() < 0.7 else sorted(map(str, folder.iterdir()))
-    if chance.random() < 0.25:
+    if chance.random() < 0.2:
         sources += _odd_neighbour(chance, folder, stem.format(3, 3))
     return sources, names
 
@@ -103,7 +103,7 @@ def _safetensors(chance: random.Random, names: Sequence[str], shapes: Sequence[t
         piece = (piece * 8)[:wanted]
         header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [len(data), len(data) + wanted]}
         data += piece
-    if header and chance.random() < 0.1:
+    if header and chance.random() < 0.03:
         name = chance.choice(list(header))
         header[name] = chance.choice([
             None, {}, {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}, {"dtype": 1, "shape": [], "data_offsets": []},

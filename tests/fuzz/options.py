@@ -20,17 +20,17 @@ STRANGE = ("", " ", "*", "[", "[!]", "?", "\n", "\x1b[31m", "\udc80", "-", "--",
 
 def log_options(chance: random.Random, names: Sequence[str] = ()) -> list[str]:
     """Options of `detect-stages` for a log whose series have these names; mostly none, so that most logs get read."""
-    found = ["--format", chance.choice(FORMATS if chance.random() < 0.3 else ("json", "json", "csv", "table"))]
+    found = ["--format", chance.choice(FORMATS if chance.random() < 0.05 else ("json", "json", "json", "csv", "table"))]
     known = [name for name in names if "\0" not in name]  # which no shell hands over
     for option, values, share in (
-        ("--loss", [*known, *known, *known, *STRANGE], 0.2),
-        ("--loss", [*known, *STRANGE], 0.05),
-        ("--x", [*known, *CLOCKS, *STRANGE], 0.2),
-        ("--reader", READERS, 0.06),
-        ("--pattern", PATTERNS, 0.06),
+        ("--loss", [*known, *known, *known, *STRANGE], 0.15),
+        ("--loss", [*known, *STRANGE], 0.03),
+        ("--x", [*known, *known, *CLOCKS, "record", *STRANGE], 0.1),
+        ("--reader", READERS, 0.03),
+        ("--pattern", PATTERNS, 0.03),
         ("--fail-on", CONDITIONS, 0.1),
-        ("--until", STAGES, 0.01),
-        ("--figure", STRANGE, 0.01),
+        ("--until", STAGES, 0.005),
+        ("--figure", STRANGE, 0.005),
     ):
         if chance.random() < share:
             found.append(f"{option}={_handed_over(chance.choice(values))}")
@@ -41,12 +41,12 @@ def log_options(chance: random.Random, names: Sequence[str] = ()) -> list[str]:
 
 def checkpoint_options(chance: random.Random, names: Sequence[str]) -> list[str]:
     """Options of `drift` for checkpoints whose tensors have these names."""
-    found = ["--format", chance.choice(FORMATS)]
+    found = ["--format", chance.choice(FORMATS if chance.random() < 0.05 else ("json", "json", "csv", "table"))]
     steps = ("0,1,2", "0,10", "2,1,0", "0:3", "0..2", "nan,1", "inf,0", "1e308,-1e308", "", ",", "a", "1,1", "5e-324,0", "0,1,2,3")
     for option, values, share in (
-        ("--order", ("1", "2", "2", "0", "inf", ""), 0.3),
-        ("--layer", [*(name for name in names if "\0" not in name), *STRANGE], 0.2),
-        ("--steps", steps, 0.15),
+        ("--order", ("1", "2", "2", "2", "2", "2", "2", "0", ""), 0.3),
+        ("--layer", [*(name for name in names if "\0" not in name), *STRANGE], 0.1),
+        ("--steps", steps, 0.1),
     ):
         if chance.random() < share:
             found.append(f"{option}={_handed_over(chance.choice(values))}")

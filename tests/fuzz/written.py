@@ -54,14 +54,14 @@ def written_log(chance: random.Random, folder: Path) -> WrittenLog:
 
 def made_columns(chance: random.Random) -> Columns:
     """Columns of equal length: some clocks and losses, and some of anything."""
-    size = chance.choice(numbers.SIZES)
+    size = chance.choice(numbers.SIZES if chance.random() < 0.4 else numbers.SIZES[4:])
     columns: Columns = {}
     if chance.random() < 0.9:
         columns[chance.choice(["step", "step", "epoch", "time", "seconds", "tokens", chance.choice(NAMES)])] = (
             numbers.clock(chance, size).tolist()
         )
     for _ in range(chance.choice([1, 1, 1, 2, 4])):
-        name = chance.choice(["loss", "train_loss", chance.choice(NAMES)])
+        name = chance.choice(["loss", "loss", "train_loss", chance.choice(NAMES)])
         columns[name] = numbers.losses(chance, size).tolist()
     for _ in range(chance.choice([0, 0, 1, 3])):
         columns[chance.choice(NAMES)] = _of_any_type(chance, size)
