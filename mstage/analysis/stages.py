@@ -208,16 +208,21 @@ def stages_of_curve(curve: Curve, method: StageMethod) -> RunStages:
 
 def _out_of_units(stage: Stage, clock: int, loss: int) -> Stage:
     """A stage of a curve whose clock and losses had the units 2^clock and 2^loss."""
-    places = {name: out_of_unit(getattr(stage, name), clock) for name in ("start", "end", "end_low", "end_high")}
-    losses = {name: out_of_unit(getattr(stage, name), loss) for name in ("loss_start", "loss_end", "level")}
-    if stage.rate is None or stage.model == "power law":
-        return replace(stage, **places, **losses)
-    rates = {name: float(getattr(stage, name)) for name in ("rate", "rate_low", "rate_high")}
-    with np.errstate(over="ignore"):
-        rates = {name: float(np.ldexp(value, -clock)) for name, value in rates.items()}
-    known = bool(np.isfinite(list(rates.values())).all())
-    rate: dict[str, Any] = rates | {"model": stage.model} if known else dict.fromkeys([*rates, "model"])
-    return replace(stage, **places, **losses, **rate)
+    values: dict[str, Any] = {
+        name: out_of_unit(getattr(stage, name), exponent)
+        for exponent, names in (
+            (clock, ("start", "end", "end_low", "end_high")),
+            (loss, ("loss_start", "loss_end", "level")),
+        )
+        for name in names
+    }
+    if stage.model == "exponential":
+        names = ("rate", "rate_low", "rate_high")
+        with np.errstate(over="ignore"):  # float64 need not hold a rate for each unit of a clock of denormal numbers
+            rates = np.ldexp([getattr(stage, name) for name in names], -clock)
+        known = bool(np.isfinite(rates).all())
+        values |= dict(zip(names, rates.tolist(), strict=True)) if known else dict.fromkeys([*names, "model"])
+    return replace(stage, **values)
 
 
 def stage_names(kinds: Iterable[Kind]) -> list[str]:

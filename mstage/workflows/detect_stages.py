@@ -97,5 +97,7 @@ def loss_histories(source: Source) -> Iterator[xr.DataArray]:
         source = open_sweep(_path(source))
     histories = [cast("xr.DataArray", node["loss"]) for node in source.subtree if "loss" in node.data_vars]
     if not histories:
-        raise InputError(f"{source.name or 'the tree'}: no group holds a `loss`; expected a sweep as `train` returns it")
+        raise InputError(
+            f"{source.name or 'the tree'}: no group holds a `loss`; expected a sweep as `train` returns it"
+        )
     yield from histories

@@ -20,10 +20,14 @@ def made_history(chance: random.Random) -> Any:
     shape = [chance.choice(numbers.SIZES[:-1]) if name in ("step", "x") else chance.choice([0, 1, 2]) for name in dims]
     size = int(np.prod(shape, dtype=int))
     with np.errstate(all="ignore"):
-        values = _cast(chance, numbers.losses(chance, size), chance.choice(["f8", "f8", chance.choice(KINDS)])).reshape(shape)
+        values = _cast(chance, numbers.losses(chance, size), chance.choice(["f8", "f8", chance.choice(KINDS)])).reshape(
+            shape
+        )
         coords: dict[str, Any] = {}
         if dims and chance.random() < 0.95:
-            coords[dims[-1]] = _cast(chance, numbers.clock(chance, shape[-1]), chance.choice(["f8", "f8", chance.choice(KINDS)]))
+            coords[dims[-1]] = _cast(
+                chance, numbers.clock(chance, shape[-1]), chance.choice(["f8", "f8", chance.choice(KINDS)])
+            )
         if dims and chance.random() < 0.2:
             coords["time"] = (dims[-1], numbers.clock(chance, shape[-1]))
         for name in ("status", "last_step"):

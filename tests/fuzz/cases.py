@@ -43,7 +43,9 @@ def made_case(seed: int, folder: Path) -> Case:
         return _mutated_log(chance, seed, folder)
     if share < 14:
         log = written_log(chance, folder)
-        return Case(f"made-up {log.path.suffix[1:]}", seed, ("detect-stages", str(log.path), *log_options(chance, log.names)))
+        return Case(
+            f"made-up {log.path.suffix[1:]}", seed, ("detect-stages", str(log.path), *log_options(chance, log.names))
+        )
     if share < 16:
         sources, names = made_checkpoints(chance, folder)
         return Case("checkpoints", seed, ("drift", *sources, *checkpoint_options(chance, names)))

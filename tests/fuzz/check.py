@@ -10,7 +10,6 @@ import re
 import resource
 import shutil
 import signal
-import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from mstage.__main__ import main
-from mstage.errors import MstageError
 from mstage.render.formats import json_text
 from tests.fuzz.cases import Case, made_case
 
@@ -31,36 +29,38 @@ KINDS = ("plateau", "descent", "rise")
 
 
 @dataclass(frozen=True)
-class Ending:
+class Result:
     """How a case ended.
 
     Attributes:
-        case: What was tried.
+        kind: What was tried, in words.
+        seed: That it was made from.
         code: The exit code.
         seconds: How long it took.
         complaint: What is wrong with that; empty if nothing is.
     """
 
-    case: Case
+    kind: str
+    seed: int
     code: int
     seconds: float
     complaint: str
 
 
-def endings(seeds: Sequence[int], folder: Path) -> Iterator[Ending]:
+def results(seeds: Sequence[int], folder: Path) -> Iterator[Result]:
     """Run the cases of some seeds, in this process."""
     before = signal.signal(signal.SIGALRM, _hang)
     try:
         for seed in seeds:
             here = folder / "case"
             here.mkdir()
-            yield _ending(made_case(seed, here))
+            yield _result(made_case(seed, here))
             shutil.rmtree(here)
     finally:
         signal.signal(signal.SIGALRM, before)
 
 
-def _ending(case: Case) -> Ending:
+def _result(case: Case) -> Result:
     out, err = io.StringIO(), io.StringIO()
     memory, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     signal.alarm(HANG_SECONDS)  # ends what hangs
@@ -71,8 +71,8 @@ def _ending(case: Case) -> Ending:
     seconds = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if peak > max(memory, MOST_KIB):  # the peak of what ran before in this process is not this command's
-        return Ending(case, code, seconds, f"took {peak >> 10} MiB")
-    return Ending(case, code, seconds, complaint(case, code, out.getvalue(), err.getvalue()))
+        return Result(case.kind, case.seed, code, seconds, f"took {peak >> 10} MiB")
+    return Result(case.kind, case.seed, code, seconds, complaint(code, out.getvalue(), err.getvalue()))
 
 
 def _called(case: Case) -> int:
@@ -80,11 +80,8 @@ def _called(case: Case) -> int:
     from mstage.cli.failures import tell
 
     try:
-        stages = case.call()  # type: ignore[misc]
-        print(json_text("array", stages.to_dict()))
-    except MstageError as error:
-        return tell(error)
-    except Exception as error:
+        print(json_text("array", case.call().to_dict()))  # type: ignore[misc]
+    except Exception as error:  # a bug too becomes a line and an exit code, as in `main`
         return tell(error)
     return 0
 
@@ -97,7 +94,7 @@ def _hang(number: int, frame: object) -> None:  # noqa: ARG001 - how Python call
     raise HangError
 
 
-def complaint(case: Case, code: int, out: str, err: str) -> str:
+def complaint(code: int, out: str, err: str) -> str:
     """What is wrong with the end of a case; empty if nothing is."""
     last = err.splitlines()[-1] if err else ""
     if "this is a bug" in err or "Traceback" in err or code not in (*RESULTS, *REFUSALS):
@@ -144,19 +141,3 @@ def _flaw_of_run(run: dict[str, Any]) -> str:
             return f"the rate of the {stage['name']}: {stage}"
         end = stage["end"]
     return ""
-
-
-def shown(case: Case) -> str:
-    """A case in a line, as it could be run again."""
-    import shlex
-
-    return f"{case.kind}, seed {case.seed}: {shlex.join(case.arguments)[:300]!r}" if case.arguments else f"{case.kind}, seed {case.seed}"
-
-
-def failures(seeds: Sequence[int], folder: Path) -> list[Ending]:
-    """Those endings that are bad."""
-    return [end for end in endings(seeds, folder) if end.complaint]
-
-
-if sys.platform == "win32":
-    raise ImportError("signal.alarm is of POSIX")

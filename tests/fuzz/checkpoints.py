@@ -34,7 +34,11 @@ INDEXES: tuple[Any, ...] = (
 
 def made_checkpoints(chance: random.Random, folder: Path) -> tuple[list[str], tuple[str, ...]]:
     """Checkpoints in a folder: what to name on the command line, and the names of their tensors."""
-    names = tuple(dict.fromkeys(chance.choice(["w", "layer.0.weight", "b", chance.choice(NAMES)]) for _ in range(chance.choice([1, 2, 4]))))
+    names = tuple(
+        dict.fromkeys(
+            chance.choice(["w", "layer.0.weight", "b", chance.choice(NAMES)]) for _ in range(chance.choice([1, 2, 4]))
+        )
+    )
     shapes = [chance.choice(SHAPES) for _ in names]
     stem, suffix = chance.choice(STEMS), chance.choice([".safetensors", ".safetensors", ".npz"])
     count = chance.choice([1, *[2] * 6, *[3] * 6, 5])
@@ -106,7 +110,8 @@ def _safetensors(chance: random.Random, names: Sequence[str], shapes: Sequence[t
     if header and chance.random() < 0.03:
         name = chance.choice(list(header))
         header[name] = chance.choice([
-            None, {}, {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}, {"dtype": 1, "shape": [], "data_offsets": []},
+            None, {}, {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]},
+            {"dtype": 1, "shape": [], "data_offsets": []},
             {"dtype": "F32", "shape": [2**63, 2**63], "data_offsets": [0, len(data)]},
             {"dtype": "F32", "shape": [True], "data_offsets": [0, 4]},
             {"dtype": "F32", "shape": [0, 2**62], "data_offsets": [0, 0]},

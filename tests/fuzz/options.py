@@ -15,7 +15,23 @@ PATTERNS = (
 )  # fmt: skip
 CONDITIONS = ("plateau", "rise", "diverged", "plateau,rise,diverged", "descent", "", ",", "Plateau ", "a\nb")
 STAGES = ("secondary-descent", "2nd descent", "initial plateau", "", "0th-plateau", "999th rise", "x" * 500)
-STRANGE = ("", " ", "*", "[", "[!]", "?", "\n", "\x1b[31m", "\udc80", "-", "--", "a" * 10_000, "loss", "*loss*", "\u202e")
+STRANGE = (
+    "",
+    " ",
+    "*",
+    "[",
+    "[!]",
+    "?",
+    "\n",
+    "\x1b[31m",
+    "\udc80",
+    "-",
+    "--",
+    "a" * 10_000,
+    "loss",
+    "*loss*",
+    "\u202e",
+)
 
 
 def log_options(chance: random.Random, names: Sequence[str] = ()) -> list[str]:
@@ -42,7 +58,22 @@ def log_options(chance: random.Random, names: Sequence[str] = ()) -> list[str]:
 def checkpoint_options(chance: random.Random, names: Sequence[str]) -> list[str]:
     """Options of `drift` for checkpoints whose tensors have these names."""
     found = ["--format", chance.choice(FORMATS if chance.random() < 0.05 else ("json", "json", "csv", "table"))]
-    steps = ("0,1,2", "0,10", "2,1,0", "0:3", "0..2", "nan,1", "inf,0", "1e308,-1e308", "", ",", "a", "1,1", "5e-324,0", "0,1,2,3")
+    steps = (
+        "0,1,2",
+        "0,10",
+        "2,1,0",
+        "0:3",
+        "0..2",
+        "nan,1",
+        "inf,0",
+        "1e308,-1e308",
+        "",
+        ",",
+        "a",
+        "1,1",
+        "5e-324,0",
+        "0,1,2,3",
+    )
     for option, values, share in (
         ("--order", ("1", "2", "2", "2", "2", "2", "2", "0", ""), 0.3),
         ("--layer", [*(name for name in names if "\0" not in name), *STRANGE], 0.1),

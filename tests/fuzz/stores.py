@@ -32,7 +32,7 @@ def whole_sweeps() -> tuple[Path, ...]:
         Sweep(width=(5,), learning_rate=(0.1, 1e9), steps=60, recording=some),
         Sweep(width=(5,), learning_rate=(1e300,), steps=30, recording=some),
         Sweep(width=(5,), steps=60, stop_at=1e9, recording=some),
-        Sweep(width=(5,), steps=60, recording=Recording("log:2", 2)),
+        Sweep(width=(5,), steps=60, recording=Recording("log:1", 3)),
         Sweep(width=(5,), steps=60, recording=Recording("auto", 0)),
         Sweep(width=(5,), steps=60, recording=Recording("auto", 1)),
         Sweep(width=(5,), steps=60, optimizer=Optimizer("adam"), recording=some),
@@ -64,7 +64,7 @@ def _other_values(chance: random.Random, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         root = zarr.open_group(path, mode="r+")
-        group = root[chance.choice([name for name in root.group_keys()])]
+        group = root[chance.choice(list(root.group_keys()))]
         if chance.random() < 0.1:
             group = root
         names = [name for name in ("input", "target", *WHERE) if name in group]
@@ -93,7 +93,9 @@ def _other_metadata(chance: random.Random, path: Path) -> None:
             if chance.random() < 0.3:
                 del at[key]
             else:
-                at[key] = chance.choice([None, 0, -1, 1e308, "x", "", [], {}, True, [1e308], "nan", 2**70, ["a"], "float32"])
+                at[key] = chance.choice(
+                    [None, 0, -1, 1e308, "x", "", [], {}, True, [1e308], "nan", 2**70, ["a"], "float32"]
+                )
             break
         at = at[key]
     file.write_text(json.dumps(value))

@@ -133,7 +133,23 @@ def _npz(chance: random.Random, columns: Columns) -> bytes:
         if all(isinstance(value, float) for value in values):
             array = np.asarray(values, float)
             with np.errstate(all="ignore"):
-                kinds = ["f8", "f8", "f8", "f4", "f2", ">f8", "i8", "u1", "?", "c16", "S5", "U5", "M8[s]", "m8[ns]", "g"]
+                kinds = [
+                    "f8",
+                    "f8",
+                    "f8",
+                    "f4",
+                    "f2",
+                    ">f8",
+                    "i8",
+                    "u1",
+                    "?",
+                    "c16",
+                    "S5",
+                    "U5",
+                    "M8[s]",
+                    "m8[ns]",
+                    "g",
+                ]
                 array = np.nan_to_num(array).astype("i8").astype(k) if (k := chance.choice(kinds))[0] in "Mm" else (
                     np.nan_to_num(array, posinf=0, neginf=0).astype(k) if k[0] in "iu" else array.astype(k)
                 )  # fmt: skip
@@ -152,7 +168,8 @@ def _parquet(chance: random.Random, columns: Columns) -> bytes:
 
     kinds = [
         pa.float64(), pa.float64(), pa.float32(), pa.int64(), pa.bool_(), pa.string(), pa.binary(), pa.timestamp("ns"),
-        pa.date32(), pa.decimal128(38, 10), pa.list_(pa.float64()), pa.duration("s"), pa.dictionary(pa.int32(), pa.string()),
+        pa.date32(), pa.decimal128(38, 10), pa.list_(pa.float64()), pa.duration("s"),
+        pa.dictionary(pa.int32(), pa.string()),
     ]  # fmt: skip
     arrays, names = [], []
     for name, values in columns.items():
