@@ -7,7 +7,13 @@ of ordinary size keep their unit, 1.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from mstage.analysis.stages import Stage
 
 LARGEST = float(np.finfo(float).max)
 SUMMED = 1000  # binary exponent up to which many numbers can be added up
@@ -43,10 +49,20 @@ def out_of_unit(value: float, exponent: int) -> float:
     return float(np.ldexp(np.clip(value, -limit, limit), exponent)) if exponent else value
 
 
-def norms(vectors: np.ndarray) -> np.ndarray:
-    """Lengths of vectors along the last axis, in float64, right also where squares of their components overflow."""
-    finite = np.isfinite(vectors).all()
-    exponent = unit_exponent(vectors, SQUARED, -SQUARED) if finite else 0
-    with np.errstate(over="ignore"):  # of those with components that are not finite; longer than float64 holds: inf
-        squares = np.square(in_unit(vectors.astype(float), exponent)).sum(axis=-1)
-        return np.asarray(np.ldexp(np.sqrt(squares), exponent))
+def stage_out_of_units(stage: Stage, clock: int, loss: int) -> Stage:
+    """A stage of a curve whose clock and losses had the units 2^clock and 2^loss."""
+    values: dict[str, Any] = {
+        name: out_of_unit(getattr(stage, name), exponent)
+        for exponent, names in (
+            (clock, ("start", "end", "end_low", "end_high")),
+            (loss, ("loss_start", "loss_end", "level")),
+        )
+        for name in names
+    }
+    if stage.model == "exponential":
+        names = ("rate", "rate_low", "rate_high")
+        with np.errstate(over="ignore"):  # float64 need not hold a rate for each unit of a clock of denormal numbers
+            rates = np.ldexp([getattr(stage, name) for name in names], -clock)
+        known = bool(np.isfinite(rates).all())
+        values |= dict(zip(names, rates.tolist(), strict=True)) if known else dict.fromkeys([*names, "model"])
+    return replace(stage, **values)

@@ -20,7 +20,7 @@ import numpy as np
 from mstage.analysis.borders import DESCENT_SHARE, Border, locate_borders, without_noise
 from mstage.analysis.broken_lines import Kind
 from mstage.analysis.cells import Cells, ClockScale, clean, log_loss, make_cells
-from mstage.analysis.magnitudes import LARGEST, SUMMED, in_unit, out_of_unit, unit_exponent
+from mstage.analysis.magnitudes import LARGEST, SUMMED, in_unit, stage_out_of_units, unit_exponent
 from mstage.analysis.rates import Model, Rate, fit_rate
 from mstage.analysis.segmentation import Segmentation, SegmentationMethod, Stretch, segment
 from mstage.errors import UsageError
@@ -186,7 +186,7 @@ def stages_of_curve(curve: Curve, method: StageMethod) -> RunStages:
     if any(units):
         scaled = replace(curve, clock=in_unit(clock, units[0]), loss=in_unit(loss, units[1]))
         found = stages_of_curve(scaled, method)
-        return replace(found, stages=tuple(_out_of_units(stage, *units) for stage in found.stages))
+        return replace(found, stages=tuple(stage_out_of_units(stage, *units) for stage in found.stages))
     on_scale = clock if method.clock_scale == "linear" else clock[clock > 0]
     if on_scale.size < FEWEST_RECORDS:
         return RunStages(curve.run, "diverged" if curve.diverged else "too short", ())
@@ -204,25 +204,6 @@ def stages_of_curve(curve: Curve, method: StageMethod) -> RunStages:
         )
     )
     return RunStages(curve.run, "diverged" if curve.diverged else "ok", stages)
-
-
-def _out_of_units(stage: Stage, clock: int, loss: int) -> Stage:
-    """A stage of a curve whose clock and losses had the units 2^clock and 2^loss."""
-    values: dict[str, Any] = {
-        name: out_of_unit(getattr(stage, name), exponent)
-        for exponent, names in (
-            (clock, ("start", "end", "end_low", "end_high")),
-            (loss, ("loss_start", "loss_end", "level")),
-        )
-        for name in names
-    }
-    if stage.model == "exponential":
-        names = ("rate", "rate_low", "rate_high")
-        with np.errstate(over="ignore"):  # float64 need not hold a rate for each unit of a clock of denormal numbers
-            rates = np.ldexp([getattr(stage, name) for name in names], -clock)
-        known = bool(np.isfinite(rates).all())
-        values |= dict(zip(names, rates.tolist(), strict=True)) if known else dict.fromkeys([*names, "model"])
-    return replace(stage, **values)
 
 
 def stage_names(kinds: Iterable[Kind]) -> list[str]:

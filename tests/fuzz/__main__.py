@@ -6,14 +6,13 @@ import argparse
 import multiprocessing
 import os
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.fuzz.cases import made_case
-from tests.fuzz.check import Result, results
+from tests.fuzz.check import Result, results_of_share
 
 MOST_SECONDS = 10.0
 SHARE = 100  # seeds that a process takes at once
@@ -51,13 +50,8 @@ def _all_results(first: int, last: int, processes: int) -> Iterator[Result]:
     """The results of some seeds, as they come."""
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         shares = [range(begin, min(begin + SHARE, last)) for begin in range(first, last, SHARE)]
-        for future in as_completed([pool.submit(_share, share) for share in shares]):
+        for future in as_completed([pool.submit(results_of_share, share) for share in shares]):
             yield from future.result()
-
-
-def _share(seeds: range) -> list[Result]:
-    with tempfile.TemporaryDirectory() as folder:
-        return list(results(seeds, Path(folder)))
 
 
 if __name__ == "__main__":

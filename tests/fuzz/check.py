@@ -10,6 +10,7 @@ import re
 import resource
 import shutil
 import signal
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -58,6 +59,12 @@ def results(seeds: Sequence[int], folder: Path) -> Iterator[Result]:
             shutil.rmtree(here)
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+def results_of_share(seeds: range) -> list[Result]:
+    """What a process has to do; where its `__main__` is another one, it finds this."""
+    with tempfile.TemporaryDirectory() as folder:
+        return list(results(seeds, Path(folder)))
 
 
 def _result(case: Case) -> Result:
