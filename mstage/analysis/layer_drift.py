@@ -87,7 +87,8 @@ class LayerDrift:
         moved = self.distances["magnitude_from_first"].sel(order=1).values[layer, last]
         mean = self.distances["mean_magnitude"].values
         unit = np.where(mean[layer, first] > 0, mean[layer, first], mean[layer, last])  # a bias often begins at 0
-        share = np.divide(moved, unit, out=np.full(len(held), -1.0), where=np.isfinite(moved) & (unit > 0))
+        with np.errstate(over="ignore"):  # infinitely far, from a mean that is a denormal number
+            share = np.divide(moved, unit, out=np.full(len(held), -1.0), where=np.isfinite(moved) & (unit > 0))
         names = self.distances["layer"].values
         return tuple(str(name) for name in names[np.argsort(-share, kind="stable")[:count]])
 

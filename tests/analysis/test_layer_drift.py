@@ -186,3 +186,10 @@ def test_weights_of_any_size(unit: float) -> None:
 def test_distances_of_samples_of_the_largest_floats() -> None:
     largest = np.full(5, np.finfo(float).max)
     np.testing.assert_allclose(quantile_distance(np.zeros(5), largest) / largest[0], [1, 1])
+
+
+def test_the_farthest_layer_may_have_begun_at_the_smallest_float() -> None:
+    """Its distance over its mean was an overflow that leaked as a warning."""
+    tiny, one = np.full(4, 5e-324), np.ones(4)
+    layers = {"near": [snapshot(0, one), snapshot(1, 2 * one)], "far": [snapshot(0, tiny), snapshot(1, one)]}
+    assert measure_layer_drift(layers).farthest(2) == ("far", "near")

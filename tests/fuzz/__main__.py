@@ -39,7 +39,7 @@ def main() -> int:
         if complaint:
             bad += 1
             print(f"{end.kind}, seed {end.seed}: {complaint}", flush=True)
-        if done % 1000 == 0:
+        if done % 500 == 0:
             print(f"{done:,} done, {bad} ended badly, longest {longest:.1f} s", flush=True)
     ended = ", ".join(f"{count:,} with exit code {code}" for code, count in sorted(codes.items()))
     print(f"{options.mutations:,} mutations: {ended}; longest {longest:.1f} s; {bad} ended badly")
