@@ -49,7 +49,7 @@ bench: $(VENV)/installed-dev ## Measure speed and accuracy
 torch: $(VENV)/installed-dev ## Install PyTorch (large), which `make bench` then measures too
 	$(BIN)/python -m pip install --quiet --group torch
 
-fuzz: $(VENV)/installed-dev ## Break logs in 10,000 ways: each ends in a result or in one clear line
+fuzz: $(VENV)/installed-dev ## Break or make up 10,000 inputs: each ends in a result or in one clear line
 	$(BIN)/python -m tests.fuzz --mutations 10000
 
 wheel: $(VENV)/installed-dev ## Build the wheel into dist/

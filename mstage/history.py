@@ -97,7 +97,7 @@ def check_loss_history(loss: xr.DataArray) -> None:
     """Refuse what is not a loss history.
 
     Raises:
-        InputError: There is no axis, or no coordinate along the last one.
+        InputError: There is no axis, no coordinate along the last one, or something else than numbers.
     """
     if loss.ndim == 0:
         raise InputError("the loss history is a single number; expected values over a `step` axis")
@@ -106,6 +106,29 @@ def check_loss_history(loss: xr.DataArray) -> None:
             f"the loss history has no coordinate along its last axis `{loss.dims[-1]}`; "
             f"expected the steps, as in xr.DataArray(loss, coords={{'step': steps}})"
         )
+    clock = loss.coords[clock_name(loss)]
+    if loss.dims[-1] not in clock.dims or not set(clock.dims) <= set(loss.dims):
+        raise InputError(
+            f"the coordinate `{clock.name}` of the loss history lies over {clock.dims}; "
+            f"expected a clock over its last axis `{loss.dims[-1]}`"
+        )
+    last = [loss.coords["last_step"]] if "last_step" in loss.coords else []
+    for name, one in [("loss history", loss), *((f"coordinate `{one.name}`", one) for one in [clock, *last])]:
+        if not _holds_numbers(one):
+            raise InputError(f"the {name} holds {one.dtype}; expected real numbers, as a clock in seconds or steps")
+    for one in last:
+        if loss.dims[-1] in one.dims:
+            raise InputError(f"`last_step` lies over {one.dims}; expected one for each run, over its run axes")
+
+
+def _holds_numbers(values: xr.DataArray) -> bool:
+    if values.dtype != object:
+        return values.dtype.kind in "biuf"
+    try:
+        values.values.astype(float)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def curves(loss: xr.DataArray) -> Iterator[Curve]:

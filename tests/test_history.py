@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from mstage.analysis.stages import detect_stages
+from mstage.errors import InputError
 from mstage.history import RunStatus, curves
 
 NAN, INF = np.nan, np.inf
@@ -48,3 +49,27 @@ def test_a_status_is_decisive() -> None:
     for status in RunStatus:
         (curve,) = curves(history.assign_coords(status=int(status)))
         assert curve.diverged is (status is RunStatus.DIVERGED)
+
+
+@pytest.mark.parametrize(
+    ("loss", "coords", "message"),
+    [
+        (np.ones(9) * 1j, {"step": np.arange(9)}, "loss history holds complex128"),
+        (np.array(["a"] * 9), {"step": np.arange(9)}, "loss history holds"),
+        (np.array([None, *[1.0] * 7, "x"], object), {"step": np.arange(9)}, "loss history holds object"),
+        (np.ones(9), {"step": np.arange(9).astype("M8[ns]")}, "coordinate `step` holds datetime64"),
+        (np.ones(9), {"step": np.arange(9), "time": 3.0}, "`time` of the loss history lies over"),
+        (np.ones(9), {"step": np.arange(9), "last_step": "x"}, "`last_step` holds"),
+        (np.ones(9), {"step": np.arange(9), "last_step": ("step", np.arange(9))}, "one for each run"),
+    ],
+)
+def test_what_is_no_history_of_numbers_is_refused(loss: np.ndarray, coords: dict, message: str) -> None:
+    """Each was an error of NumPy, a warning or, worse, a clock of nanoseconds since 1970."""
+    with pytest.raises(InputError, match=message):
+        detect_stages(xr.DataArray(loss, dims="step", coords=coords))
+
+
+@pytest.mark.parametrize("kind", ["f4", "f2", "i8", "?", ">f8", "O"])
+def test_numbers_of_any_type_are_a_history(kind: str) -> None:
+    (run,) = detect_stages(xr.DataArray(np.ones(9).astype(kind), dims="step", coords={"step": np.arange(9)})).runs
+    assert run.status == "ok"

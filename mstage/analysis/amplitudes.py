@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mstage.analysis.snapshots import moments_of, snapshot_clock
+from mstage.analysis.snapshots import moments_of, snapshot_clock, weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +70,8 @@ def amplitude_history(
         inputs: w_k over (snapshot, neuron, dim).
         stages: Of the run.
     """
-    amplitude = np.sort(np.abs(output.values) * np.linalg.norm(inputs.values, axis=-1), axis=-1)
+    a, w = weights_of(output, inputs)
+    amplitude = np.sort(np.abs(a) * np.linalg.norm(w, axis=-1), axis=-1)
     whole = np.isfinite(amplitude).all(axis=-1) & (amplitude[:, -1] > 0)
     amplitude, clock = amplitude[whole], snapshot_clock(output, clock_name)[whole]
     if not len(clock):

@@ -23,9 +23,11 @@ DESCENT_SHARE = 0.9  # of the way, on the scale of log loss, that ends a descent
 LEAST_TREND = 0.03  # slope of log loss, from which on a plateau can have a trend
 FASTER = 1.2  # times as steep as before: what goes down so is on its way, and not on a trend
 AGREED = 0.5  # share of the lines drawn from which on they have one
+LARGEST_LOG = 700.0  # of losses that are computed with as they are
 GRID = 400  # places at which a line is looked at
 AVERAGED = 5  # cells, over which a miss of the lines is averaged
 CLEAR = 2.0  # standard errors by which it has to stand out
+NO_MISS = 1e-280  # square of a miss: more than nothing, and less than stands out of any noise
 QUANTILES = (0.05, 0.5, 0.95)
 WIDEN = 1.5  # of the spread of the borders of the lines drawn
 LEAST_WIDTH = 0.12  # of the distance of two knots, to each side
@@ -69,10 +71,10 @@ def _curves(cells: Cells, segmentation: Segmentation, places: np.ndarray) -> np.
     left = (np.searchsorted(at, places, side="right") - 1).clip(0, at.size - 2)
     share = (places - at[left]) / (at[left + 1] - at[left])
     lines = segmentation.lines[:, left] * (1 - share) + segmentation.lines[:, left + 1] * share
-    weight, kernel = 1 / cells.variance, np.ones(AVERAGED)
+    weight, kernel = 1 / cells.variance, np.ones(min(AVERAGED, (cells.value.size - 1) // 2 * 2 + 1))
     total = np.convolve(weight, kernel, "same")
     miss = np.convolve((cells.value - segmentation.line(cells)) * weight, kernel, "same") / total
-    clear = CLEAR**2 / total / np.maximum(miss**2, np.finfo(float).tiny)
+    clear = CLEAR**2 / total / np.maximum(miss**2, NO_MISS)
     return np.asarray(lines + np.interp(places, cells.position, miss * (1 - clear).clip(min=0.0)))
 
 
@@ -93,7 +95,7 @@ def _crossings(places: np.ndarray, curves: np.ndarray, kinds: list[str], edges: 
     if (float(np.median(goal - begun)) < 0) != (kinds[way] == "descent"):
         return places[[edges[index + 1]]]  # the plateau before or after it goes against it: only the knot is left
     if early:
-        level = np.log((1 - PLATEAU_SHARE) * np.exp(start) + PLATEAU_SHARE * np.exp(goal))
+        level = _share_of_the_way(start, goal)
     else:
         level = np.broadcast_to(begun + DESCENT_SHARE * (goal - begun), curves.shape)
     falls = np.where(goal < begun, 1.0, -1.0)
@@ -101,6 +103,14 @@ def _crossings(places: np.ndarray, curves: np.ndarray, kinds: list[str], edges: 
     above = (falls * (curves - level))[:, chosen]
     middle = (falls * ((begun + goal) / 2 - level))[:, chosen]
     return _crossed(places[chosen], above, middle, early)
+
+
+def _share_of_the_way(start: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """Log loss where the loss has come `PLATEAU_SHARE` of its way from one log loss to another."""
+    most = np.maximum(start, goal)
+    unit = np.where(np.abs(most) > LARGEST_LOG, most, 0.0)  # exp of more is not finite, exp of less is 0
+    share = (1 - PLATEAU_SHARE) * np.exp(start - unit) + PLATEAU_SHARE * np.exp(goal - unit)
+    return np.asarray(unit + np.log(share))
 
 
 def _level_before(places: np.ndarray, curves: np.ndarray, first: int, last: int) -> np.ndarray:

@@ -20,6 +20,8 @@ SPIKE_SIGMAS = 5.0
 TREND_SHARE = 0.85  # of the pairs of six values: of such without a trend, one in a hundred has so many by chance
 LEAST_SIGMA = 1e-9  # of log loss in a cell, so that a curve without any noise has finite weights
 ROUNDING = 1e-9  # of a cell, so that records on its edge stay in it when the clock is rescaled
+ROUNDED = 2.0**-46  # of the size of losses, that their range is at least if it is no rounding
+LEAST_LENGTH = 1e-6  # of a log clock, below which the logarithms of its values would have too few digits
 FLOOR_SHARE = 0.03  # of the range of the losses: how far below the least of them a floor is put where one is needed
 
 ClockScale = Literal["log", "linear"]
@@ -55,10 +57,10 @@ def clean(clock: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The finite records in the order of the clock, of several with the same clock the one that was recorded last."""
     finite = np.isfinite(clock) & np.isfinite(loss)
     clock, loss = clock[finite], loss[finite]
-    if clock.size and (np.diff(clock) <= 0).any():
+    if clock.size and (clock[1:] <= clock[:-1]).any():
         order = np.argsort(clock, kind="stable")
         clock, loss = clock[order], loss[order]
-        last = np.append(np.diff(clock) > 0, True)
+        last = np.append(clock[1:] > clock[:-1], True)
         clock, loss = clock[last], loss[last]
     return clock, loss
 
@@ -73,7 +75,9 @@ def loss_floor(loss: np.ndarray) -> float:
     if loss.size == 0 or (loss >= 0).all():
         return 0.0
     low, high = np.quantile(loss, [0.001, 0.999])
-    return float(low - FLOOR_SHARE * ((high - low) or 1.0))
+    size = max(abs(low), abs(high))
+    span = high - low if high - low > ROUNDED * size else size  # a range of some roundings is that of a constant
+    return float(low - FLOOR_SHARE * (span or 1.0))
 
 
 def log_loss(loss: np.ndarray, floor: float) -> np.ndarray:
@@ -142,7 +146,9 @@ def positions(clock: np.ndarray, scale: ClockScale) -> np.ndarray:
     if scale == "linear":
         return np.asarray(LINEAR_CLOCK_SPAN * (clock - clock[0]) / (clock[-1] - clock[0]))
     positive = clock[clock > 0]
-    return np.asarray(np.log(np.maximum(clock, positive[0] / 2)))
+    if positive.size == clock.size and np.log(clock[-1]) - np.log(clock[0]) < LEAST_LENGTH:
+        return np.asarray(np.log1p((clock - clock[0]) / clock[0]))
+    return np.asarray(np.log(np.maximum(clock, positive[0] / 2 or positive[0])))
 
 
 def _without_lone_spikes(values: np.ndarray, sigma: float) -> np.ndarray:

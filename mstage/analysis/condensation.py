@@ -99,7 +99,8 @@ def measure_relative_distance(output: xr.DataArray, inputs: xr.DataArray) -> xr.
 def relative_distance(inputs: np.ndarray) -> np.ndarray:
     """||theta_w(t) - theta_w(0)|| / ||theta_w(0)|| of one run, `inputs` (snapshots, neurons, dim)."""
     moved = np.square(inputs - inputs[0]).sum(axis=(-2, -1))
-    return np.asarray(np.sqrt(moved / np.square(inputs[0]).sum()))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # from weights of 0: not defined, or infinite
+        return np.asarray(np.sqrt(moved / np.square(inputs[0]).sum()))
 
 
 def _one_run(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mstage.analysis.exemplars import run_key
+from mstage.analysis.magnitudes import SUMMED, in_unit, out_of_unit, unit_exponent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,8 +52,9 @@ def flattest_loss(clock: np.ndarray, loss: np.ndarray) -> float:
     """
     borders = np.geomspace(clock[0], clock[-1], min(PARTS, clock.size) + 1)[1:-1]
     parts = np.split(loss, np.searchsorted(clock, borders, side="right"))
-    medians = np.array([np.median(part) for part in parts if part.size])
+    exponent = unit_exponent(loss, SUMMED)
+    medians = np.array([np.median(in_unit(part, exponent)) for part in parts if part.size])
     if medians.size == 1:
-        return float(medians[0])
+        return out_of_unit(float(medians[0]), exponent)
     at = int(np.abs(np.diff(medians)).argmin())
-    return float(medians[at : at + 2].mean())
+    return out_of_unit(float(medians[at : at + 2].mean()), exponent)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from mstage.analysis.magnitudes import SQUARED, SUMMED, in_unit, out_of_unit, unit_exponent
 from mstage.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class LayerDrift:
         moved = self.distances["magnitude_from_first"].sel(order=1).values[layer, last]
         mean = self.distances["mean_magnitude"].values
         unit = np.where(mean[layer, first] > 0, mean[layer, first], mean[layer, last])  # a bias often begins at 0
-        share = np.divide(moved, unit, out=np.full(len(held), -1.0), where=np.isfinite(moved) & (unit > 0))
+        with np.errstate(over="ignore"):  # infinitely far, from a mean that is a denormal number
+            share = np.divide(moved, unit, out=np.full(len(held), -1.0), where=np.isfinite(moved) & (unit > 0))
         names = self.distances["layer"].values
         return tuple(str(name) for name in names[np.argsort(-share, kind="stable")[:count]])
 
@@ -142,6 +144,9 @@ def quantile_distance(one: np.ndarray, other: np.ndarray, orders: Sequence[int] 
     n, m = one.size, other.size
     if not (n and m):
         return np.full(len(orders), np.nan)
+    exponent = unit_exponent(np.array([one[-1], other[-1]]), SQUARED, -SQUARED)
+    if exponent:
+        one, other = in_unit(one.astype(float), exponent), in_unit(other.astype(float), exponent)
     sums = np.zeros(len(orders))
     for begin in range(0, n, BLOCK):
         end = min(begin + BLOCK, n)
@@ -150,7 +155,7 @@ def quantile_distance(one: np.ndarray, other: np.ndarray, orders: Sequence[int] 
         else:
             gaps, share = _unequal_gaps(one, other, begin, end)
         sums += [np.einsum("i,i->", gaps**order, share) for order in orders]  # unlike a dot, on no threads of its own
-    return np.asarray((sums / n) ** (1 / np.asarray(orders, float)))
+    return np.ldexp((sums / n) ** (1 / np.asarray(orders, float)), exponent)
 
 
 def _gaps(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -204,11 +209,11 @@ def _laws(snapshot: LayerSnapshot) -> _Laws:
         not_finite += flat.size - int(np.isfinite(flat).sum())
         filled += part.size
         if rows:
-            lines = part.reshape(len(part), -1)
-            with np.errstate(over="ignore"):
-                norms[filled_rows : filled_rows + len(part)] = np.sqrt(
-                    np.einsum("ij,ij->i", lines, lines, dtype=np.float64)
-                )
+            exponent = unit_exponent(flat, SQUARED, -SQUARED) if part.dtype == np.float64 else 0
+            lines = in_unit(part.reshape(len(part), -1), exponent)
+            with np.errstate(over="ignore"):  # of weights that are not finite, or a norm that float64 cannot hold
+                squares = np.einsum("ij,ij->i", lines, lines, dtype=np.float64)
+                norms[filled_rows : filled_rows + len(part)] = np.ldexp(np.sqrt(squares), exponent)
             filled_rows += len(part)
     magnitudes.sort()
     norms.sort()
@@ -218,12 +223,18 @@ def _laws(snapshot: LayerSnapshot) -> _Laws:
 def _summaries(laws: _Laws) -> dict[str, Any]:
     found: dict[str, Any] = {"weights": laws.magnitudes.size, "not_finite": laws.not_finite}
     if not laws.not_finite:
-        found["mean_magnitude"] = laws.magnitudes.mean(dtype=np.float64)
+        found["mean_magnitude"] = _mean(laws.magnitudes)
     if laws.norms is not None:
         found["rows"] = laws.norms.size
         if not laws.not_finite:
-            found["mean_row_norm"] = laws.norms.mean()
+            found["mean_row_norm"] = _mean(laws.norms)
     return found
+
+
+def _mean(values: np.ndarray) -> float:
+    """Mean of sorted values above 0, in float64."""
+    exponent = unit_exponent(values[-1:], SUMMED)
+    return out_of_unit(float(in_unit(values, exponent).mean(dtype=np.float64)), exponent)
 
 
 def _between(one: np.ndarray | None, other: np.ndarray | None, laws: _Laws, before: _Laws) -> np.ndarray:
@@ -231,7 +242,7 @@ def _between(one: np.ndarray | None, other: np.ndarray | None, laws: _Laws, befo
         return np.full(len(ORDERS), np.nan)
     if one is other:
         return np.zeros(len(ORDERS))
-    with np.errstate(over="ignore", invalid="ignore"):  # of weights beyond 1e154, whose squares are infinite
+    with np.errstate(over="ignore", invalid="ignore"):  # of norms that float64 cannot hold
         return quantile_distance(one, other)
 
 

@@ -8,17 +8,20 @@ shrink because records were written more often than the noise forgets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 from scipy.special import stdtrit  # scipy.stats takes a third of a second to import
+
+from mstage.analysis.magnitudes import SQUARED, in_unit, unit_exponent
 
 Model: TypeAlias = Literal["exponential", "power law"]
 
 FLOOR_SHARES = np.array([0.0, 0.2, 0.4, 0.55, 0.7, 0.8, 0.87, 0.92, 0.95, 0.97, 0.985])  # of the least loss
 CLOSER = 8  # times that the best floor is looked at, each time five times as closely
 FEWEST_POINTS = 5
+LONGEST_WAY = 700.0  # of log loss, whose losses are computed with in units of the least of them
 FEWEST_FREEDOM = 3.0  # degrees, where the residuals are one smooth bow: a misfit of the shape and no noise
 
 
@@ -47,6 +50,13 @@ class _Fit:
     freedom: float
     criterion: float
 
+    def per(self, exponent: int) -> _Fit:
+        """The fit against a clock whose unit was 2^exponent."""
+        with np.errstate(over="ignore"):  # a rate on a clock of denormal numbers can be beyond float64
+            return replace(
+                self, rate=float(np.ldexp(self.rate, -exponent)), error=float(np.ldexp(self.error, -exponent))
+            )
+
 
 def fit_rate(clock: np.ndarray, log_loss: np.ndarray, variance: np.ndarray) -> Rate | None:
     """Fit both models to a descent or a rise.
@@ -57,12 +67,13 @@ def fit_rate(clock: np.ndarray, log_loss: np.ndarray, variance: np.ndarray) -> R
         variance: Of `log_loss`, up to a common factor, shape (points,).
 
     Returns:
-        The better model, None where there are too few points for either.
+        The better model, None where there are too few points for either, or float64 cannot hold its rate.
     """
     positive = clock > 0
     fits = []
     if clock.size >= FEWEST_POINTS:
-        fits += _fits("exponential", clock, log_loss, variance)
+        exponent = unit_exponent(clock, SQUARED, -SQUARED)
+        fits += [fit.per(exponent) for fit in _fits("exponential", in_unit(clock, exponent), log_loss, variance)]
     if np.count_nonzero(positive) >= FEWEST_POINTS:
         fits += _fits("power law", np.log(clock[positive]), log_loss[positive], variance[positive])
     if len({fit.model for fit in fits}) == 2 and not positive.all():
@@ -71,21 +82,25 @@ def fit_rate(clock: np.ndarray, log_loss: np.ndarray, variance: np.ndarray) -> R
         return None
     best = min(fits, key=lambda fit: fit.criterion)
     reach = float(stdtrit(best.freedom, 0.975)) * best.error
-    return Rate(best.model, best.rate, best.rate - reach, best.rate + reach)
+    low, high = best.rate - reach, best.rate + reach
+    return Rate(best.model, best.rate, low, high) if np.isfinite([best.rate, low, high]).all() else None
 
 
 def _fits(model: Model, x: np.ndarray, y: np.ndarray, variance: np.ndarray) -> list[_Fit]:
     """The model with the best floor and without any."""
     weight = variance.min() / variance
-    loss = np.exp(y - y.min())
-    shares = FLOOR_SHARES
+    y = y - y.min()
+    excess = max(float(y.max()) - LONGEST_WAY, 0.0)  # losses further apart than float64 holds: the least is no unit
+    y, first_shares = y - excess, FLOOR_SHARES * np.exp(-excess)
+    loss = np.exp(y)
+    shares = first_shares
     for _ in range(CLOSER):
         squares, _, _ = _squares(x, y, loss, weight, shares)
         best = int(squares.argmin())
         least = squares[best]
         floor = float(shares[best])
         shares = np.linspace(shares[max(best - 1, 0)], shares[min(best + 1, shares.size - 1)], FLOOR_SHARES.size)
-    if least >= _squares(x, y, loss, weight, FLOOR_SHARES[:1])[0][0]:
+    if least >= _squares(x, y, loss, weight, first_shares[:1])[0][0]:
         floor = 0.0
     fits = [_fit(model, x, y, loss, weight, 0.0)]
     if floor > 0 and x.size > FEWEST_POINTS:
@@ -105,9 +120,9 @@ def _squares(
     spread = (inner * away**2).sum(axis=1)
     rate = np.where(spread > 0, -(inner * away * z).sum(axis=1) / np.where(spread > 0, spread, 1.0), 0.0)
     height = mean_z + rate * mean_x
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", divide="ignore"):
         fitted = floors[:, None] + np.exp(height[:, None] - rate[:, None] * x)
-    squares = (y - y.min() - np.log(fitted)) ** 2 @ weight
+        squares = (y - np.log(fitted)) ** 2 @ weight
     return np.where(np.isfinite(squares), squares, np.inf), height, rate
 
 
@@ -118,11 +133,13 @@ def _fit(model: Model, x: np.ndarray, y: np.ndarray, loss: np.ndarray, weight: n
         return None
     exponential = np.exp(height - rate * x)
     predicted = floor + exponential
-    columns = [exponential / predicted, -x * exponential / predicted]
+    exponent = unit_exponent(predicted, SQUARED)  # of losses, which the clock is multiplied by
+    columns = [exponential / predicted, np.ldexp(-in_unit(x, exponent) * exponential / predicted, exponent)]
     if floor > 0:
-        columns.append(1 / predicted)
+        unit = np.ldexp(1.0, min(int(np.frexp(predicted.min())[1]) + SQUARED, 0))  # of the floor, 1 if it can be
+        columns.append(unit / predicted)
     slopes = np.stack(columns, axis=1)
-    residual = y - y.min() - np.log(predicted)
+    residual = y - np.log(predicted)
     scaled = residual * np.sqrt(weight)
     energy = scaled @ scaled
     correlation = float(np.clip(scaled[1:] @ scaled[:-1] / energy, 0, 0.95)) if energy > 0 else 0.0

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mstage.analysis.stages import Stage
 
 
+LARGEST_WEIGHT = 1e70  # of a run that has not diverged: fourth powers of what is larger are not finite
+
+
 def measure_snapshots(
     output: xr.DataArray,
     inputs: xr.DataArray,
@@ -34,7 +37,8 @@ def measure_snapshots(
         meanings: What the quantities are, by name.
 
     Returns:
-        One variable a quantity, (..., snapshot), with the coordinates of the weights.
+        One variable a quantity, (..., snapshot), with the coordinates of the weights; NaN where a weight is beyond
+        `LARGEST_WEIGHT`, as in a run that diverges.
 
     Raises:
         InputError: The axes are not these, or there is no snapshot.
@@ -46,7 +50,7 @@ def measure_snapshots(
     if not output.sizes["snapshot"]:
         raise InputError("there is no snapshot of the weights; train with --snapshots N, N at least 2")
     places = [dict(zip(output.dims, index, strict=False)) for index in np.ndindex(*output.shape[:-2])]
-    parts = [measure(output.isel(place).values, inputs.isel(place).values) for place in places]
+    parts = [measure(*weights_of(output.isel(place), inputs.isel(place))) for place in places]
     axes = output.dims[:-1]
     variables = {
         name: (axes, np.stack([part[name] for part in parts]).reshape(output.shape[:-1]), {"long_name": meanings[name]})
@@ -54,6 +58,15 @@ def measure_snapshots(
     }
     coordinates = {name: one for name, one in output.coords.items() if set(one.dims) <= set(axes)}
     return xr.Dataset(variables, coords=coordinates)
+
+
+def weights_of(output: xr.DataArray, inputs: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+    """a_k (snapshots, neurons) and w_k (snapshots, neurons, dim) of a run, all NaN in a snapshot that has diverged."""
+    a, w = output.values, inputs.values
+    sound = (np.abs(a) <= LARGEST_WEIGHT).all(axis=-1) & (np.abs(w) <= LARGEST_WEIGHT).all(axis=(-2, -1))
+    if sound.all():
+        return a, w
+    return np.where(sound[:, None], a, np.nan), np.where(sound[:, None, None], w, np.nan)
 
 
 def snapshot_clock(weights: xr.DataArray, clock_name: str) -> np.ndarray:

@@ -12,7 +12,7 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from mstage.analysis.borders import DESCENT_SHARE, Border, locate_borders, without_noise
 from mstage.analysis.broken_lines import Kind
 from mstage.analysis.cells import Cells, ClockScale, clean, log_loss, make_cells
+from mstage.analysis.magnitudes import LARGEST, SUMMED, in_unit, stage_out_of_units, unit_exponent
 from mstage.analysis.rates import Model, Rate, fit_rate
 from mstage.analysis.segmentation import Segmentation, SegmentationMethod, Stretch, segment
 from mstage.errors import UsageError
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from mstage.history import Curve
 
 FEWEST_RECORDS = 8
+LARGEST_LOG = float(np.log(LARGEST))
 ORDINALS = ("initial", "secondary", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 Status = Literal["ok", "diverged", "too short"]
@@ -180,6 +182,11 @@ def detect_stages(loss: xr.DataArray, method: StageMethod | None = None) -> Stag
 def stages_of_curve(curve: Curve, method: StageMethod) -> RunStages:
     """Find the stages of one curve."""
     clock, loss = clean(curve.clock, curve.loss)
+    units = unit_exponent(clock, SUMMED, -SUMMED), unit_exponent(loss, SUMMED, -SUMMED)
+    if any(units):
+        scaled = replace(curve, clock=in_unit(clock, units[0]), loss=in_unit(loss, units[1]))
+        found = stages_of_curve(scaled, method)
+        return replace(found, stages=tuple(stage_out_of_units(stage, *units) for stage in found.stages))
     on_scale = clock if method.clock_scale == "linear" else clock[clock > 0]
     if on_scale.size < FEWEST_RECORDS:
         return RunStages(curve.run, "diverged" if curve.diverged else "too short", ())
@@ -253,7 +260,7 @@ def _stage(
     (cells, line), (clock, loss) = curve, records
     inside = loss[(clock >= start) & (clock <= end[0])]
     at = np.interp([start, end[0]], cells.clock, line)
-    edges = np.exp(at) + cells.floor
+    edges = np.exp(np.minimum(at, LARGEST_LOG)) + cells.floor
     rate = None if stretch.kind == "plateau" else _rate(cells, start, rate_end, records)
     return Stage(
         name=name,

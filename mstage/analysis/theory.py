@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EXIT_SHARE = 0.1  # of R0 - R_lin, that the loss has lost at the exit of the initial plateau
+LARGEST_VALUE = 1e70  # of the data: fourth powers of what is larger are not finite
 NOTHING = 1e-10  # relative size below which a constant of the data counts as zero
 
 
@@ -119,6 +120,8 @@ def problem_constants(inputs: np.ndarray, targets: np.ndarray) -> ProblemConstan
         raise InputError(f"inputs of shape {inputs.shape} and targets of {targets.shape}: expected (n, dim) and (n,)")
     if not (np.isfinite(inputs).all() and np.isfinite(targets).all()):
         raise InputError("inputs or targets hold values that are not finite; a training set needs numbers")
+    if max(np.abs(inputs).max(initial=0.0), np.abs(targets).max()) > LARGEST_VALUE:
+        raise InputError(f"inputs or targets hold values beyond {LARGEST_VALUE:g}; bring them to a common scale")
     count = targets.size
     trend, zero = inputs.T @ targets / count, float(targets @ targets / (2 * count))
     rate = float(np.linalg.norm(trend))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,9 +78,9 @@ def open_checkpoints(sources: Iterable[str | Path], steps: Sequence[float] | Non
         InputError: They are not there, cannot be read, are fewer than two, or their steps are not clear.
         UsageError: There are not as many steps as checkpoints, or two are the same.
     """
-    found: dict[Path, _Files] = {}
+    found: dict[str, _Files] = {}
     for one in _files_of_sources([Path(source) for source in sources]):
-        found.setdefault(one.files[0].resolve(), one)  # the same file under two names is one checkpoint
+        found.setdefault(os.path.realpath(one.files[0]), one)  # the same file under two names is one checkpoint
     groups = list(found.values())
     tensors = {one.shown: _tensors(one) for one in groups}  # first, for what is no checkpoint has no step either
     if len(groups) < 2:
@@ -184,6 +185,8 @@ def _indexed(index: Path) -> tuple[Path, ...]:
         files = tuple(index.parent / name for name in sorted(set(names)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputError(f"{index}: is no index of the parts of a checkpoint (no `weight_map` in it)") from None
+    if not files:
+        raise InputError(f"{index}: names no parts of a checkpoint (its `weight_map` is empty); write or copy it anew")
     for path in files:
         if not path.is_file():
             raise InputError(f"{path}: is missing; {index.name} names it as a part of the checkpoint")
@@ -203,7 +206,7 @@ def _tensors(one: _Files) -> dict[str, StoredTensor]:
 
 
 def _named_steps(groups: Sequence[_Files]) -> tuple[float, ...]:
-    for names in ([one.stem for one in groups], [one.folder.resolve().name for one in groups]):
+    for names in ([one.stem for one in groups], [Path(os.path.realpath(one.folder)).name for one in groups]):
         steps = steps_of_names(names)
         if steps is not None:
             return steps

@@ -106,8 +106,9 @@ def make_clock(series: Series, name: str) -> Clock:
     """A column as the clock of a series: counted on where it begins anew, from 0 where it is the time of day."""
     kind = clock_kind(name) or name
     values = series.clock(name)
-    if kind in (SECONDS, TIME) and values.size and np.nanmin(np.append(values, np.inf)) > UNIX_TIME:
-        values = values - np.nanmin(values)
+    begin = values[np.isfinite(values)].min(initial=np.inf) if kind in (SECONDS, TIME) else 0.0
+    if UNIX_TIME < begin < np.inf:
+        values = values - begin
     if kind == STEP:
         epoch = next((series.clock(other) for other in series.beside if clock_kind(other) == EPOCH), None)
         if epoch is not None:
@@ -121,20 +122,20 @@ def counted_on(steps: np.ndarray, epochs: np.ndarray) -> tuple[np.ndarray, int]:
     An epoch is taken to be as long as the largest step seen in one of them, and the distance between two records.
     """
     known = np.flatnonzero(np.isfinite(steps) & np.isfinite(epochs))
-    back = np.flatnonzero(np.diff(steps[known]) < 0) + 1
-    if back.size == 0 or (np.diff(epochs[known]) < 0).any():
+    seen, epoch = steps[known], epochs[known]
+    back = np.flatnonzero(seen[1:] < seen[:-1]) + 1
+    if back.size == 0 or (epoch[1:] < epoch[:-1]).any():
         return steps, 0
-    with_epoch = np.diff(epochs[known])[back - 1] > 0
-    near_start = steps[known][back] <= np.median(steps[known])
-    if not (with_epoch & near_start).all():
-        return steps, 0
-    ascending = np.diff(steps[known])
-    length = (
-        steps[known].max() - steps[known].min() + np.median(ascending[ascending > 0]) if (ascending > 0).any() else 1
-    )
+    with_epoch = epoch[back] > epoch[back - 1]
     passed = np.zeros(steps.size)
-    passed[known[back]] = length
-    return steps + np.cumsum(passed), int(back.size)
+    with np.errstate(over="ignore", invalid="ignore"):  # steps too large to be counted on are left as they are
+        near_start = seen[back] <= np.median(seen)
+        if not (with_epoch & near_start).all():
+            return steps, 0
+        ascending = np.diff(seen)[np.diff(seen) > 0]
+        passed[known[back]] = seen.max() - seen.min() + np.median(ascending) if ascending.size else 1
+        counted = steps + np.cumsum(passed)
+    return (counted, int(back.size)) if np.isfinite(counted[known]).all() else (steps, 0)
 
 
 def _serves(clock: Clock) -> bool:
@@ -146,4 +147,4 @@ def _serves(clock: Clock) -> bool:
         return True
     if np.unique(known).size < LEAST_DISTINCT * known.size:
         return False
-    return bool((np.diff(known) >= 0).mean() >= LEAST_ASCENDING)
+    return bool((known[1:] >= known[:-1]).mean() >= LEAST_ASCENDING)

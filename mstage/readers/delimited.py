@@ -102,7 +102,7 @@ def _dialect(separator: str, first: Sequence[str], rest: Sequence[Sequence[str]]
     if all(NUMBER.fullmatch(cell) or cell.lower() in BLANK for cell in first):
         names = [f"column {place}" for place in range(1, len(first) + 1)]
         steps, _ = _numbers(pd.Series([row[0] for row in rest], dtype=str), decimal)
-        if len(first) > 1 and steps.values.size > 2 and (np.diff(steps.values) > 0).all():
+        if len(first) > 1 and steps.values.size > 2 and (steps.values[1:] > steps.values[:-1]).all():
             names[0] = "step"
         return Dialect(separator, tuple(names), has_names=False, decimal=decimal)
     if not cells and not any(re.search("loss|step|epoch|iter", name, re.IGNORECASE) for name in first):

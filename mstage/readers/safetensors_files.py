@@ -138,6 +138,8 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("two tensors have one name")
+    if any("\ud800" <= one <= "\udfff" for name in found for one in name):  # an escape in JSON can say so
+        raise ValueError("a name holds half of a surrogate pair, which is no character")
     return found
 
 

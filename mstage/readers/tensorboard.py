@@ -129,10 +129,9 @@ class EventReader:
         begin = min((tag.times[0] for tag in self._tags.values()), default=0.0)
         found = []
         for name, tag in self._tags.items():
-            beside = {
-                "step": Column.whole(np.array(tag.steps)),
-                "seconds": Column.whole(np.array(tag.times) - begin),
-            }
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite has no place on a clock
+                seconds = np.array(tag.times) - begin
+            beside = {"step": Column.whole(np.array(tag.steps)), "seconds": Column.whole(seconds)}
             found.append(Series(name_of(name), Column.whole(np.array(tag.values)), beside, self._run))
         return tuple(found)
 

@@ -19,6 +19,7 @@ from mstage.workflows.many_curves import stages_of_curves
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+EXPECTED = "expected the path of a log or of a sweep, or xr.DataArray(loss, coords={'step': steps}, dims='step')"
 Source = str | Path | xr.DataTree | xr.DataArray
 
 
@@ -58,7 +59,8 @@ def detect_stages(
     method = method or StageMethod()
     reading = Reading(Selection(patterns, clock), reader, pattern)
     if isinstance(source, (str, Path, Sequence)):
-        sources = [str(source)] if isinstance(source, (str, Path)) else [str(one) for one in source]
+        named = [source] if isinstance(source, (str, Path)) else list(source)
+        sources = [_path(one) for one in named]
         if not sources:
             raise UsageError("no log is given; name at least one")
         if not is_sweep(sources):
@@ -71,6 +73,17 @@ def detect_stages(
     return Stages(clock_name(histories[0]), method, tuple(stages_of_curves(every_curve, method)))
 
 
+def _path(source: object) -> str:
+    """What names a log or a sweep.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if not isinstance(source, (str, Path)):
+        raise UsageError(f"a source of type {type(source).__name__}: {EXPECTED}")
+    return str(source)
+
+
 def loss_histories(source: Source) -> Iterator[xr.DataArray]:
     """The loss histories of a sweep, one a width.
 
@@ -80,8 +93,11 @@ def loss_histories(source: Source) -> Iterator[xr.DataArray]:
     if isinstance(source, xr.DataArray):
         yield source
         return
-    tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
-    histories = [cast("xr.DataArray", node["loss"]) for node in tree.subtree if "loss" in node.data_vars]
+    if not isinstance(source, xr.DataTree):
+        source = open_sweep(_path(source))
+    histories = [cast("xr.DataArray", node["loss"]) for node in source.subtree if "loss" in node.data_vars]
     if not histories:
-        raise InputError(f"{tree.name or 'the tree'}: no group holds a `loss`; expected a sweep as `train` returns it")
+        raise InputError(
+            f"{source.name or 'the tree'}: no group holds a `loss`; expected a sweep as `train` returns it"
+        )
     yield from histories

@@ -15,6 +15,7 @@ from mstage.analysis.condensation import (
     measure_condensation,
 )
 from mstage.analysis.theory import problem_constants
+from mstage.errors import InputError
 from mstage.simulate.problems import load_problem
 
 RANDOM = np.random.default_rng(3)
@@ -91,3 +92,27 @@ def test_without_a_linear_trend_there_is_no_z() -> None:
     assert found.weighted_cosine_z.isnull().all()
     assert found.rank_correlation.isnull().all()
     assert found.participation.notnull().all()
+
+
+@pytest.mark.parametrize("size", [1e160, 1e308, np.inf, np.nan])
+def test_a_snapshot_that_has_diverged_has_no_condensation(size: float) -> None:
+    """Squares of its weights were overflows that leaked as warnings."""
+    output, inputs = weights()
+    output, inputs = output.copy(), inputs.copy()
+    inputs[0, 2] = size
+    found = measure_condensation(output, inputs, CONSTANTS).quantities
+    whole = measure_condensation(*weights(), CONSTANTS).quantities
+    for name in QUANTITIES:
+        assert np.isnan(found[name][0, 2])
+        assert np.isfinite(found[name][0, :2]).all() == np.isfinite(whole[name][0, :2]).all()
+
+
+def test_weights_that_begin_at_zero() -> None:
+    output, inputs = weights()
+    relative = measure_condensation(output, inputs.where(inputs.snapshot > 0, 0.0), CONSTANTS).quantities
+    assert not np.isfinite(relative["relative_distance"]).any()
+
+
+def test_data_beyond_float64_squared_are_refused() -> None:
+    with pytest.raises(InputError, match="beyond 1e\\+70"):
+        problem_constants(np.full((3, 2), 1e200), np.ones(3))

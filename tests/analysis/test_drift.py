@@ -119,3 +119,15 @@ def test_what_is_refused() -> None:
         measure_drift(output.isel(snapshot=[]), inputs.isel(snapshot=[]))
     with pytest.raises(UsageError, match="expected 1 or 2"):
         DriftMethod(3)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_snapshot_that_has_diverged_has_no_distance(order: int) -> None:
+    """Squares of its weights were overflows that leaked as warnings."""
+    random = np.random.default_rng(1)
+    output = xr.DataArray(random.standard_normal((1, 3, 8)), dims=("seed", "snapshot", "neuron"))
+    inputs = xr.DataArray(random.standard_normal((1, 3, 8, 2)), dims=(*output.dims, "dim"))
+    inputs[0, 2, 3, 1] = 1e200
+    found = measure_drift(output, inputs, DriftMethod(order, joint=True)).distances
+    assert np.isnan(found["from_first"][0, 2])
+    assert np.isfinite(found["from_first"][0, :2]).all()

@@ -30,3 +30,7 @@ def test_of_the_runs_that_have_the_plateau() -> None:
     curves = [Curve(one.run, CLOCK, PLATEAU, False) for one in stages.runs]
     found = flattest_losses(stages, curves, "secondary plateau")
     assert list(found.values()) == [pytest.approx(0.1, abs=3e-5)]
+
+
+def test_losses_whose_sum_overflows() -> None:
+    assert flattest_loss(CLOCK, np.full(CLOCK.size, 1.7e308)) == 1.7e308

@@ -168,3 +168,28 @@ def test_a_layer_is_in_memory_at_three_checkpoints_at_most() -> None:
 def test_no_layer() -> None:
     with pytest.raises(InputError, match="no layer"):
         measure_layer_drift({})
+
+
+@pytest.mark.parametrize("unit", [2.0**1015, 2.0**-1000])
+def test_weights_of_any_size(unit: float) -> None:
+    """Squares beyond 1e154 were infinite, below 1e-154 nothing, and so were W2 and the norms of rows."""
+    one, other = RANDOM.uniform(1, 2, (6, 4)), RANDOM.uniform(1, 2, (6, 4))
+
+    def tables(size: float):
+        return measure_layer_drift({"w": [snapshot(0, one * size), snapshot(1, other * size)]}).distances
+
+    plain, large = tables(1.0), tables(unit)
+    for name in (*layer_drift.DISTANCES, "mean_magnitude", "mean_row_norm"):
+        np.testing.assert_allclose(large[name], plain[name] * unit, rtol=1e-9)
+
+
+def test_distances_of_samples_of_the_largest_floats() -> None:
+    largest = np.full(5, np.finfo(float).max)
+    np.testing.assert_allclose(quantile_distance(np.zeros(5), largest) / largest[0], [1, 1])
+
+
+def test_the_farthest_layer_may_have_begun_at_the_smallest_float() -> None:
+    """Its distance over its mean was an overflow that leaked as a warning."""
+    tiny, one = np.full(4, 5e-324), np.ones(4)
+    layers = {"near": [snapshot(0, one), snapshot(1, 2 * one)], "far": [snapshot(0, tiny), snapshot(1, one)]}
+    assert measure_layer_drift(layers).farthest(2) == ("far", "near")

@@ -62,3 +62,21 @@ def test_rescaling_the_clock_rescales_the_rate() -> None:
 def test_too_few_points_have_no_rate() -> None:
     assert fit_rate(np.arange(4.0), np.arange(4.0), np.ones(4)) is None
     assert fit_rate(np.arange(9.0), np.zeros(9), np.ones(9)) is None
+
+
+def test_a_descent_over_more_decades_than_float64_has() -> None:
+    """The least loss cannot be the unit of the largest one."""
+    clock = np.linspace(0, 1400, 300)
+    found = fit_rate(clock, 700 - clock, np.ones(300))
+    assert found is not None
+    assert (found.model, found.value) == ("exponential", pytest.approx(1.0, rel=1e-9))
+
+
+@pytest.mark.parametrize("unit", [2.0**900, 2.0**-900])
+def test_a_clock_whose_squares_are_not_finite_or_vanish(unit: float) -> None:
+    clock = np.linspace(0.01, 4, 120)
+    losses = np.log(np.exp(-clock) + 0.1)
+    plain, other = fit_rate(clock, losses, np.ones(120)), fit_rate(clock * unit, losses, np.ones(120))
+    assert other is not None
+    assert other.value * unit == pytest.approx(plain.value, rel=1e-6)
+    assert other.high * unit == pytest.approx(plain.high, rel=1e-6)

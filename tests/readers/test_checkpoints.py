@@ -162,3 +162,30 @@ def test_what_is_pickled_is_refused_as_such_before_its_steps(tmp_path: Path) -> 
             (tmp_path / name).write_bytes(b"\x80\x02}q\x00.")
         with pytest.raises(InputError, match=r"a\.pt: is pickled \(PyTorch\).* convert it with: python -c"):
             open_checkpoints([tmp_path / name for name in names])
+
+
+@pytest.mark.parametrize("parts", [0, 1])
+def test_an_index_that_names_nothing(parts: int, tmp_path: Path) -> None:
+    if parts:
+        save_parts(tmp_path, parts)
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text('{"metadata": {}, "weight_map": {}}')
+    with pytest.raises(InputError, match="weight_map` is empty"):
+        open_checkpoints([tmp_path if parts else index])
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_links_that_lead_in_a_circle(folder: bool, tmp_path: Path) -> None:
+    paths = [save(tmp_path / f"step_{step}.safetensors") for step in (0, 10)]
+    loop, other = tmp_path / "step_20.safetensors", tmp_path / "step_30.safetensors"
+    loop.symlink_to(other)
+    other.symlink_to(loop)
+    with pytest.raises((InputError, OSError), match=r"nothing there|symbolic links"):  # either becomes a line
+        open_checkpoints([tmp_path] if folder else [*paths, loop])
+
+
+def test_a_link_to_its_own_folder_is_no_checkpoint_more(tmp_path: Path) -> None:
+    for step in (0, 10):
+        save(tmp_path / f"step_{step}.safetensors")
+    (tmp_path / "latest").symlink_to("latest")
+    assert [one.step for one in open_checkpoints([tmp_path])] == [0, 10]

@@ -83,3 +83,20 @@ def test_logs_share_the_kind_of_their_clocks() -> None:
 
 def test_record_is_always_there() -> None:
     assert [clock.kind for clock in clocks_of(log_of().series[0])] == ["record"]
+
+
+@pytest.mark.parametrize("values", [np.nan, np.inf, -np.inf, 1e308, -1e308, (-1e308, 1e308), (np.inf, np.nan)])
+@pytest.mark.parametrize("name", ["wall_time", "step", "epoch"])
+def test_a_clock_of_what_cannot_be_subtracted(name: str, values: object) -> None:
+    """It leaked warnings of NumPy; what has no distances is no clock."""
+    column = np.resize(np.asarray(values, float), COUNT)
+    curve = chosen(log_of(**{name: column}))
+    assert curve.clock.name == ("record" if np.unique(column).size < 2 or name != "step" else curve.clock.name)
+
+
+def test_steps_too_large_to_be_counted_on_stay_as_they_are() -> None:
+    epoch, batch = np.divmod(np.arange(COUNT), 10)
+    steps = (batch - 4.5) * 3e307
+    kept, times = counted_on(steps, epoch.astype(float))
+    assert times == 0
+    np.testing.assert_array_equal(kept, steps)

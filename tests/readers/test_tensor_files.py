@@ -337,3 +337,10 @@ def test_a_header_of_an_absurd_shape_takes_no_memory(tmp_path: Path) -> None:
         archive.writestr("a.npy", head.getvalue() + b"\0" * 80)
     with pytest.raises(InputError, match=r"a\.npy has 80 bytes"):
         read_tensors(path)
+
+
+def test_a_name_with_half_of_a_surrogate_pair(tmp_path: Path) -> None:
+    """What JSON can write and no table can hold."""
+    entry = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+    with pytest.raises(InputError, match="surrogate"):
+        read_tensors(header_file(tmp_path / "a.safetensors", {"\ud800": entry}, b"\0" * 4))

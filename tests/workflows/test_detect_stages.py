@@ -97,3 +97,9 @@ def test_logs_of_others(tmp_path: Path) -> None:
         mstage.detect_stages(xr.DataTree(), loss="loss")
     with pytest.raises(UsageError, match="no log is given"):
         mstage.detect_stages([])
+
+
+@pytest.mark.parametrize("source", [np.ones(9), [0.5, 0.4], None, {"loss": 1}, b"log.csv"])
+def test_what_is_no_source_is_refused(source: object) -> None:
+    with pytest.raises(UsageError, match="expected the path of a log or of a sweep"):
+        mstage.detect_stages(source)
