@@ -196,8 +196,8 @@ def _attempted(flow: GradientFlow, data: Data, at: Linearisation, plan: FlowPlan
         is_measured=~accepted,
         length=factor * length,
         control=control,
-        accepted=state.accepted + accepted,
-        rejected=state.rejected + ~accepted,
+        accepted=state.accepted + accepted.astype(state.accepted.dtype),
+        rejected=state.rejected + (~accepted).astype(state.rejected.dtype),
     )
 
 
@@ -212,7 +212,7 @@ def _recorded(state: FlowState, plan: FlowPlan, losses: Array) -> Array:
     def record(block: Array, out: Array) -> Array:
         times = jax.lax.dynamic_slice_in_dim(plan.record_times, size * block, size)
         found = jax.vmap(partial(loss_at, state))(jnp.where(jnp.isfinite(times), times, state.now.time))
-        place = size * block + jnp.arange(size)
+        place = size * block + jnp.arange(size, dtype=block.dtype)
         kept = jax.lax.dynamic_slice_in_dim(out, size * block, size)
         chosen = jnp.where((first <= place) & (place < end), found, kept)
         return jax.lax.dynamic_update_slice_in_dim(out, chosen, size * block, 0)

@@ -139,7 +139,7 @@ def advance_block(program: Program, runs: Runs, data: Data, state: RunState, pla
         state, loss = _step(program, runs, data, state, (step, recorded, plan.stop_at))
         # The slot of the next record is written at every step and kept at the step it is meant for.
         losses = losses.at[:, record].set(jnp.where(running & recorded, loss, jnp.nan))
-        return step + 1, record + recorded, state, losses
+        return step + 1, record + recorded.astype(record.dtype), state, losses
 
     _, _, state, losses = jax.lax.while_loop(going, body, (plan.step, jnp.zeros((), "int64"), state, losses))
     return state, losses
