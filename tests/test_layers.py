@@ -21,7 +21,8 @@ BELOW = {
     "store": {"spec", "history"},
     "spec": {"errors"},
     "history": {"errors"},
-    "errors": set(),
+    "errors": {"nearness"},
+    "nearness": set(),
 }
 BESIDE_SPEC = {"recording", "sweepfile", "spec_checks"}  # one layer in several modules
 OWNERS = {

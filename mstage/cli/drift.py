@@ -97,9 +97,11 @@ def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chose
         from mstage.render.drift_tables import drift_table, warning_table
 
         streams.show(drift_table(result.drifts))
+        streams.write("\n")
         if result.warnings:
-            streams.write("\n")
             streams.show(warning_table(result.warnings))
+        else:
+            streams.write(f"Early warning: none, because {result.no_warnings}.\n")
     return ExitCode.DONE
 
 

@@ -64,7 +64,7 @@ def _show(streams: Streams, store: str, result: SweepReport) -> None:
     """The report as tables, with the drawn curve at its end."""
     from mstage.render import tables
     from mstage.render.curve import draw_curve
-    from mstage.render.theory_tables import comparison_table, scaling_table
+    from mstage.render.theory_tables import comparison_table, missing_lines, scaling_table
 
     groups = result.stage_groups
     over = "medians over seeds, with their range"
@@ -75,12 +75,14 @@ def _show(streams: Streams, store: str, result: SweepReport) -> None:
         tables.descent_table(groups, title=f"Descents: rates per unit of {groups.clock}"),
     ]
     if result.comparisons:
-        parts.append(comparison_table(groups, result.comparisons))
+        parts.append(comparison_table(groups, result.comparisons, result.theory.remarks if result.theory else ()))
     if result.laws:
         parts.append(scaling_table(result.laws))
     parts.append(tables.final_loss_table(result, title="Final losses"))
     if result.diverged:
         parts.append(tables.diverged_table(result, title="Diverged"))
+    if result.missing:
+        parts.append(missing_lines(result.missing))
     for part in parts:
         streams.show(part)
         streams.write("\n")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -17,6 +16,7 @@ import xarray as xr
 
 from mstage.errors import InputError, listed, printable, shown
 from mstage.history import RunStatus, ends_without_a_number
+from mstage.nearness import nearest
 from mstage.readers.clocks import Clock, clocks_of, common_kind
 from mstage.readers.log import Log, Series
 from mstage.readers.names import RECORD, is_anonymous, loss_rank, name_of
@@ -175,8 +175,12 @@ def _matching(log: Log, pattern: str) -> list[str]:
     found = [name for name, both in forms.items() if any(fnmatchcase(one.lower(), pattern.lower()) for one in both)]
     if found:
         return found
-    near = get_close_matches(pattern, log.names, n=1, cutoff=0.6)
-    way_out = f" Did you mean --loss '{shown(near[0])}'?" if near else ""
+    parts = [part.strip() for part in pattern.split(",")]
+    near = nearest(pattern, log.names)
+    way_out = f" Did you mean --loss '{shown(near)}'?" if near else ""
+    if len(parts) > 1 and all(part in log.names for part in parts):
+        each = " ".join(f"--loss '{shown(part)}'" for part in parts)
+        way_out = f" Several are given one by one, as {each}."
     raise InputError(f"{log.source}: has no series `{shown(pattern)}`; {_has(log)}{way_out}")
 
 

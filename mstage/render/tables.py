@@ -137,6 +137,8 @@ def settings_table(report: SweepReport, source: str) -> Table:
     table.add_row("sweep", source)
     for name, value in report.settings.items():
         table.add_row(_head(name), _values(value) if isinstance(value, (list, tuple)) else given(value))
+    if report.preparation:
+        table.add_row("data as learnt", report.preparation)
     ended = ", ".join(f"{count:,} {word}" for word, count in report.statuses.items())
     table.add_row("runs", f"{sum(report.statuses.values()):,}: {ended}")
     if report.integration is not None:

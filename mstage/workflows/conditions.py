@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mstage.analysis.broken_lines import KINDS
 from mstage.analysis.stages import ORDINALS, stage_names
 from mstage.errors import UsageError, shown, unknown_name
+from mstage.nearness import nearest
 
 if TYPE_CHECKING:
     from mstage.analysis.stages import RunStages, Stages
@@ -43,9 +44,8 @@ def stage_of(text: str) -> str:
         if kind == known_kind and (figure := FIGURE.fullmatch(ordinal)):
             return stage_names([known_kind] * int(figure[1]))[-1]
     if ordinal not in ORDINALS or kind not in KINDS:
-        known = [f"{one}-{kind}" for one in ORDINALS for kind in KINDS]
-        near = unknown_name("stage", shown(text), known).rpartition("Did you mean")
-        hint = f" Did you mean{near[2]}" if near[1] else ""
+        near = nearest(text, [f"{one}-{kind}" for one in ORDINALS for kind in KINDS])
+        hint = f" Did you mean `{near}`?" if near else ""
         raise UsageError(
             f"--until: unknown stage `{shown(text)}`; expected an ordinal ({', '.join(ORDINALS[:3])}, ...) and a kind "
             f"({', '.join(KINDS)}), as in secondary-descent.{hint}"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from mstage.spec import Sweep
 
+NO_TIME = "theory is of gradient flow and plain gradient descent; {} has steps and no gradient-flow time"
+
 
 def predict(source: Sweep | str | Path) -> SweepTheory:
     """Predict the stages of a sweep.
@@ -38,17 +40,31 @@ def predict(source: Sweep | str | Path) -> SweepTheory:
     """
     if isinstance(source, (str, Path)):
         problem = stored_problem(source)
-        return theory_of(stored_sweep(source), problem.attrs["name"], problem)
+        return theory_of(stored_sweep(source), problem.attrs, problem)
     data = load_problem(source.problem)
-    return theory_of(source, data.name, {"input": data.input, "target": data.target})
+    about = {"name": data.name, "preparation": data.preparation}
+    return theory_of(source, about, {"input": data.input, "target": data.target})
 
 
-def theory_of(sweep: Sweep, problem: str, data: Mapping[Any, Any]) -> SweepTheory:
-    """The theory of a sweep whose training set is at hand, as `input` and `target`."""
-    constants = problem_constants(np.asarray(data["input"]), np.asarray(data["target"]))
+def theory_of(sweep: Sweep, problem: Mapping[Any, Any], data: Mapping[Any, Any]) -> SweepTheory:
+    """The theory of a sweep whose training set is at hand.
+
+    Args:
+        sweep: The sweep.
+        problem: Its `name` and `preparation`, if there was one.
+        data: Its `input` and `target`.
+    """
+    inputs = np.asarray(data["input"])
+    constants = problem_constants(inputs, np.asarray(data["target"]))
     descends = sweep.dynamics == "descent" and sweep.optimizer.is_gradient_descent
+    no_flow = "" if sweep.has_time else NO_TIME.format(sweep.optimizer)
     runs = tuple(
-        Theory(constants, sweep.activation, alpha, width, rate if descends else None)
+        Theory(constants, sweep.activation, alpha, width, rate if descends else None, no_flow)
         for alpha, width, rate in product(sweep.alpha, sweep.width, sweep.learning_rate if descends else (None,))
     )
-    return SweepTheory(problem, constants, runs)
+    samples, remarks = len(inputs), [f"data: {problem['preparation']}"] if problem.get("preparation") else []
+    if sweep.batch_size is not None and sweep.batch_size < samples:
+        remarks.append(
+            f"theory takes the gradient over all {samples} samples; the noise of batches of {sweep.batch_size} is left out"
+        )
+    return SweepTheory(problem["name"], constants, runs, tuple(remarks))
