@@ -51,4 +51,4 @@ def unreached(runs: Sequence[RunStages], name: str) -> Unreached:
         return Unreached(None, f"no {name} was found")
     by = min(one.stages[-1].end for one in finite)
     where = " or ".join(dict.fromkeys(last))
-    return Unreached(by, f"the runs end in their {where}; a longer one may show it")
+    return Unreached(by, f"{'the run ends in its' if len(last) == 1 else 'the runs end in their'} {where}")

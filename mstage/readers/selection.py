@@ -17,7 +17,7 @@ import xarray as xr
 from mstage.errors import InputError, listed, printable, shown
 from mstage.history import RunStatus, ends_without_a_number
 from mstage.nearness import nearest
-from mstage.readers.clocks import Clock, clocks_of, common_kind
+from mstage.readers.clocks import Clock, clocks_of, common_kind, is_newest_first
 from mstage.readers.log import Log, Series
 from mstage.readers.names import RECORD, is_anonymous, loss_rank, name_of
 
@@ -69,6 +69,11 @@ class ChosenSeries:
         places = self.clock.values[self.kept]
         return int(places.size - np.unique(places).size)
 
+    @property
+    def newest_first(self) -> bool:
+        """Whether the log was written from its end to its beginning."""
+        return is_newest_first(self.clock.values)
+
     def history(self, *, with_run: bool = False) -> xr.DataArray:
         """The curve as a loss history: the clock its axis, `log`, `run` and `series` its coordinates.
 
@@ -79,6 +84,8 @@ class ChosenSeries:
         """
         kind = self.clock.kind
         clock, values = self.clock.values[self.kept], self.series.column.values[self.kept]
+        if self.newest_first:  # so that of several at one place the last that was recorded comes last
+            clock, values = clock[::-1], values[::-1]
         names = {"log": self.log.source} | ({"run": self.series.run} if self.series.run or with_run else {})
         status = RunStatus.DIVERGED if ends_without_a_number(clock, values) else RunStatus.FINISHED
         coordinates = names | {"series": self.series.name, "status": int(status)}

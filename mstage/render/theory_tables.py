@@ -15,7 +15,7 @@ from mstage.render.numbers import given, interval, number, spread_range
 from mstage.render.tables import plain_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -36,9 +36,10 @@ class Notes:
         """`[2]` for a remark, the same for the same; nothing for none."""
         return f"[{self._numbers.setdefault(remark, len(self._numbers) + 1)}]" if remark else ""
 
-    def lines(self) -> Text:
-        """All the remarks, a line each."""
-        return Text("\n".join(f"[{index}] {printable(remark)}" for remark, index in self._numbers.items()), style="dim")
+    def lines(self, more: Sequence[str] = ()) -> Text:
+        """All the remarks, a line each, and more of them that no row refers to."""
+        numbered = [f"[{index}] {remark}" for remark, index in self._numbers.items()]
+        return Text("\n".join(printable(line) for line in [*numbered, *more]), style="dim")
 
 
 def constants_table(theory: SweepTheory) -> RenderableType:
@@ -103,7 +104,7 @@ def not_by(missing: Unreached | None) -> str:
 
 def missing_lines(missing: Mapping[str, str]) -> Text:
     """A line for each part that there is none of, with its reason."""
-    return Text("\n".join(f"{name}: none, because {why}." for name, why in missing.items()))
+    return Text("\n".join(f"{name[0].upper()}{name[1:]}: none, because {why}." for name, why in missing.items()))
 
 
 def scaling_table(laws: tuple[ScalingLaw, ...]) -> RenderableType:

@@ -89,7 +89,7 @@ def _prepared(table: Table, features: int, taken: int, dropped: int) -> str:
     if dropped:
         parts.append(f"{dropped:,} {'row' if dropped == 1 else 'rows'} with missing values left out")
     if table.standardise:
-        parts.append("every column, the target too, standardised to mean 0 and deviation 1: losses are in these units")
+        parts.append("columns and target standardised, which losses are in units of")
     else:
         parts.append("columns as they are in the file")
     parts.append("a column of ones appended" if table.intercept else "no column of ones")

@@ -62,9 +62,13 @@ def theory_of(sweep: Sweep, problem: Mapping[Any, Any], data: Mapping[Any, Any])
         Theory(constants, sweep.activation, alpha, width, rate if descends else None, no_flow)
         for alpha, width, rate in product(sweep.alpha, sweep.width, sweep.learning_rate if descends else (None,))
     )
-    samples, remarks = len(inputs), [f"data: {problem['preparation']}"] if problem.get("preparation") else []
-    if sweep.batch_size is not None and sweep.batch_size < samples:
+    samples, batch, remarks = (
+        len(inputs),
+        sweep.batch_size,
+        [f"data: {problem['preparation']}"] if problem.get("preparation") else [],
+    )
+    if batch is not None and batch < samples:
         remarks.append(
-            f"theory takes the gradient over all {samples} samples; the noise of batches of {sweep.batch_size} is left out"
+            f"theory takes the gradient over all {samples} samples; the noise of batches of {batch} is left out"
         )
     return SweepTheory(problem["name"], constants, runs, tuple(remarks))
