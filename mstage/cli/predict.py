@@ -68,6 +68,8 @@ def predict(
         streams.write(json_text(source or "options", theory.to_dict()))
     elif chosen is Format.CSV:
         streams.write(csv_text(theory.to_dataframe()))
+        for remark in theory.remarks:  # which the other formats hold
+            streams.say(f"{remark[:1].upper()}{remark[1:]}.")
     else:
         from mstage.render.theory_tables import constants_table, prediction_table
 
