@@ -30,6 +30,7 @@ MEASURED_AS = {
     "secondary level": ("secondary plateau", "level"),
     "escape time": ("secondary plateau", "end"),
 }
+DIVERGED = "every run of the group diverged, and its stages are not those of theory"
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,14 @@ def compare(
         one = theory.of(group.run)
         predictions = one.predictions if one is not None else ()
         here = [one for one in stages.runs if groups.place(one.run) == groups.place(group.run)]
+        diverged = all(one.status == "diverged" for one in here)
         for prediction in predictions:
             if prediction.name in MEASURED_AS:
                 stage, what = MEASURED_AS[prediction.name]
-                measured = _measured(same, stage, what, levels)
-                missing = None if measured else unreached(same or here, stage)
+                measured = None if diverged else _measured(same, stage, what, levels)
+                missing = (
+                    None if measured else Unreached(None, DIVERGED) if diverged else unreached(same or here, stage)
+                )
                 found.append(Comparison(group.run, prediction, measured, missing))
     return tuple(found)
 

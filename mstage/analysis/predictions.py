@@ -62,7 +62,9 @@ class Theory:
         """Why there is no flow on the initial plateau; empty where there is one."""
         if self.no_flow or self.taylor is None:
             return self.no_flow or NO_SLOPE
-        return UNRELATED if self.constants.is_unrelated else ""
+        if self.constants.is_unrelated:
+            return UNRELATED
+        return WIDE if self.alpha <= 0.5 else ""
 
     @property
     def flow(self) -> LinearFlow | None:
@@ -99,8 +101,6 @@ class Theory:
         name, flow, known = ("exit time", "T1"), self.flow, self.constants
         if flow is None:
             return _none(*name, self.why_no_flow)
-        if self.alpha <= 0.5:
-            return _none(*name, WIDE)
         half = EXIT_SHARE * (known.loss_zero - known.loss_linear) / (2 * (known.loss_zero - known.loss_along))
         if half >= 0.5:
             return _none(*name, "the fit along z alone does not reach a tenth of the way to the best linear fit")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mstage.cli.encodings import shell_word
+from mstage.cli.unfinished import say_unfinished
 from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import FigureFormat, Format, csv_text, json_text
 
@@ -52,9 +52,7 @@ def report(
         _show(streams, store, result)
     if figures is not None:
         _draw(streams, store, result, figures, formats)
-    if result.statuses.get("running"):
-        going_on = f"mstage train --resume -o {shell_word(store)}"
-        streams.say(f"{result.statuses['running']} runs have not ended. Go on with: {going_on}")
+    say_unfinished(streams, result.statuses.get("running", 0), store)
     if result.diverged:
         streams.say(f"{len(result.diverged)} of {sum(result.statuses.values())} runs diverged.")
     return ExitCode.DIVERGED if result.diverged else ExitCode.DONE

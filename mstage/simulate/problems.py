@@ -57,6 +57,11 @@ def load_problem(problem: str | Table) -> Dataset:
     return _BUILT_IN[problem](problem)
 
 
+def too_large_batch(size: int, name: str, samples: int) -> str:
+    """One line for batches that a training set is too small for."""
+    return f"batch-size {size}: {name} has {samples} samples; take at most that"
+
+
 def _on_a_line(name: str, x: np.ndarray, y: np.ndarray) -> Dataset:
     return Dataset(name, np.stack([x, np.ones_like(x)], axis=1), y, ("x", "1"), "y")
 

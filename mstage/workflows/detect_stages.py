@@ -10,7 +10,7 @@ import xarray as xr
 
 from mstage.analysis.stages import StageMethod, Stages
 from mstage.errors import InputError, UsageError
-from mstage.history import clock_name, curves
+from mstage.history import RunStatus, clock_name, curves
 from mstage.readers.selection import Selection
 from mstage.store.reader import open_sweep
 from mstage.workflows.logs import Reading, choose_curves, is_sweep, read_logs, stages_of_choices
@@ -69,6 +69,11 @@ def detect_stages(
     histories = list(loss_histories(source))
     every_curve = [curve for loss in histories for curve in curves(loss)]
     return Stages(clock_name(histories[0]), method, tuple(stages_of_curves(every_curve, method)))
+
+
+def unfinished(tree: xr.DataTree) -> int:
+    """How many runs of a sweep have not ended."""
+    return sum(int((loss.coords["status"] == RunStatus.RUNNING).sum()) for loss in loss_histories(tree))
 
 
 def loss_histories(source: Source) -> Iterator[xr.DataArray]:

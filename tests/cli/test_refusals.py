@@ -50,7 +50,7 @@ NONSENSE = [
     ("--width many", SHORT, "width `many`"),
     ("--width 2147483647 --seeds 100000", SHORT, "GiB of memory"),
     ("--width 200000 --seeds 5000", SHORT, "5,000 runs at once take 1"),
-    ("--width 100000 --seeds 100 --snapshots 100000", "--steps 1000000", "keep fewer than 100,000 --snapshots"),
+    ("--width 100000 --seeds 100 --snapshots 100000", ["--steps", "1000000"], "keep fewer than 100,000 --snapshots"),
     ("--seed -1", SHORT, "seed -1"),
     ("--seed 1.5", SHORT, "seed `1.5`"),
     ("--seeds 0", SHORT, "seeds 0"),
