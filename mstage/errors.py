@@ -6,10 +6,11 @@ the way out, in one line; the command line prints that line and ends with the er
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from enum import IntEnum
 from itertools import accumulate
 from typing import TYPE_CHECKING
+
+from mstage.nearness import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,9 +64,11 @@ def unknown_name(what: str, found: str, known: Iterable[str]) -> str:
         known: The names that would have been understood.
     """
     names = sorted(known)
-    near = get_close_matches(found, names, n=1, cutoff=0.6)
-    hint = f" Did you mean `{near[0]}`?" if near else ""
-    return f"unknown {what} `{found}`; known: {', '.join(names)}.{hint}"
+    if "," in found:
+        return f"{what} `{shown(found)}`: one {what} is expected, a list is not taken; known: {', '.join(names)}."
+    near = nearest(found, names)
+    hint = f" Did you mean `{near}`?" if near else ""
+    return f"unknown {what} `{shown(found)}`; known: {', '.join(names)}.{hint}"
 
 
 def printable(text: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
 
-from mstage.errors import UsageError
+from mstage.errors import UsageError, shown
 
+LARGEST_WHOLE = 1e20  # beyond any count that is meant
 MAX_RECORDS = 10_000
 
 
@@ -52,10 +54,27 @@ class Recording:
     def _parsed(self) -> tuple[Literal["every", "log"], int]:
         if self.losses == "auto":
             return "log", MAX_RECORDS
-        match = re.fullmatch(r"(every|log):(-?[0-9]{1,15})", str(self.losses))
-        if match is None:
-            raise UsageError(f"record `{self.losses}` is none of auto, every:N and log:N")
-        return ("every" if match[1] == "every" else "log"), int(match[2])
+        kind, _, count = str(self.losses).partition(":")
+        try:
+            if kind in ("every", "log"):
+                return ("every" if kind == "every" else "log"), whole_number(count)
+        except ValueError:
+            pass
+        raise UsageError(f"record `{shown(self.losses)}` is none of auto, every:N and log:N, N a whole number")
+
+
+def whole_number(value: object) -> int:
+    """A whole number, however it is written: 400, 4e2, 400.0.
+
+    Raises:
+        ValueError: It is none.
+    """
+    text = str(value).strip()
+    if re.fullmatch(r"[-+]?[0-9_]{1,30}", text):
+        return int(text)
+    if not math.isfinite(size := float(text)) or abs(size) >= LARGEST_WHOLE or (number := Decimal(text)) % 1:
+        raise ValueError
+    return int(number)
 
 
 @lru_cache(maxsize=8)

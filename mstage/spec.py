@@ -14,7 +14,7 @@ from typing import Any, Self, TypeAlias
 
 from mstage.errors import UsageError, unknown_name
 from mstage.recording import Recording
-from mstage.spec_checks import axis_values, check_flow, check_sweep, check_table
+from mstage.spec_checks import axis_values, check_flow, check_optimizer_options, check_sweep, check_table
 
 PROBLEMS = ("cub1d", "sin1d", "gauss5", "condense5")
 ACTIVATIONS = ("tanh", "jax-tanh", "shifted-tanh", "relu", "gelu", "sin", "identity")
@@ -84,6 +84,10 @@ class Optimizer:
     def parse(cls, text: str) -> Self:
         """Read `name` or `name:option=value,option=value`, as in `adam:b1=0.8,nesterov=true`."""
         name, _, rest = text.partition(":")
+        if "," in name:
+            raise UsageError(
+                f"optimizer `{text}`: one optimizer is expected, a list is not taken; train a sweep for each"
+            )
         options: dict[str, OptionValue] = {}
         for part in filter(None, rest.split(",")):
             key, equals, value = part.partition("=")
@@ -150,6 +154,7 @@ class Sweep:
             check_flow(self, Sweep.learning_rate)
             object.__setattr__(self, "learning_rate", ())
             object.__setattr__(self, "tolerance", FLOW_TOLERANCE if self.tolerance is None else self.tolerance)
+        check_optimizer_options(self.optimizer.name, self.optimizer.options)
         for name, kind in _AXES.items():
             object.__setattr__(self, name, axis_values(name, getattr(self, name), kind))
         check_sweep(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from mstage.errors import UsageError
 if TYPE_CHECKING:
     from mstage.spec import Sweep, Table
 
+SHARES = ("momentum", "b1", "b2", "b3", "decay")  # options of optimizers: how much is kept of a running average
+NOT_NEGATIVE = ("eps", "eps_root", "weight_decay", "initial_accumulator_value", "eta")
 MOST_RECORDS = 1_000_000  # of a run; more is a slip of the keyboard, and would fill the memory before the disk
 
 
@@ -126,10 +128,39 @@ def _check_axes(sweep: Sweep) -> None:
         ("width", [w for w in sweep.width if not 1 <= w < 2**31], "from 1 to 2^31 - 1"),
         ("learning-rate", [r for r in sweep.learning_rate if r <= 0], "above 0"),
         ("seed", [s for s in sweep.seed if not 0 <= s < 2**32], "from 0 to 2^32 - 1"),
-        ("alpha", [a for a in sweep.alpha if not -10 <= a <= 50], "from -10 to 50"),
-    ):
+        (
+            "alpha", [a for a in sweep.alpha if not 0 <= a <= 50],
+            "from 0 (weights of standard deviation 1, whatever the width) to 50: weights start at width^-alpha",
+        ),
+    ):  # fmt: skip
         if bad:
             raise UsageError(f"{what} {bad[0]}: has to be {rule}")
+    alpha, width = max(sweep.alpha), max(sweep.width)
+    least = -307 if sweep.dtype == "float64" else -37
+    if -alpha * math.log10(width) < least:
+        raise UsageError(
+            f"alpha {alpha:g} at width {width}: weights of standard deviation width^-alpha are 0 in {sweep.dtype}; "
+            f"take a smaller alpha"
+        )
+
+
+def check_optimizer_options(name: str, options: Mapping[str, object]) -> None:
+    """Refuse options of an optimizer that no optimizer can have; Optax takes them and trains nonsense.
+
+    Raises:
+        UsageError: A number is not finite, or a share is not from 0 to 1.
+    """
+    for key, value in options.items():
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            if key in SHARES and value is not None:
+                raise UsageError(f"optimizer {name}: {key}={value}: expected a number of at least 0 and below 1")
+            continue
+        if not math.isfinite(value):
+            raise UsageError(f"optimizer {name}: {key}={value}: has to be finite")
+        if key in SHARES and not 0 <= value < 1:
+            raise UsageError(f"optimizer {name}: {key}={value:g}: has to be at least 0 and below 1")
+        if key in NOT_NEGATIVE and value < 0:
+            raise UsageError(f"optimizer {name}: {key}={value:g}: has to be 0 or more")
 
 
 def _check_horizon(sweep: Sweep) -> None:

@@ -7,13 +7,14 @@ Standard library only.
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mstage.errors import InputError, UsageError, printable, unknown_name
+from mstage.errors import InputError, UsageError, printable, shown, unknown_name
 from mstage.outside import read_file
-from mstage.recording import Recording
+from mstage.recording import Recording, whole_number
 from mstage.spec import Optimizer, Sweep, Table
 from mstage.spec_checks import no_descent
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST_BYTES = 4 * 2**20  # of a sweep file; its parser is slow
+AXES = ("alpha", "width", "seed", "learning-rate")
 MOST_VALUES = 100_000  # of an axis; more is a slip of the keyboard
 SWEEP_KEYS = (
     "problem", "data", "target", "features", "standardise", "intercept", "drop_missing",
@@ -115,12 +117,19 @@ def _number(what: str, value: Any, kind: type[int] | type[float], way_out: str) 
     try:
         if isinstance(value, bool):
             raise ValueError
-        number = kind(value.strip()) if isinstance(value, str) else kind(value)
-        if number != float(value) and kind is int:
-            raise ValueError
+        if kind is float:
+            return float(value)
+        return whole_number(value)
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{what}: {way_out}") from None
-    return number
+
+
+def _one_number(key: str, value: Any, kind: type[int] | type[float]) -> Any:
+    """The value of a key that holds one number."""
+    name, what = key.replace("_", "-"), "whole number" if kind is int else "number"
+    if isinstance(value, (list, tuple)) or (isinstance(value, str) and re.search("[,:]", value)):
+        raise UsageError(f"{name} `{value}`: one {what} is expected; lists and ranges are for {', '.join(AXES)}")
+    return _number(f"{name} `{value}`", value, kind, f"expected a {what}")
 
 
 def _sweep_arguments(values: dict[str, Any]) -> dict[str, Any]:
@@ -135,16 +144,14 @@ def _sweep_arguments(values: dict[str, Any]) -> dict[str, Any]:
     if "seeds" in values:
         if "seed" in values:
             raise UsageError("both `seed` and `seeds` are given; give the seeds themselves or their number")
-        count = _number(f"seeds `{values['seeds']}`", values["seeds"], int, "expected a whole number")
+        count = _one_number("seeds", values["seeds"], int)
         if not 1 <= count <= MOST_VALUES:
             raise UsageError(f"seeds {count}: has to be from 1 to {MOST_VALUES}")
         arguments["seed"] = tuple(range(count))
     for key, kind in (("batch_size", int), ("until", float), ("steps", int), ("stop_at", float),
                       ("tolerance", float)):  # fmt: skip
         if key in values:
-            name = key.replace("_", "-")
-            what = "a whole number" if kind is int else "a number"
-            arguments[key] = _number(f"{name} `{values[key]}`", values[key], kind, f"expected {what}")
+            arguments[key] = _one_number(key, values[key], kind)
     for key in ("activation", "dtype", "dynamics"):
         if key in values:
             arguments[key] = _string(key, values[key])
@@ -156,10 +163,9 @@ def _sweep_arguments(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _recording(values: dict[str, Any]) -> Recording:
-    snapshots = values.get("snapshots", Recording.snapshots)
     return Recording(
         losses=str(values.get("record", Recording.losses)),  # anything but text is none of its forms
-        snapshots=_number(f"snapshots `{snapshots}`", snapshots, int, "expected a whole number"),
+        snapshots=_one_number("snapshots", values.get("snapshots", Recording.snapshots), int),
     )
 
 
@@ -190,6 +196,8 @@ def _problem(values: dict[str, Any]) -> str | Table:
 
 
 def _string(name: str, value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        raise UsageError(f"{name} `{shown(value)}`: one name is expected, a list is not taken")
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{name} `{value}`: expected a name")
     return value

@@ -169,7 +169,7 @@ def test_axes_that_make_no_sense(value: object, kind: type[int] | type[float]) -
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("value", [1.5, "1.5", "1e2", math.nan, math.inf, [2, 2.5], "nan"])
+@pytest.mark.parametrize("value", [1.5, "1.5", "1e-2", "1.25e1", math.nan, math.inf, [2, 2.5], "nan"])
 def test_axes_that_are_not_whole(value: object) -> None:
     with pytest.raises(UsageError, match="expected a whole number"):
         parse_axis("width", value, int)
@@ -323,3 +323,9 @@ def test_a_sweep_comes_back_from_its_plain_values(original: Sweep) -> None:
 
 def test_keys_with_a_dash_are_those_with_an_underscore() -> None:
     assert sweep(**{"learning-rate": 0.2, "batch-size": 3}) == sweep(learning_rate=0.2, batch_size=3)
+
+
+@pytest.mark.parametrize("value", ["1e2", "100.0", 1e2, "+100", [1e2]])
+def test_whole_numbers_however_they_are_written(value: object) -> None:
+    assert parse_axis("width", value, int) == (100,)
+    assert parse_axis("width", "1e2:1e2:1e0", int) == (100,)

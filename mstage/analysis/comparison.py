@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mstage.analysis.exemplars import run_key, typical_runs
 from mstage.analysis.flattest import flattest_losses
 from mstage.analysis.groups import Spread
+from mstage.analysis.unreached import Unreached, unreached
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +30,7 @@ MEASURED_AS = {
     "secondary level": ("secondary plateau", "level"),
     "escape time": ("secondary plateau", "end"),
 }
+DIVERGED = "every run of the group diverged, and its stages are not those of theory"
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class Comparison:
         run: The coordinates of the group.
         prediction: What theory says.
         measured: Median and range over the runs; None where the stage was not found or did not end.
+        missing: Why it was not measured, and by when; None where it was.
     """
 
     run: Mapping[str, float | int | str]
     prediction: Prediction
     measured: Spread | None
+    missing: Unreached | None = None
 
     @property
     def deviation(self) -> float | None:
@@ -55,7 +59,9 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         measured = asdict(self.measured) if self.measured else None
-        return {"run": dict(self.run), "deviation": self.deviation, "measured": measured} | asdict(self.prediction)
+        missing = asdict(self.missing) if self.missing else None
+        head = {"run": dict(self.run), "deviation": self.deviation, "measured": measured, "missing": missing}
+        return head | asdict(self.prediction)
 
 
 def compare(
@@ -75,11 +81,16 @@ def compare(
         same = typical_runs(group, groups, stages)
         one = theory.of(group.run)
         predictions = one.predictions if one is not None else ()
-        found += [
-            Comparison(group.run, prediction, _measured(same, *MEASURED_AS[prediction.name], levels))
-            for prediction in predictions
-            if prediction.name in MEASURED_AS
-        ]
+        here = [one for one in stages.runs if groups.place(one.run) == groups.place(group.run)]
+        diverged = all(one.status == "diverged" for one in here)
+        for prediction in predictions:
+            if prediction.name in MEASURED_AS:
+                stage, what = MEASURED_AS[prediction.name]
+                measured = None if diverged else _measured(same, stage, what, levels)
+                missing = (
+                    None if measured else Unreached(None, DIVERGED) if diverged else unreached(same or here, stage)
+                )
+                found.append(Comparison(group.run, prediction, measured, missing))
     return tuple(found)
 
 

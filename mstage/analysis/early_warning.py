@@ -21,6 +21,7 @@ import numpy as np
 from scipy.special import bdtr
 
 from mstage.analysis.groups import Spread
+from mstage.analysis.unreached import Unreached, unreached
 from mstage.history import RUN_AXES
 
 if TYPE_CHECKING:
@@ -43,19 +44,25 @@ class EarlyWarning:
 
     Attributes:
         run: Their coordinates.
-        runs: How many escape and have a warning, of those that there are.
-        warning: Time of the warning, over these runs.
-        escape: End of the secondary plateau.
+        runs: How many escape, of those that there are.
+        warned: How many of these have a warning.
+        warning: Time of the warning, over the runs that have one.
+        escape: End of the secondary plateau, over the runs that escape.
         lead: Escape less warning; negative where the warning came too late.
         lead_interval: At least 90 %, of the median lead over all seeds; None where these are too few, under five.
+        missing: Why no run escapes, and by when; None where one does.
+        why: Why runs that escape have no warning; empty where all of them have one.
     """
 
     run: Mapping[str, float | int | str]
     runs: tuple[int, int]
+    warned: int
     warning: Spread | None
     escape: Spread | None
     lead: Spread | None
     lead_interval: tuple[float, float] | None
+    missing: Unreached | None
+    why: str
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -63,7 +70,9 @@ class EarlyWarning:
             name: asdict(one) if (one := getattr(self, name)) else None for name in ("warning", "escape", "lead")
         }
         values["lead_interval"] = self.lead_interval
-        return {"run": dict(self.run), "escaped": self.runs[0], "runs": self.runs[1]} | values
+        values |= {"missing": asdict(self.missing) if self.missing else None, "why": self.why}
+        head = {"run": dict(self.run), "escaped": self.runs[0], "warned": self.warned, "runs": self.runs[1]}
+        return head | values
 
 
 def early_warnings(drifts: Iterable[Drift], stages: Stages) -> tuple[EarlyWarning, ...]:
@@ -73,32 +82,33 @@ def early_warnings(drifts: Iterable[Drift], stages: Stages) -> tuple[EarlyWarnin
         drifts: Of each width, with `snapshot_time` among their coordinates.
         stages: Of the same runs, their clock gradient-flow time.
     """
-    found: dict[tuple[Any, ...], list[tuple[float, float]]] = {}
-    counts: dict[tuple[Any, ...], int] = {}
-    by_width = {int(drift.distances.coords["width"]): drift.distances for drift in drifts}
+    groups: dict[tuple[Any, ...], list[RunStages]] = {}
     for one in stages.runs:
         place = tuple((name, value) for name, value in one.run.items() if name != "seed")
-        counts[place] = counts.get(place, 0) + 1
-        distances = by_width.get(int(one.run["width"]))  # None for a width whose weights are yet to come
-        times = _warning(one, distances) if distances is not None else None
-        if times is not None:
-            found.setdefault(place, []).append(times)
-    warnings = []
-    for place, count in counts.items():
-        pairs = found.get(place, [])
-        warning, escape = ([pair[k] for pair in pairs] for k in (0, 1))
-        lead = [late - early for early, late in pairs]
-        warnings.append(
-            EarlyWarning(
-                run=dict(place),
-                runs=(len(pairs), count),
-                warning=Spread.of(warning),
-                escape=Spread.of(escape),
-                lead=Spread.of(lead),
-                lead_interval=median_interval(lead),
-            )
-        )
-    return tuple(warnings)
+        groups.setdefault(place, []).append(one)
+    by_width = {int(drift.distances.coords["width"]): drift.distances for drift in drifts}
+    return tuple(
+        _of_group(dict(place), runs, by_width.get(int(runs[0].run["width"]))) for place, runs in groups.items()
+    )
+
+
+def _of_group(run: dict[str, Any], runs: Sequence[RunStages], distances: xr.Dataset | None) -> EarlyWarning:
+    """The warning of runs that differ in their seed; `distances` is None of a width whose weights are yet to come."""
+    escaped = [one for one in runs if any(stage.name == PLATEAU for stage in one.stages[:-1])]
+    found = [_warning(one, distances) if distances is not None else "no weights were kept" for one in escaped]
+    pairs = [one for one in found if not isinstance(one, str)]
+    lead = [late - early for early, late in pairs]
+    return EarlyWarning(
+        run=run,
+        runs=(len(escaped), len(runs)),
+        warned=len(pairs),
+        warning=Spread.of(early for early, _ in pairs),
+        escape=Spread.of(stage.end for one in escaped for stage in one.stages if stage.name == PLATEAU),
+        lead=Spread.of(lead),
+        lead_interval=median_interval(lead),
+        missing=None if escaped else unreached(runs, PLATEAU),
+        why="; ".join(dict.fromkeys(one for one in found if isinstance(one, str))),
+    )
 
 
 def median_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float] | None:
@@ -118,23 +128,20 @@ def median_interval(values: Sequence[float], level: float = LEVEL) -> tuple[floa
     return (ordered[enough[-1]], ordered[-1 - enough[-1]]) if enough.size else None
 
 
-def _warning(one: RunStages, distances: xr.Dataset) -> tuple[float, float] | None:
-    """Times of the warning and of the escape of one run; None where it does not escape or was seen too rarely."""
-    names = [stage.name for stage in one.stages]
-    if PLATEAU not in names or names[-1] == PLATEAU:
-        return None
-    plateau = one.stages[names.index(PLATEAU)]
+def _warning(one: RunStages, distances: xr.Dataset) -> tuple[float, float] | str:
+    """Times of the warning and of the escape of one run that escapes, or why there is no warning."""
+    plateau = next(stage for stage in one.stages if stage.name == PLATEAU)
     place = {name: one.run[name] for name in RUN_AXES if name in distances.dims}
     distance = distances["chi_squared"].sel(place)
     time = distance.coords["snapshot_time"].values
     inside = (time > 0) & (time >= plateau.start) & np.isfinite(distance.values)
     time, values = time[inside], distance.values[inside]
     if np.count_nonzero(time <= plateau.end) < FEWEST_SNAPSHOTS:
-        return None
+        return f"fewer than {FEWEST_SNAPSHOTS} snapshots lie on the secondary plateau; train with more --snapshots"
     least = int(values[time <= plateau.end].argmin())
     above = np.flatnonzero(values[least:] >= GROWTH * values[least])
     if not above.size:
-        return None
+        return "the distance to chi^2 has not doubled by the end of the run"
     right = least + int(above[0])
     share = np.log(GROWTH * values[least] / values[right - 1]) / np.log(values[right] / values[right - 1])
     warning = float(np.exp(np.log(time[right - 1]) + share * np.log(time[right] / time[right - 1])))

@@ -109,7 +109,7 @@ def collect_figure_data(
     missing = {
         "curves": "no run has stages" if not curves else "",
         "ends": "no run has left its initial plateau" if not ends.end.size else "",
-        "laws": _no_laws(report, {int(one.run["width"]) for one in stages.runs}) if not report.laws else "",
+        "laws": report.missing.get("scaling", "") if not report.laws else "",
     }
     reason = "no run has stages" if weights else NO_WEIGHTS
     missing |= {"distances": reason if not distances else "", "amplitudes": reason if amplitudes is None else ""}
@@ -125,15 +125,6 @@ def collect_figure_data(
         law_settings=len(settings),
         missing={name: why for name, why in missing.items() if why},
     )
-
-
-def _no_laws(report: SweepReport, widths: set[int]) -> str:
-    """Why there are no scaling laws."""
-    if len(widths) < 2:
-        return "the sweep has a single width"
-    if report.stage_groups.clock != "time":
-        return f"the clock is {report.stage_groups.clock}, and the laws are of gradient-flow time"
-    return "no seed has left the same plateau at two widths"
 
 
 def _distances(

@@ -37,6 +37,8 @@ class Theory:
         alpha: Initialization scale.
         width: Hidden neurons, m.
         learning_rate: Of gradient descent; None for gradient flow.
+        no_flow: Why the run does not follow the gradient flow, as under another optimizer; theory then gives the
+            initial level alone. Empty where it does.
     """
 
     constants: ProblemConstants
@@ -44,6 +46,7 @@ class Theory:
     alpha: float
     width: int
     learning_rate: float | None = None
+    no_flow: str = ""
 
     def __post_init__(self) -> None:
         if self.activation not in TAYLOR:
@@ -55,9 +58,18 @@ class Theory:
         return TAYLOR[self.activation]
 
     @property
+    def why_no_flow(self) -> str:
+        """Why there is no flow on the initial plateau; empty where there is one."""
+        if self.no_flow or self.taylor is None:
+            return self.no_flow or NO_SLOPE
+        if self.constants.is_unrelated:
+            return UNRELATED
+        return WIDE if self.alpha <= 0.5 else ""
+
+    @property
     def flow(self) -> LinearFlow | None:
         """The flow on the initial plateau; None where nothing grows."""
-        if self.taylor is None or self.constants.is_unrelated:
+        if self.taylor is None or self.why_no_flow:
             return None
         rate = self.taylor.slope * self.constants.rate
         if self.learning_rate is not None:  # (1 + lr lambda)^step = exp(lambda_eff time)
@@ -88,9 +100,7 @@ class Theory:
         """
         name, flow, known = ("exit time", "T1"), self.flow, self.constants
         if flow is None:
-            return _none(*name, NO_SLOPE if self.taylor is None else UNRELATED)
-        if self.alpha <= 0.5:
-            return _none(*name, WIDE)
+            return _none(*name, self.why_no_flow)
         half = EXIT_SHARE * (known.loss_zero - known.loss_linear) / (2 * (known.loss_zero - known.loss_along))
         if half >= 0.5:
             return _none(*name, "the fit along z alone does not reach a tenth of the way to the best linear fit")
@@ -104,7 +114,7 @@ class Theory:
         """From 10 to 90 % of s*: s' = 2 s (lambda - s z^T Sigma z) is logistic, so ln(81) / (2 lambda)."""
         name = ("10-90 % rise along z", "ln(81)/(2 lambda)")
         if self.taylor is None or self.flow is None:
-            return _none(*name, NO_SLOPE if self.taylor is None else UNRELATED)
+            return _none(*name, self.why_no_flow)
         turned = float(self.constants.best_fit @ self.constants.direction) / (self.constants.size or 1.0)
         why = f"the best fit lies off z (cosine {turned:.2f}): the rise turns towards it and differs by a tenth or more"
         value = float(np.log(81) / (2 * self.taylor.slope * self.constants.rate))
@@ -120,7 +130,7 @@ class Theory:
         """
         name, known, taylor = ("secondary level", "R_lin - |A|^2 c3/m"), self.constants, self.taylor
         if taylor is None or self.flow is None:
-            return _none(*name, NO_SLOPE if taylor is None else UNRELATED)
+            return _none(*name, self.why_no_flow)
         if known.is_linear:
             return _none(*name, "the targets are linear in the inputs: there is no secondary plateau")
         shift = taylor.third / 2 * known.cubic * known.size**2 / (taylor.slope**2 * self.width)
@@ -218,11 +228,13 @@ class SweepTheory:
         problem: Name of what is learnt.
         constants: Of the training set.
         runs: One entry for each alpha, width and learning rate.
+        remarks: What its numbers leave out, and what was made of the data before.
     """
 
     problem: str
     constants: ProblemConstants
     runs: tuple[Theory, ...]
+    remarks: tuple[str, ...] = ()
 
     def of(self, run: Mapping[str, Any]) -> Theory | None:
         """The entry of a run, by its coordinates `alpha`, `width` and `learning_rate`, as far as it has them."""
@@ -249,4 +261,5 @@ class SweepTheory:
             "problem": self.problem,
             "constants": self.constants.to_dict(),
             "runs": [one.to_dict() for one in self.runs],
+            "remarks": list(self.remarks),
         }

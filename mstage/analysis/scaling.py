@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from mstage.analysis.predictions import SweepTheory, Theory
     from mstage.analysis.stages import RunStages, Stages
+    from mstage.analysis.theory import Prediction
     from mstage.history import Curve
 
 
@@ -69,6 +70,7 @@ class ScalingLaw:
         high: Upper end of it.
         predicted: Theory's slope over the same widths; None where it gives none.
         predictions: Theory's ordinate at these widths, shape (widths,); None where it gives none.
+        why: Why it gives none; empty where it gives one.
     """
 
     run: Mapping[str, Any]
@@ -80,6 +82,7 @@ class ScalingLaw:
     high: float | None
     predicted: float | None
     predictions: np.ndarray | None
+    why: str = ""
 
     @property
     def seeds(self) -> int:
@@ -98,7 +101,7 @@ class ScalingLaw:
         predictions = None if self.predictions is None else self.predictions.tolist()
         head = {"run": dict(self.run), "quantity": self.law.quantity, "form": self.law.form, "seeds": self.seeds}
         return head | plain | {
-            "widths": list(self.widths), "points": self.points.tolist(), "predictions": predictions,
+            "widths": list(self.widths), "points": self.points.tolist(), "predictions": predictions, "why": self.why,
         }  # fmt: skip
 
 
@@ -165,8 +168,9 @@ def _fit(
     if slopes.size > 1:
         reach = float(stdtrit(slopes.size - 1, 0.975) * slopes.std(ddof=1) / np.sqrt(slopes.size))
     mean = float(slopes.mean())
-    values = [_predicted(theory.of(run | {"width": width}), law.quantity) for width in widths]
-    known = np.array([value for value in values if value is not None])
+    said = [_predicted(theory.of(run | {"width": width}), law.quantity) for width in widths]
+    known = np.array([one.value for one in said if one is not None and one.value is not None])
+    why = next((one.why for one in said if one is not None and one.value is None), "")
     predictions = _ordinate(law, known, linear) if known.size == len(widths) else None
     return ScalingLaw(
         run=run,
@@ -178,6 +182,7 @@ def _fit(
         high=None if reach is None else mean + reach,
         predicted=None if predictions is None else float(_line(law, widths, predictions)[0]),
         predictions=predictions,
+        why=why,
     )
 
 
@@ -191,7 +196,17 @@ def _line(law: Law, widths: tuple[int, ...], points: np.ndarray) -> np.ndarray:
     return np.asarray(np.polyfit(np.log(widths), np.log(points) if law.logarithmic else points, 1))
 
 
-def _predicted(one: Theory | None, quantity: str) -> float | None:
-    if one is None:
-        return None
-    return next((p.value for p in one.predictions if p.name == quantity), None)
+def _predicted(one: Theory | None, quantity: str) -> Prediction | None:
+    return next((p for p in one.predictions if p.name == quantity), None) if one is not None else None
+
+
+def missing_laws(laws: tuple[ScalingLaw, ...]) -> dict[str, str]:
+    """Why a law is missing from those of a sweep of several widths, by its form."""
+    found = {one.law for one in laws}
+    weights = ", or kept no weights" if laws else ""
+    why = "no seed has shown the {} at two widths within its run{}"
+    return {
+        law.form: why.format(law.quantity, weights if law.quantity == "relative distance at exit" else "")
+        for law in LAWS
+        if law not in found
+    }

@@ -8,7 +8,7 @@ fitted here.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,6 +76,8 @@ class SweepReport:
         comparisons: Predictions beside measurements, by group.
         laws: How exit, escape, level and distance scale with the width.
         integration: What a gradient flow took; None for a descent.
+        missing: Why there is none of `theory`, of `scaling` or one of its laws, or of `curve`, by name.
+        preparation: What was made of a table before it was learnt, in words; empty of a built-in problem.
     """
 
     settings: Mapping[str, Any]
@@ -90,6 +92,8 @@ class SweepReport:
     comparisons: tuple[Comparison, ...] = ()
     laws: tuple[ScalingLaw, ...] = ()
     integration: Integration | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    preparation: str = ""
 
     @property
     def stages(self) -> pd.DataFrame:
@@ -122,13 +126,19 @@ class SweepReport:
             "groups": groups,
             "theory": [one.to_dict() for one in self.comparisons],
             "scaling": [one.to_dict() for one in self.laws],
+            "missing": dict(self.missing),
+            "preparation": self.preparation,
             "integration": asdict(self.integration) if self.integration else None,
             "diverged": [{"run": dict(one.run), "step": one.step, "time": one.time} for one in self.diverged],
         }
 
 
 def summarise(
-    tree: xr.DataTree, stages: Stages, theory: SweepTheory | None = None, laws: tuple[ScalingLaw, ...] = ()
+    tree: xr.DataTree,
+    stages: Stages,
+    theory: SweepTheory | None = None,
+    laws: tuple[ScalingLaw, ...] = (),
+    missing: Mapping[str, str] | None = None,
 ) -> SweepReport:
     """Sum up a sweep.
 
@@ -137,6 +147,7 @@ def summarise(
         stages: The stages of its runs.
         theory: What theory says of it; None where it says nothing.
         laws: How its quantities scale with the width.
+        missing: Why there is no theory, no laws or not all of them.
 
     Returns:
         Medians over seeds with their range, by alpha and width; nothing is averaged over runs whose stages differ.
@@ -164,6 +175,8 @@ def summarise(
         comparisons=compare(groups, stages, by_run.values(), theory) if theory is not None else (),
         laws=laws,
         integration=_integration(tree),
+        preparation=tree.attrs.get("problem", {}).get("preparation", ""),
+        missing=dict(missing or {}) | ({} if chosen else {"curve": "no run has stages"}),
     )
 
 

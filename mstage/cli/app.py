@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from mstage.cli.predict import predict
 from mstage.cli.report import report
 from mstage.cli.train import train
 from mstage.errors import ExitCode, UsageError
+from mstage.nearness import nearest
 
 # Typer has its own copy of Click or needs Click beside it, as its version will have it; this is the base of their
 # complaints about the command line in either.
@@ -86,14 +88,20 @@ def _command_path(error: Any, arguments: list[str]) -> str:
 
 
 def _worded(error: Any, path: str) -> str:
-    """A complaint of Click in one line, with the nearest option and where to read on."""
+    """A complaint of Click in one line, with the nearest option or command and where to read on."""
     see = f"See `{path} --help`."
     option = getattr(error, "option_name", None)
-    possible = getattr(error, "possibilities", None)
-    if possible is not None:
-        near = f"; did you mean `{possible[0]}`?" if possible else "."
-        return f"{path} has no option `{option}`{near} {see}"
-    message = error.format_message()
+    if hasattr(error, "possibilities"):
+        names = [] if error.ctx is None else [name for one in error.ctx.command.params for name in one.opts]
+        near = nearest(str(option), [name for name in names if name.startswith("--")])
+        return f"{path} has no option `{option}`{f'; did you mean `{near}`?' if near else '.'} {see}"
+    message = " ".join(error.format_message().split())
+    unknown = re.match(r"No such command '(.*?)'\.", message)
+    if unknown is not None:
+        names = [str(command.name) for command in app.registered_commands]
+        near = nearest(unknown[1], names)
+        hint = f"Did you mean `{near}`?" if near else f"Commands: {', '.join(names)}."
+        return f"no command `{unknown[1]}`. {hint} {see}"
     if not message.endswith(("?", ".")):
         message += "."
     return f"{message} {see}"

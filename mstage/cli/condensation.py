@@ -50,4 +50,6 @@ def condensation(
 
         title = "Condensation (medians over seeds)"
         streams.show(snapshot_table([one.quantities for one in result.widths], HEADS, title=title))
+        if result.missing:
+            streams.write(f"none: {result.missing}.\n")
     return ExitCode.DONE

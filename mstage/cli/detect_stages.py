@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mstage.cli import detect_options as options
+from mstage.cli.unfinished import say_unfinished
 from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import Format, csv_text, json_text
 
@@ -74,15 +75,19 @@ def detect_stages(
 
 
 def _detect_in_sweep(streams: Streams, store: str, chosen: Format, conditions: tuple[str, ...]) -> ExitCode:
+    from mstage.store.reader import open_sweep
     from mstage.workflows.detect_stages import detect_stages as find
+    from mstage.workflows.detect_stages import unfinished
 
-    stages = find(store)
+    tree = open_sweep(store)
+    stages = find(tree)
     _print_stages(streams, [store], stages, chosen)
     if chosen is Format.TABLE:
         streams.say(
             f"Medians over seeds; times and rates in units of `{stages.clock}`, t^-2 is a power law. "
             "Each run: --format json or csv."
         )
+    say_unfinished(streams, unfinished(tree), store)
     return _how_it_ended(streams, stages, conditions)
 
 

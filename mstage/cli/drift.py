@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mstage.cli.unfinished import say_unfinished
 from mstage.errors import ExitCode, UsageError
 from mstage.render.formats import Format, csv_text, json_text
 
@@ -97,9 +98,12 @@ def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chose
         from mstage.render.drift_tables import drift_table, warning_table
 
         streams.show(drift_table(result.drifts))
+        streams.write("\n")
         if result.warnings:
-            streams.write("\n")
             streams.show(warning_table(result.warnings))
+        else:
+            streams.write(f"Early warning: none, because {result.no_warnings}.\n")
+    say_unfinished(streams, result.unfinished, store)
     return ExitCode.DONE
 
 

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from mstage.cli.interrupts import Interrupts
-from mstage.cli.log_lines import read_line
+from mstage.cli.log_lines import order_remarks, read_line
 from mstage.errors import InputError
 from mstage.render.formats import Format
 
@@ -47,7 +47,7 @@ class Watch:
         """Show what is new."""
         self.last = sight
         if sight.stages is None:
-            self._say_once(f"Waiting. {sight.waiting}")
+            self._say_once(sight.waiting, f"Waiting. {sight.waiting}")
             return
         if self._draws:
             self._streams.write(CLEAR)
@@ -60,6 +60,9 @@ class Watch:
             if not self._said.intersection({choice.log.source}):
                 self._said.add(choice.log.source)
                 self._streams.say(read_line(choice))
+                self._said.update(order_remarks(choice))
+            for remark in order_remarks(choice):
+                self._say_once(remark, f"{choice.log.source}: {remark}.")
         self._tell_entered(sight.stages)
 
     def end(self) -> None:
@@ -79,9 +82,9 @@ class Watch:
                 self._streams.say(f"{run}: {last.name} since {stages.clock} {on_clock(last.start, stages.clock)}")
             self._told[run] = names
 
-    def _say_once(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
+    def _say_once(self, what: str, text: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
             self._streams.say(text)
 
 

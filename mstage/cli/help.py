@@ -1,14 +1,36 @@
-"""Help pages as plain text, options in their panels: Rich would double the time that `--help` takes."""
+"""The commands' own class: help pages as plain text, and options that are given twice.
+
+Help shows the options in their panels; Rich would double the time that it takes.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from typer.core import TyperCommand
 
+from mstage.errors import UsageError
+
+LISTS = ("alpha", "width", "seed", "learning_rate", "features", "fail_on", "figure_format")  # of values
+
 
 class PanelledCommand(TyperCommand):
     """A command whose help page shows its options under the headings of their `rich_help_panel`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line; of an option given twice Click would take the last without a word.
+
+        Raises:
+            UsageError: An option that holds one value is given twice.
+        """
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter, times in Counter(given).items():
+            if times > 1 and parameter.param_type_name == "option" and not parameter.multiple:
+                name = max(parameter.opts, key=len)
+                many = "; write a list with commas, as 1,2" if parameter.name in LISTS else ""
+                raise UsageError(f"{name} is given {times} times; give it once{many}")
+        return list(super().parse_args(ctx, args))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and the options, panels in the order in which they are first met."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mstage.errors import listed
-from mstage.render.numbers import counted, number
+from mstage.readers.clocks import goes_back
+from mstage.render.numbers import counted, given
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mstage.readers.selection import Choice, ChosenSeries
+    from mstage.readers.selection import Choice
 
 NAMES_LISTED = 6
 
@@ -32,8 +35,8 @@ def read_line(choice: Choice) -> str:
         f"{not_finite:,} not finite, left out" if not_finite else "",
         f"{off_clock:,} without a place on the clock, left out" if off_clock else "",
         f"{repeated:,} at a {curves[0].clock.name} recorded before (the last counts)" if repeated else "",
-        _order(curves),
         f"{curves[0].clock.name} begins anew {counted_on:,} times and is counted on" if counted_on else "",
+        *order_remarks(choice),
         *choice.log.remarks,
     ]
     text = ", ".join(part for part in parts if part)
@@ -44,18 +47,26 @@ def read_line(choice: Choice) -> str:
     return f"{text}."
 
 
-def _order(curves: Sequence[ChosenSeries]) -> str:
-    """What was made of a clock that goes back."""
-    turned = [(curve, curve.turns) for curve in curves if curve.turns.size]
-    if not turned:
-        return ""
-    curve, turns = turned[0]
-    name, places = curve.clock.name, curve.clock.values[curve.kept]
-    if all(turns.size == one.kept.sum() - 1 for one, turns in turned) and len(turned) == len(curves):
-        return f"{name} falls from first to last: read from the last to the first (--x record if that is wrong)"
-    where = f"first from {number(places[turns[0]])} to {number(places[turns[0] + 1])}"
-    count = sum(turns.size for _, turns in turned)
-    return f"{name} goes back {counted(count, 'time')} ({where}): put into its order (--x record for that of the log)"
+def order_remarks(choice: Choice) -> list[str]:
+    """What is said of a log that is not in the order of its clock: what was made of it."""
+    remarks = []
+    newest = [curve for curve in choice.curves if curve.newest_first]
+    if newest:
+        which = f" ({counted(len(newest), 'series')})" if len(newest) < len(choice.curves) else ""
+        remarks.append(f"written newest first and read from its end{which}")
+    for curve in choice.curves:
+        back = goes_back(curve.clock.values)
+        if back.size:
+            known = curve.clock.values[: back[0]]
+            before, after = known[np.isfinite(known)][-1], curve.clock.values[back[0]]
+            times = "once" if back.size == 1 else f"{back.size:,} times, first"
+            of_run = f" in {curve.series.run}" if curve.series.run and len(choice.curves) > 1 else ""
+            remarks.append(
+                f"{curve.clock.name} goes back {times} from {given(float(before))} to {given(float(after))} at value "
+                f"{back[0] + 1:,}{of_run}: the values are put in the order of {curve.clock.name}"
+            )
+            break  # of several runs the first that does so; the others are counted among the values
+    return remarks
 
 
 def _listed(names: Sequence[str]) -> str:

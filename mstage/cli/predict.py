@@ -40,6 +40,8 @@ def predict(
     dynamics: options.Dynamics = None,
     learning_rate: options.LearningRate = None,
     activation: options.Activation = None,
+    optimizer: options.OptimizerName = None,
+    batch_size: options.BatchSize = None,
     output_format: Annotated[
         str, typer.Option("--format", metavar="table|json|csv", help="How to print the predictions.")
     ] = "table",
@@ -59,12 +61,15 @@ def predict(
         theory = predict_sweep(source)
     else:
         values, origin = sweep_values(source, given)
-        theory = predict_sweep(sweep_from_dict(merged(values, any_horizon(values)), origin))
+        horizon = {"until", "steps"} & values.keys()
+        theory = predict_sweep(sweep_from_dict(values if horizon else merged(values, any_horizon(values)), origin))
     streams: Streams = context.obj
     if chosen is Format.JSON:
         streams.write(json_text(source or "options", theory.to_dict()))
     elif chosen is Format.CSV:
         streams.write(csv_text(theory.to_dataframe()))
+        for remark in theory.remarks:  # which the other formats hold
+            streams.say(f"{remark[:1].upper()}{remark[1:]}.")
     else:
         from mstage.render.theory_tables import constants_table, prediction_table
 

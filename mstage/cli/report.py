@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mstage.cli.encodings import shell_word
+from mstage.cli.unfinished import say_unfinished
 from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import FigureFormat, Format, csv_text, json_text
 
@@ -52,9 +52,7 @@ def report(
         _show(streams, store, result)
     if figures is not None:
         _draw(streams, store, result, figures, formats)
-    if result.statuses.get("running"):
-        going_on = f"mstage train --resume -o {shell_word(store)}"
-        streams.say(f"{result.statuses['running']} runs have not ended. Go on with: {going_on}")
+    say_unfinished(streams, result.statuses.get("running", 0), store)
     if result.diverged:
         streams.say(f"{len(result.diverged)} of {sum(result.statuses.values())} runs diverged.")
     return ExitCode.DIVERGED if result.diverged else ExitCode.DONE
@@ -64,7 +62,7 @@ def _show(streams: Streams, store: str, result: SweepReport) -> None:
     """The report as tables, with the drawn curve at its end."""
     from mstage.render import tables
     from mstage.render.curve import draw_curve
-    from mstage.render.theory_tables import comparison_table, scaling_table
+    from mstage.render.theory_tables import comparison_table, missing_lines, scaling_table
 
     groups = result.stage_groups
     over = "medians over seeds, with their range"
@@ -75,12 +73,14 @@ def _show(streams: Streams, store: str, result: SweepReport) -> None:
         tables.descent_table(groups, title=f"Descents: rates per unit of {groups.clock}"),
     ]
     if result.comparisons:
-        parts.append(comparison_table(groups, result.comparisons))
+        parts.append(comparison_table(groups, result.comparisons, result.theory.remarks if result.theory else ()))
     if result.laws:
         parts.append(scaling_table(result.laws))
     parts.append(tables.final_loss_table(result, title="Final losses"))
     if result.diverged:
         parts.append(tables.diverged_table(result, title="Diverged"))
+    if result.missing:
+        parts.append(missing_lines(result.missing))
     for part in parts:
         streams.show(part)
         streams.write("\n")

@@ -136,6 +136,9 @@ def _say_result(streams: Streams, tree: xr.DataTree, path: str, how: str) -> Exi
     """The closing lines: what was trained, where it lies, what comes next."""
     from mstage.history import RunStatus
 
+    preparation = tree.attrs.get("problem", {}).get("preparation")
+    if preparation:
+        streams.say(f"Data: {preparation}.")
     statuses = Counter(
         int(status) for group in tree.children.values() for status in group.dataset["status"].values.flat
     )

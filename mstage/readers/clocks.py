@@ -112,6 +112,9 @@ def make_clock(series: Series, name: str) -> Clock:
     if kind == STEP:
         epoch = next((series.clock(other) for other in series.beside if clock_kind(other) == EPOCH), None)
         if epoch is not None:
+            if is_newest_first(epoch):
+                places, times = counted_on(values[::-1], epoch[::-1])
+                return Clock(name, kind, places[::-1], times)
             return Clock(name, kind, *counted_on(values, epoch))
     return Clock(name, kind, values)
 
@@ -147,4 +150,18 @@ def _serves(clock: Clock) -> bool:
         return True
     if np.unique(known).size < LEAST_DISTINCT * known.size:
         return False
-    return bool((known[1:] >= known[:-1]).mean() >= LEAST_ASCENDING)
+    return is_newest_first(known) or bool((np.diff(known) >= 0).mean() >= LEAST_ASCENDING)
+
+
+def is_newest_first(places: np.ndarray) -> bool:
+    """Whether a log was written from its end to its beginning: its clock goes down and never up."""
+    steps = np.diff(places[np.isfinite(places)])
+    return bool(steps.size) and bool((steps <= 0).all()) and bool((steps < 0).any())
+
+
+def goes_back(places: np.ndarray) -> np.ndarray:
+    """The numbers of the values, from 0, before which a clock goes back; none of a log that is newest first."""
+    if is_newest_first(places):
+        return np.empty(0, int)
+    known = np.flatnonzero(np.isfinite(places))
+    return known[1:][np.diff(places[known]) < 0]

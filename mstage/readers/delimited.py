@@ -30,6 +30,8 @@ from mstage.readers.weights_and_biases import chart_series, check_no_table_of_ru
 
 SEPARATORS = (",", "\t", ";", "|")
 SPACES = r"\s+"
+ONE_COLUMN = "\x1f"  # the unit separator, which stands in no number
+LONGEST_HEADING = 100
 ROWS_LOOKED_AT = 30
 LONGEST_HEAD = 2**20
 NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?%?|[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
@@ -37,7 +39,6 @@ BLANK = ("", "-", "--", "n/a", "na", "none", "null", "<na>", "nil")
 NAN = ("nan", "+nan", "-nan")
 WRAPPED = r"^\s*(?:tensor\(|array\(|np\.float\d+\()?\[?\s*([-+]?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))\b.*$"
 FEWEST_NUMBERS = 0.3  # share of the cells below the names that are numbers or blank in a table of values
-FEWEST_LINES = 2  # of numbers alone that are a column of them
 LEAST_TEXT = 0.5  # a column of which more is no number is text
 MOST_COLUMNS = 5_000
 
@@ -73,9 +74,19 @@ def dialect_of(text: str) -> Dialect | None:
             dialect = _dialect(separator, rows[0], fitting)
             if dialect:
                 return dialect
-    cells = [[line.strip()] for line in lines]
-    numbers = sum(bool(NUMBER.fullmatch(row[0])) for row in cells[1:])
-    return _dialect(",", cells[0], cells[1:]) if numbers == len(cells) - 1 >= FEWEST_LINES else None
+    return _single_column(lines)
+
+
+def _single_column(lines: Sequence[str]) -> Dialect | None:
+    """The dialect of numbers one below the other, with a name above them or without; None if there is anything else."""
+    first, rest = lines[0].strip().strip('"').lstrip("# "), [line.strip().strip('"') for line in lines[1:]]
+    cells = [cell for cell in rest if cell.lower() not in BLANK]
+    if not cells or len(first) > LONGEST_HEADING or not all(NUMBER.fullmatch(cell) for cell in cells):
+        return None
+    decimal = "," if any(re.fullmatch(r"[-+]?\d*,\d+(e[-+]?\d+)?", cell, re.IGNORECASE) for cell in cells) else "."
+    if NUMBER.fullmatch(first):
+        return Dialect(ONE_COLUMN, ("column 1",), has_names=False, decimal=decimal)
+    return Dialect(ONE_COLUMN, _distinct([name_of(first)]), has_names=True, decimal=decimal)
 
 
 def _rows(lines: Sequence[str], separator: str) -> list[list[str]]:
@@ -184,8 +195,8 @@ class DelimitedReader:
 
     def _format(self) -> str:
         kinds = {",": "comma-separated", "\t": "tab-separated", ";": "semicolon-separated", "|": "bar-separated"}
-        if len(self._dialect.names) == 1:
-            return "a single column"
+        if self._dialect.separator == ONE_COLUMN:
+            return "a single column of numbers, counted by its records"
         return f"a {kinds.get(self._dialect.separator, 'space-separated')} table"
 
     def _frame(self, text: str) -> pd.DataFrame:

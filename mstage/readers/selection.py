@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -17,7 +16,8 @@ import xarray as xr
 
 from mstage.errors import InputError, listed, printable, shown
 from mstage.history import RunStatus, ends_without_a_number
-from mstage.readers.clocks import Clock, clocks_of, common_kind
+from mstage.nearness import nearest
+from mstage.readers.clocks import Clock, clocks_of, common_kind, is_newest_first
 from mstage.readers.log import Log, Series
 from mstage.readers.names import RECORD, is_anonymous, loss_rank, name_of
 
@@ -70,9 +70,9 @@ class ChosenSeries:
         return int(places.size - np.unique(places).size)
 
     @property
-    def turns(self) -> np.ndarray:
-        """After which of the values that have a place the clock goes back."""
-        return np.flatnonzero(np.diff(self.clock.values[self.kept]) < 0)
+    def newest_first(self) -> bool:
+        """Whether the log was written from its end to its beginning."""
+        return is_newest_first(self.clock.values)
 
     def history(self, *, with_run: bool = False) -> xr.DataArray:
         """The curve as a loss history: the clock its axis, `log`, `run` and `series` its coordinates.
@@ -84,6 +84,8 @@ class ChosenSeries:
         """
         kind = self.clock.kind
         clock, values = self.clock.values[self.kept], self.series.column.values[self.kept]
+        if self.newest_first:  # so that of several at one place the last that was recorded comes last
+            clock, values = clock[::-1], values[::-1]
         names = {"log": self.log.source} | ({"run": self.series.run} if self.series.run or with_run else {})
         status = RunStatus.DIVERGED if ends_without_a_number(clock, values) else RunStatus.FINISHED
         coordinates = names | {"series": self.series.name, "status": int(status)}
@@ -180,8 +182,12 @@ def _matching(log: Log, pattern: str) -> list[str]:
     found = [name for name, both in forms.items() if any(fnmatchcase(one.lower(), pattern.lower()) for one in both)]
     if found:
         return found
-    near = get_close_matches(pattern, log.names, n=1, cutoff=0.6)
-    way_out = f" Did you mean --loss '{shown(near[0])}'?" if near else ""
+    parts = [part.strip() for part in pattern.split(",")]
+    near = nearest(pattern, log.names)
+    way_out = f" Did you mean --loss '{shown(near)}'?" if near else ""
+    if len(parts) > 1 and all(part in log.names for part in parts):
+        each = " ".join(f"--loss '{shown(part)}'" for part in parts)
+        way_out = f" Several are given one by one, as {each}."
     raise InputError(f"{log.source}: has no series `{shown(pattern)}`; {_has(log)}{way_out}")
 
 

@@ -61,6 +61,8 @@ def read_log(source: str, reader: str | None = None, pattern: str | None = None)
     if source != STDIN and Path(source).is_dir():
         if reader not in (None, "tensorboard"):
             raise InputError(f"{named(source)}: is a folder; the reader {reader} expects a file.")
+        if pattern is not None:
+            raise InputError(f"{named(source)}: is a folder of TensorBoard; --pattern is for text logs, leave it out.")
         return read_event_folder(source)
     content = read_content(source)
     log = read_binary(content, reader, pattern)
@@ -101,6 +103,8 @@ def read_binary(content: Content, reader: str | None, pattern: str | None) -> Lo
         InputError: It is of a format that is not read here, or it is damaged.
     """
     data = content.data
+    if pattern is not None and (is_event_file(data) or data.startswith((PARQUET, NPY, ZIP))):
+        raise InputError(f"{content.source}: is no text; --pattern is for text logs, leave it out.")
     if pattern is None and (reader == "tensorboard" or (reader is None and is_event_file(data))):
         return read_events(content)
     if reader == "parquet" or (reader is None and data.startswith(PARQUET)):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.console import Group
+
 from mstage.render.numbers import given, interval, middle, spread_range
 from mstage.render.snapshot_tables import snapshot_table
 from mstage.render.tables import plain_table
+from mstage.render.theory_tables import Notes, not_by
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from mstage.analysis.drift import Drift
@@ -30,7 +34,7 @@ def drift_table(drifts: tuple[Drift, ...]) -> Table:
     return snapshot_table([drift.distances for drift in drifts], HEADS, title=title)
 
 
-def warning_table(warnings: tuple[EarlyWarning, ...]) -> Table:
+def warning_table(warnings: tuple[EarlyWarning, ...]) -> RenderableType:
     """When the amplitudes announce the escape, when it comes, and the lead of one over the other."""
     rates = len({one.run.get("learning_rate") for one in warnings}) > 1
     names = ["alpha", "width", *(["learning_rate"] if rates else [])]
@@ -38,10 +42,16 @@ def warning_table(warnings: tuple[EarlyWarning, ...]) -> Table:
     title = "Early warning: the distance to chi^2 has doubled on the secondary plateau"
     bounded = any(one.lead_interval for one in warnings)
     names_of_lead = ["lead", *(["90 % of lead"] if bounded else []), "range of lead"]
-    table = plain_table([*heads, "escaped", "warning", "escape", *names_of_lead], title=title)
+    notes = Notes()
+    noted = any(one.missing or one.why for one in warnings)
+    columns = [*heads, "escaped", "warning", "escape", *names_of_lead, *(["note"] if noted else [])]
+    table = plain_table(columns, title=title)
     for one in warnings:
-        spreads = [middle(spread) or "none" for spread in (one.warning, one.escape, one.lead)]
+        warning, lead = (middle(spread) or "none" for spread in (one.warning, one.lead))
+        spreads = [warning, middle(one.escape) or not_by(one.missing), lead]
         place = [given(one.run[name]) for name in names]
         bounds = [interval(one.lead_interval)] if bounded else []
-        table.add_row(*place, f"{one.runs[0]}/{one.runs[1]}", *spreads, *bounds, spread_range(one.lead))
-    return table
+        mark = notes.mark(one.missing.why if one.missing else "") + notes.mark(one.why)
+        cells = [*spreads, *bounds, spread_range(one.lead), *([mark] if noted else [])]
+        table.add_row(*place, f"{one.runs[0]}/{one.runs[1]}", *cells)
+    return Group(table, notes.lines()) if noted else table

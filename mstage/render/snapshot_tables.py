@@ -37,13 +37,17 @@ def snapshot_table(measured: Sequence[xr.Dataset], heads: Mapping[str, str], *, 
         for alpha in data.alpha.values:
             for rate in data.learning_rate.values.tolist() if "learning_rate" in data.dims else [None]:
                 one = data.sel({"alpha": alpha} | ({} if rate is None else {"learning_rate": rate}))
-                seen = np.flatnonzero(np.isfinite(one[names[0]].values))
+                seen = np.flatnonzero(np.any([np.isfinite(one[name].values) for name in names], axis=0))
                 chosen = seen[np.linspace(0, seen.size - 1, min(MOST_SNAPSHOTS, seen.size)).round().astype(int)]
                 place = [given(float(alpha)), given(int(data.width)), *([given(rate)] if rates else [])]
                 for index in chosen:
                     at = one.isel(snapshot=index)
                     when = float(at.snapshot_time) if timed else int(at.snapshot)
-                    table.add_row(*place, number(when), *(number(float(at[name])) for name in names))
+                    table.add_row(*place, number(when), *(_cell(float(at[name])) for name in names))
                     place = [""] * len(place)
                 table.add_section()
     return table
+
+
+def _cell(value: float) -> str:
+    return number(value) if np.isfinite(value) else "none"

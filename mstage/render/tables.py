@@ -73,15 +73,16 @@ def stage_table(groups: StageGroups, *, title: str = "") -> Table:
 
 
 def plateau_table(groups: StageGroups, *, title: str = "") -> Table:
-    """Lengths and levels of the plateaus."""
+    """Lengths and levels of the plateaus; one that lasts to the end of its run is longer than was seen."""
     several = _several(groups)
     names = ["length", "range of length", "level", "range of level"] if several else ["length", "level"]
 
-    def cells(stage: StageSummary, _: StageSequence) -> list[str]:
+    def cells(stage: StageSummary, sequence: StageSequence) -> list[str]:
         length, level = stage.length, stage.level
+        lasting = f"{'over ' if stage is sequence.stages[-1] else ''}{middle(length)}"  # the last ends with the run
         if not several:
-            return [middle(length), middle(level)]
-        return [middle(length), spread_range(length), middle(level), spread_range(level)]
+            return [lasting, middle(level)]
+        return [lasting, spread_range(length), middle(level), spread_range(level)]
 
     return _stage_by_stage(groups, ("plateau",), names, cells, title=title)
 
@@ -137,6 +138,8 @@ def settings_table(report: SweepReport, source: str) -> Table:
     table.add_row("sweep", source)
     for name, value in report.settings.items():
         table.add_row(_head(name), _values(value) if isinstance(value, (list, tuple)) else given(value))
+    if report.preparation:
+        table.add_row("data as learnt", report.preparation)
     ended = ", ".join(f"{count:,} {word}" for word, count in report.statuses.items())
     table.add_row("runs", f"{sum(report.statuses.values()):,}: {ended}")
     if report.integration is not None:

@@ -15,12 +15,15 @@ from mstage.render.numbers import given, interval, number, spread_range
 from mstage.render.tables import plain_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rich.console import RenderableType
 
     from mstage.analysis.comparison import Comparison
     from mstage.analysis.groups import StageGroups
     from mstage.analysis.predictions import SweepTheory
     from mstage.analysis.scaling import ScalingLaw
+    from mstage.analysis.unreached import Unreached
 
 
 class Notes:
@@ -33,9 +36,10 @@ class Notes:
         """`[2]` for a remark, the same for the same; nothing for none."""
         return f"[{self._numbers.setdefault(remark, len(self._numbers) + 1)}]" if remark else ""
 
-    def lines(self) -> Text:
-        """All the remarks, a line each."""
-        return Text("\n".join(f"[{index}] {printable(remark)}" for remark, index in self._numbers.items()), style="dim")
+    def lines(self, more: Sequence[str] = ()) -> Text:
+        """All the remarks, a line each, and more of them that no row refers to."""
+        numbered = [f"[{index}] {remark}" for remark, index in self._numbers.items()]
+        return Text("\n".join(printable(line) for line in [*numbered, *more]), style="dim")
 
 
 def constants_table(theory: SweepTheory) -> RenderableType:
@@ -63,30 +67,44 @@ def prediction_table(theory: SweepTheory) -> RenderableType:
             table.add_row(*place, prediction.name, prediction.symbol, value, spread, notes.mark(prediction.why))
             place = [""] * len(place)
         table.add_section()
-    return Group(table, notes.lines())
+    return Group(table, notes.lines(theory.remarks))
 
 
-def comparison_table(groups: StageGroups, comparisons: tuple[Comparison, ...]) -> RenderableType:
-    """Prediction, measurement and deviation side by side."""
+def comparison_table(
+    groups: StageGroups, comparisons: tuple[Comparison, ...], remarks: tuple[str, ...] = ()
+) -> RenderableType:
+    """Prediction, measurement and deviation side by side, and what the predictions leave out."""
     heads = [axis.replace("_", " ") for axis in groups.axes]
     several = any(group.runs > 1 for group in groups.groups)
     names = ["predicted", "measured", *(["range"] if several else []), "off by", "note"]
-    table = plain_table([*heads, "quantity", *names], title="Theory beside measurement", left=["quantity"])
+    table = plain_table(
+        [*heads, "quantity", *names], title=f"Theory beside measurement, in units of {groups.clock}", left=["quantity"]
+    )
     notes, last = Notes(), None
     for one in comparisons:
         here = [given(one.run.get(axis, "")) for axis in groups.axes]
         if last is not None and here != last:
             table.add_section()
         predicted = number(one.prediction.value) if one.prediction.applies else "none"
-        measured = number(one.measured.median) if one.measured else "none"
+        measured = number(one.measured.median) if one.measured else not_by(one.missing)
         off = f"{100 * one.deviation:+.1f} %" if one.deviation is not None else ""
         ranges = [spread_range(one.measured)] if several else []
-        mark = notes.mark(one.prediction.why)
+        mark = notes.mark(one.prediction.why) + notes.mark(one.missing.why if one.missing else "")
         table.add_row(
             *(here if here != last else [""] * len(here)), one.prediction.name, predicted, measured, *ranges, off, mark
         )  # fmt: skip
         last = here
-    return Group(table, notes.lines())
+    return Group(table, notes.lines(remarks))
+
+
+def not_by(missing: Unreached | None) -> str:
+    """`not by 800` of what may still come, `none` of what will not."""
+    return "none" if missing is None or missing.not_by is None else f"not by {number(missing.not_by)}"
+
+
+def missing_lines(missing: Mapping[str, str]) -> Text:
+    """A line for each part that there is none of, with its reason."""
+    return Text("\n".join(f"{name[0].upper()}{name[1:]}: none, because {why}." for name, why in missing.items()))
 
 
 def scaling_table(laws: tuple[ScalingLaw, ...]) -> RenderableType:
@@ -95,9 +113,9 @@ def scaling_table(laws: tuple[ScalingLaw, ...]) -> RenderableType:
         name for name in ("alpha", "learning_rate") if len({one.run.get(name) for one in laws}) > 1 or name == "alpha"
     ]
     heads = [name.replace("_", " ") for name in axes]
-    names = ["widths", "seeds", "slope", "95 % over seeds", "predicted"]
+    names = ["widths", "seeds", "slope", "95 % over seeds", "predicted", "note"]
     table = plain_table([*heads, "law", *names], title="Scaling with the width m", left=["law"])
-    last = None
+    notes, last = Notes(), None
     for one in laws:
         here = [given(one.run.get(name, "")) for name in axes]
         if last is not None and here != last:
@@ -106,6 +124,8 @@ def scaling_table(laws: tuple[ScalingLaw, ...]) -> RenderableType:
         predicted = number(one.predicted, 3) if one.predicted is not None else "none"
         widths = f"{one.widths[0]} to {one.widths[-1]}"
         place = here if here != last else [""] * len(here)
-        table.add_row(*place, one.law.form, widths, str(one.seeds), number(one.slope, 3), spread, predicted)
+        table.add_row(
+            *place, one.law.form, widths, str(one.seeds), number(one.slope, 3), spread, predicted, notes.mark(one.why)
+        )
         last = here
-    return table
+    return Group(table, notes.lines())

@@ -28,6 +28,7 @@ class Dataset:
         target: y_i, shape (n,), float64.
         input_names: What the columns of `input` are called.
         target_name: What the target is called.
+        preparation: What was made of a table before it is learnt, in words; empty of a built-in problem.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Dataset:
     target: np.ndarray
     input_names: tuple[str, ...]
     target_name: str
+    preparation: str = ""
 
 
 def load_problem(problem: str | Table) -> Dataset:
@@ -51,8 +53,13 @@ def load_problem(problem: str | Table) -> Dataset:
         from mstage.simulate.tables import read_table  # pandas is wanted for tables alone
 
         table = read_table(problem)
-        return Dataset(problem.path, table.input, table.target, table.input_names, problem.target)
+        return Dataset(problem.path, table.input, table.target, table.input_names, problem.target, table.preparation)
     return _BUILT_IN[problem](problem)
+
+
+def too_large_batch(size: int, name: str, samples: int) -> str:
+    """One line for batches that a training set is too small for."""
+    return f"batch-size {size}: {name} has {samples} samples; take at most that"
 
 
 def _on_a_line(name: str, x: np.ndarray, y: np.ndarray) -> Dataset:

@@ -29,6 +29,7 @@ from mstage.simulate.devices import (
     use_all_cores,
 )
 from mstage.simulate.dynamics import check_optimizer
+from mstage.simulate.problems import too_large_batch
 from mstage.simulate.runs import Data, Plan, Program, Runs, RunState, advance_block, initial_state
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Trainer:
         check_optimizer(sweep.optimizer)
         samples = dataset.target.shape[0]
         if sweep.batch_size is not None and sweep.batch_size > samples:
-            raise UsageError(f"batch-size {sweep.batch_size}: {dataset.name} has {samples} samples; take at most that")
+            raise UsageError(too_large_batch(sweep.batch_size, dataset.name, samples))
         self.record_steps = np.array(sweep.loss_steps, np.int64)
         self._stop_at = -np.inf if sweep.stop_at is None else sweep.stop_at
         runs = list(product(sweep.alpha, sweep.seed, sweep.learning_rate))

@@ -11,7 +11,6 @@ import re
 import shlex
 from dataclasses import dataclass
 from decimal import Decimal
-from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_object_dtype, is_string_dtype
 
 from mstage.errors import InputError, UsageError, listed, shown
+from mstage.nearness import nearest
 from mstage.simulate.columns import Columns
 from mstage.simulate.table_files import read_columns
 
@@ -39,11 +39,13 @@ class TableData:
         input: Features, shape (n, dim), float64; the last column is of ones where the table asks for an intercept.
         target: What is predicted, shape (n,), float64.
         input_names: What the columns of `input` are called, the column of ones `1`.
+        preparation: What was made of the file, in words: rows left out, columns standardised, a column of ones.
     """
 
     input: np.ndarray
     target: np.ndarray
     input_names: tuple[str, ...]
+    preparation: str
 
 
 def read_table(table: Table) -> TableData:
@@ -71,6 +73,7 @@ def read_table(table: Table) -> TableData:
     values = np.stack(list(numbers.values()), axis=1)
     rows = _complete_rows(table, columns, tuple(numbers), values)
     _check_values(table, columns, tuple(numbers), values, rows)
+    preparation = _prepared(table, len(features), int(rows.sum()), int((~rows).sum()))
     values = values[rows]
     if table.standardise:
         values = np.stack([_standardised(column) for column in values.T], axis=1)
@@ -78,7 +81,20 @@ def read_table(table: Table) -> TableData:
     if table.intercept:
         inputs = np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
         features = (*features, INTERCEPT)
-    return TableData(np.ascontiguousarray(inputs), np.ascontiguousarray(target), features)
+    return TableData(np.ascontiguousarray(inputs), np.ascontiguousarray(target), features, preparation)
+
+
+def _prepared(table: Table, features: int, taken: int, dropped: int) -> str:
+    """What was made of a file, in words."""
+    parts = [f"{taken:,} samples of {features} {'input' if features == 1 else 'inputs'}"]
+    if dropped:
+        parts.append(f"{dropped:,} {'row' if dropped == 1 else 'rows'} with missing values left out")
+    if table.standardise:
+        parts.append("columns and target standardised, which losses are in units of")
+    else:
+        parts.append("columns as they are in the file")
+    parts.append("a column of ones appended" if table.intercept else "no column of ones")
+    return "; ".join(parts)
 
 
 def _features(table: Table, columns: Columns) -> tuple[str, ...]:
@@ -100,10 +116,9 @@ def _features(table: Table, columns: Columns) -> tuple[str, ...]:
 
 def _absent(table: Table, option: str, name: str, known: list[str]) -> str:
     """One line for a column that is not there, with the nearest that is."""
-    near = [other for other in get_close_matches(name, known, n=1, cutoff=0.6) if other.isprintable()]
-    first = known if len(known) <= NAMES_LISTED else get_close_matches(name, known, n=NAMES_LISTED, cutoff=0)
-    has = listed([f"`{shown(other)}`" for other in first], len(known))
-    way_out = f"Did you mean {option} {shlex.quote(near[0])}?" if near else f"Choose one with {option}."
+    near = nearest(name, [other for other in known if other.isprintable()])
+    has = listed([f"`{shown(other)}`" for other in known[:NAMES_LISTED]], len(known))
+    way_out = f"Did you mean {option} {shlex.quote(near)}?" if near else f"Choose one with {option}."
     if all(re.fullmatch(r"[-+.\d]+(e[-+]?\d+)?", other, re.IGNORECASE) for other in known):
         way_out = "Its first line has to hold the names of the columns."
     return f"{table.path}: no column `{shown(name)}`; it has {has}. {way_out}"

@@ -16,6 +16,7 @@ from mstage.workflows.weights import weight_histories
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
+NO_DIRECTION = "the targets have no linear trend (v = 0): no z and no A to line up with"
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class SweepCondensation:
     Attributes:
         widths: One entry a width.
         method: How it was measured.
+        missing: Why there are no numbers of some kind, in words; empty where there are.
     """
 
     widths: tuple[Condensation, ...]
     method: CondensationMethod
+    missing: str = ""
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a run and snapshot, all widths."""
@@ -37,7 +40,7 @@ class SweepCondensation:
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         rows: list[dict[Hashable, Any]] = self.to_dataframe().to_dict("records")
-        return {"angle_cosine": self.method.angle_cosine, "snapshots": rows}
+        return {"angle_cosine": self.method.angle_cosine, "missing": self.missing, "snapshots": rows}
 
 
 def condensation(source: str | Path | xr.DataTree, method: CondensationMethod | None = None) -> SweepCondensation:
@@ -53,5 +56,5 @@ def condensation(source: str | Path | xr.DataTree, method: CondensationMethod | 
     method = method or CondensationMethod()
     tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
     constants = problem_constants(tree.dataset["input"].values, tree.dataset["target"].values)
-    widths = tuple(measure_condensation(*weights, constants, method) for weights in weight_histories(tree))
-    return SweepCondensation(widths, method)
+    widths = tuple(measure_condensation(*weights, constants, method) for weights in weight_histories(tree, source))
+    return SweepCondensation(widths, method, NO_DIRECTION if constants.is_unrelated else "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mstage.analysis.broken_lines import KINDS
 from mstage.analysis.stages import ORDINALS, stage_names
 from mstage.errors import UsageError, shown, unknown_name
+from mstage.nearness import nearest
 
 if TYPE_CHECKING:
     from mstage.analysis.stages import RunStages, Stages
@@ -43,9 +44,8 @@ def stage_of(text: str) -> str:
         if kind == known_kind and (figure := FIGURE.fullmatch(ordinal)):
             return stage_names([known_kind] * int(figure[1]))[-1]
     if ordinal not in ORDINALS or kind not in KINDS:
-        known = [f"{one}-{kind}" for one in ORDINALS for kind in KINDS]
-        near = unknown_name("stage", shown(text), known).rpartition("Did you mean")
-        hint = f" Did you mean{near[2]}" if near[1] else ""
+        near = nearest(text, [f"{one}-{kind}" for one in ORDINALS for kind in KINDS])
+        hint = f" Did you mean `{near}`?" if near else ""
         raise UsageError(
             f"--until: unknown stage `{shown(text)}`; expected an ordinal ({', '.join(ORDINALS[:3])}, ...) and a kind "
             f"({', '.join(KINDS)}), as in secondary-descent.{hint}"
@@ -60,7 +60,9 @@ def has_entered(stages: Stages, name: str) -> bool:
 
 def what_fails(stages: Stages, conditions: tuple[str, ...]) -> list[str]:
     """The runs that fulfil a condition, a line each: that end on a plateau or in a rise, or have diverged."""
-    return [f"{name_of(one)} {how}" for one in stages.runs for name in conditions if (how := _how(one, name))]
+    return [
+        f"{name_of(one)} {how}" for one in stages.runs for name in conditions if (how := _how(one, name, stages.clock))
+    ]
 
 
 def not_judged(stages: Stages) -> list[str]:
@@ -73,7 +75,7 @@ def name_of(run: RunStages) -> str:
     return " ".join(f"{value}" if isinstance(value, str) else f"{name} {value}" for name, value in run.run.items())
 
 
-def _how(run: RunStages, condition: str) -> str:
+def _how(run: RunStages, condition: str, clock: str) -> str:
     """How a run fulfils a condition; empty if it does not."""
     if condition == "diverged":
         return "has diverged" if run.status == "diverged" else ""
@@ -81,4 +83,4 @@ def _how(run: RunStages, condition: str) -> str:
         return ""
     last = run.stages[-1]
     since = f"{last.start:,.0f}" if last.start >= 1000 else f"{last.start:.4g}"
-    return f"ends {'on' if condition == 'plateau' else 'in'} its {last.name}, since {since}"
+    return f"ends {'on' if condition == 'plateau' else 'in'} its {last.name}, since {clock} {since}"

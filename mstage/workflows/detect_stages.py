@@ -10,7 +10,7 @@ import xarray as xr
 
 from mstage.analysis.stages import StageMethod, Stages
 from mstage.errors import InputError, UsageError
-from mstage.history import clock_name, curves
+from mstage.history import RunStatus, clock_name, curves
 from mstage.readers.selection import Selection
 from mstage.store.reader import open_sweep
 from mstage.workflows.logs import Reading, choose_curves, is_sweep, read_logs, stages_of_choices
@@ -82,6 +82,11 @@ def _path(source: object) -> str:
     if not isinstance(source, (str, Path)):
         raise UsageError(f"a source of type {type(source).__name__}: {EXPECTED}")
     return str(source)
+
+
+def unfinished(tree: xr.DataTree) -> int:
+    """How many runs of a sweep have not ended."""
+    return sum(int((loss.coords["status"] == RunStatus.RUNNING).sum()) for loss in loss_histories(tree))
 
 
 def loss_histories(source: Source) -> Iterator[xr.DataArray]:

@@ -12,7 +12,7 @@ import xarray as xr
 from mstage.analysis.drift import Drift, DriftMethod, measure_drift
 from mstage.analysis.early_warning import EarlyWarning, early_warnings
 from mstage.store.reader import open_sweep
-from mstage.workflows.detect_stages import detect_stages
+from mstage.workflows.detect_stages import detect_stages, unfinished
 from mstage.workflows.weights import weight_histories
 
 
@@ -25,12 +25,16 @@ class SweepDrift:
         drifts: One entry a width.
         warnings: By alpha, width and learning rate; none where there is no gradient-flow time.
         method: How it was measured.
+        unfinished: How many runs have not ended.
+        no_warnings: Why there are no warnings; empty where there are.
     """
 
     clock: str
     drifts: tuple[Drift, ...]
     warnings: tuple[EarlyWarning, ...]
     method: DriftMethod
+    unfinished: int
+    no_warnings: str = ""
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a run and snapshot, all widths."""
@@ -42,7 +46,8 @@ class SweepDrift:
             {str(name): value for name, value in row.items()} for row in self.to_dataframe().to_dict("records")
         ]
         warnings = [one.to_dict() for one in self.warnings]
-        return {"clock": self.clock, "order": self.method.order, "warnings": warnings, "snapshots": rows}
+        head = {"clock": self.clock, "order": self.method.order, "warnings": warnings}
+        return head | ({"no_warnings": self.no_warnings} if self.no_warnings else {}) | {"snapshots": rows}
 
 
 def drift(source: str | Path | xr.DataTree, method: DriftMethod | None = None) -> SweepDrift:
@@ -57,7 +62,9 @@ def drift(source: str | Path | xr.DataTree, method: DriftMethod | None = None) -
     """
     method = method or DriftMethod()
     tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
-    drifts = tuple(measure_drift(*weights, method) for weights in weight_histories(tree))
+    drifts = tuple(measure_drift(*weights, method) for weights in weight_histories(tree, source))
     stages = detect_stages(tree)
-    warnings = early_warnings(drifts, stages) if stages.clock == "time" else ()
-    return SweepDrift(stages.clock, drifts, warnings, method)
+    if stages.clock != "time":
+        why = f"the clock is {stages.clock}, and a lead is of gradient-flow time, which only flow and plain sgd have"
+        return SweepDrift(stages.clock, drifts, (), method, unfinished(tree), why)
+    return SweepDrift(stages.clock, drifts, early_warnings(drifts, stages), method, unfinished(tree))

@@ -12,7 +12,7 @@ import pandas as pd
 from mstage.analysis.stages import StageMethod, Stages
 from mstage.errors import InputError, UsageError
 from mstage.history import clock_name, curves
-from mstage.readers.clocks import Clock, clocks_of, common_kind
+from mstage.readers.clocks import Clock, clocks_of, common_kind, is_newest_first
 from mstage.readers.content import STDIN
 from mstage.readers.log import Log, Series
 from mstage.readers.selection import Choice, Selection, choose, chosen_series
@@ -112,6 +112,7 @@ def _taken(log: Log, selection: Selection) -> tuple[set[int], Mapping[int, Clock
 
 def _row(log: Log, series: Series, clock: Clock) -> dict[str, object]:
     values, places = series.column.values, clock.values[np.isfinite(clock.values)]
+    values = values[::-1] if is_newest_first(clock.values) else values
     return {
         "log": log.source,
         "run": series.run,

@@ -10,13 +10,16 @@ import numpy as np
 
 from mstage.analysis.predictions import SweepTheory, Theory
 from mstage.analysis.theory import problem_constants
-from mstage.simulate.problems import load_problem
+from mstage.errors import UsageError
+from mstage.simulate.problems import load_problem, too_large_batch
 from mstage.store.reader import stored_problem, stored_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mstage.spec import Sweep
+
+NO_TIME = "theory is of gradient flow and plain gradient descent; {} has steps and no gradient-flow time"
 
 
 def predict(source: Sweep | str | Path) -> SweepTheory:
@@ -31,6 +34,7 @@ def predict(source: Sweep | str | Path) -> SweepTheory:
 
     Raises:
         InputError: The store or the table cannot be read.
+        UsageError: There is no such optimizer, or the batches are larger than the training set.
 
     Example:
         >>> predict(Sweep(problem="cub1d", alpha=(1.5,), width=(1600,), until=1.0)).runs[0].exit_time.value
@@ -38,17 +42,38 @@ def predict(source: Sweep | str | Path) -> SweepTheory:
     """
     if isinstance(source, (str, Path)):
         problem = stored_problem(source)
-        return theory_of(stored_sweep(source), problem.attrs["name"], problem)
+        return theory_of(stored_sweep(source), problem.attrs, problem)
     data = load_problem(source.problem)
-    return theory_of(source, data.name, {"input": data.input, "target": data.target})
+    if source.batch_size is not None and source.batch_size > len(data.target):
+        raise UsageError(too_large_batch(source.batch_size, data.name, len(data.target)))
+    if not source.has_time:
+        from mstage.simulate.dynamics import check_optimizer  # takes JAX, which plain gradient descent needs not
+
+        check_optimizer(source.optimizer)
+    about = {"name": data.name, "preparation": data.preparation}
+    return theory_of(source, about, {"input": data.input, "target": data.target})
 
 
-def theory_of(sweep: Sweep, problem: str, data: Mapping[Any, Any]) -> SweepTheory:
-    """The theory of a sweep whose training set is at hand, as `input` and `target`."""
-    constants = problem_constants(np.asarray(data["input"]), np.asarray(data["target"]))
+def theory_of(sweep: Sweep, problem: Mapping[Any, Any], data: Mapping[Any, Any]) -> SweepTheory:
+    """The theory of a sweep whose training set is at hand.
+
+    Args:
+        sweep: The sweep.
+        problem: Its `name` and `preparation`, if there was one.
+        data: Its `input` and `target`.
+    """
+    inputs = np.asarray(data["input"])
+    constants = problem_constants(inputs, np.asarray(data["target"]))
     descends = sweep.dynamics == "descent" and sweep.optimizer.is_gradient_descent
+    no_flow = "" if sweep.has_time else NO_TIME.format(sweep.optimizer)
     runs = tuple(
-        Theory(constants, sweep.activation, alpha, width, rate if descends else None)
+        Theory(constants, sweep.activation, alpha, width, rate if descends else None, no_flow)
         for alpha, width, rate in product(sweep.alpha, sweep.width, sweep.learning_rate if descends else (None,))
     )
-    return SweepTheory(problem, constants, runs)
+    remarks = [f"data: {problem['preparation']}"] if problem.get("preparation") else []
+    samples, batch = len(inputs), sweep.batch_size
+    if batch is not None and batch < samples:
+        remarks.append(
+            f"theory takes the gradient over all {samples} samples; the noise of batches of {batch} is left out"
+        )
+    return SweepTheory(problem["name"], constants, runs, tuple(remarks))

@@ -8,13 +8,13 @@ import xarray as xr
 
 from mstage.analysis.condensation import measure_relative_distance
 from mstage.analysis.predictions import SweepTheory
-from mstage.analysis.scaling import ScalingLaw, scaling_laws
+from mstage.analysis.scaling import ScalingLaw, missing_laws, scaling_laws
 from mstage.analysis.summary import SweepReport, summarise
 from mstage.history import curves
 from mstage.store.reader import open_sweep
 from mstage.sweepfile import sweep_from_dict
 from mstage.workflows.detect_stages import detect_stages, loss_histories
-from mstage.workflows.predict import theory_of
+from mstage.workflows.predict import NO_TIME, theory_of
 from mstage.workflows.weights import kept_weights
 
 if TYPE_CHECKING:
@@ -34,11 +34,19 @@ def report(source: str | Path | xr.DataTree) -> SweepReport:
     stages = detect_stages(tree)
     theory: SweepTheory | None = None
     laws: tuple[ScalingLaw, ...] = ()
-    if stages.clock == "time" and {"sweep", "problem"} <= tree.attrs.keys():
-        sweep = sweep_from_dict(tree.attrs["sweep"])
-        theory = theory_of(sweep, tree.attrs["problem"]["name"], tree.dataset)
-        if len(sweep.width) > 1:
-            losses = (curve for history in loss_histories(tree) for curve in curves(history))
-            distances = (measure_relative_distance(*weights) for weights in kept_weights(tree))
-            laws = scaling_laws(stages, theory, losses, distances)
-    return summarise(tree, stages, theory, laws)
+    if not {"sweep", "problem"} <= tree.attrs.keys():
+        why = "the tree has no `sweep` and `problem` among its attributes"
+        return summarise(tree, stages, missing={"theory": why, "scaling": why})
+    sweep = sweep_from_dict(tree.attrs["sweep"])
+    if stages.clock != "time":
+        why = NO_TIME.format(sweep.optimizer)
+        return summarise(tree, stages, missing={"theory": why, "scaling": why})
+    theory = theory_of(sweep, tree.attrs["problem"], tree.dataset)
+    if len(sweep.width) > 1:
+        losses = (curve for history in loss_histories(tree) for curve in curves(history))
+        distances = (measure_relative_distance(*weights) for weights in kept_weights(tree))
+        laws = scaling_laws(stages, theory, losses, distances)
+        missing = missing_laws(laws) if laws else {"scaling": "no seed has left the same plateau at two widths"}
+    else:
+        missing = {"scaling": "the sweep has a single width"}
+    return summarise(tree, stages, theory, laws, missing)

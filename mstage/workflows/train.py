@@ -234,7 +234,8 @@ def _problem(dataset: Dataset) -> xr.Dataset:
             "name": dataset.name,
             "input_names": list(dataset.input_names),
             "target_name": dataset.target_name,
-        },
+        }
+        | ({"preparation": dataset.preparation} if dataset.preparation else {}),
     )
 
 
@@ -245,4 +246,5 @@ def _dataset(problem: xr.Dataset) -> Dataset:
         target=problem["target"].values,
         input_names=tuple(problem.attrs["input_names"]),
         target_name=problem.attrs["target_name"],
+        preparation=problem.attrs.get("preparation", ""),
     )

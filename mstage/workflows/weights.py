@@ -20,15 +20,18 @@ def kept_weights(tree: xr.DataTree) -> list[tuple[xr.DataArray, xr.DataArray]]:
     return [weights for weights in found if weights[0].sizes["snapshot"] > 1]
 
 
-def weight_histories(tree: xr.DataTree) -> list[tuple[xr.DataArray, xr.DataArray]]:
+def weight_histories(tree: xr.DataTree, source: object) -> list[tuple[xr.DataArray, xr.DataArray]]:
     """Output and input weights of each width.
+
+    Args:
+        tree: The sweep.
+        source: Where it comes from: a path, which errors name, or the tree itself.
 
     Raises:
         InputError: Fewer than two snapshots of them were kept.
     """
     found = kept_weights(tree)
     if not found:
-        raise InputError(
-            f"{tree.name or 'the tree'}: has no snapshots of weights to compare; train with --snapshots N, N at least 2"
-        )
+        name = (tree.name or "the tree") if source is tree else source
+        raise InputError(f"{name}: has no snapshots of weights to compare; train with --snapshots N, N at least 2")
     return found

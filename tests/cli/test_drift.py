@@ -86,7 +86,7 @@ def test_no_clock_no_warning(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     outcome = mstage(capsys, "drift", str(path))
     assert outcome.code == 0
     assert "step" in outcome.out
-    assert "Early warning" not in outcome.out
+    assert "Early warning: none, because the clock is step" in outcome.out
 
 
 @pytest.mark.parametrize(

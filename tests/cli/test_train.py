@@ -18,7 +18,8 @@ from mstage.store.reader import open_sweep, stored_sweep
 from tests.cli.run import Outcome, assert_refused, files_of, mstage
 
 # Two runs in nearly all of these tests, so that they share one compilation. Of an option given twice the last counts.
-TINY = ["--width", "8", "--steps", "30", "--snapshots", "2", "--seeds", "2"]
+ONE_SEED = ["--width", "8", "--steps", "30", "--snapshots", "2"]
+TINY = [*ONE_SEED, "--seeds", "2"]
 DIVERGING = ["--width", "8", "--steps", "60", "--activation", "relu", "--snapshots", "2"]
 
 
@@ -72,7 +73,7 @@ def test_default_output_of_a_table() -> None:
 
 @pytest.mark.parametrize(("loss", "count"), [("0.2", 1), ("1e9", 2)], ids=["one", "all, at once"])
 def test_runs_that_reach_stop_at_are_counted(loss: str, count: int, capsys: pytest.CaptureFixture[str]) -> None:
-    outcome = mstage(capsys, "train", *TINY, "--seeds", "1", "--alpha", "0,3", "--stop-at", loss, "-o", "x")
+    outcome = mstage(capsys, "train", *ONE_SEED, "--alpha", "0,3", "--stop-at", loss, "-o", "x")
     said = f"x: 2 runs trained in T, {count} of them as far as --stop-at. Next: mstage report x\n"
     assert outcome == Outcome(0, "", said)
 
@@ -145,12 +146,7 @@ def test_resume_with_another_sweep_is_refused(
 def test_file_equals_options_and_options_win(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "sweep.toml").write_text('width = 8\nsteps = 30\nsnapshots = 2\nalpha = "0.5:1:2"\nlearning-rate = [0.1]')
     assert mstage(capsys, "train", "sweep.toml", "-o", "file").code == 0
-    assert (
-        mstage(
-            capsys, "train", *TINY, "--seeds", "1", "--alpha", "0.5,1", "--learning-rate", "0.1", "-o", "options"
-        ).code
-        == 0
-    )
+    assert mstage(capsys, "train", *ONE_SEED, "--alpha", "0.5,1", "--learning-rate", "0.1", "-o", "options").code == 0
     assert_same(Path("file"), Path("options"))
     assert mstage(capsys, "train", "sweep.toml", "--alpha", "2", "--seeds", "2", "-o", "both").code == 0
     assert stored_sweep("both").alpha == (2.0,)

@@ -92,14 +92,14 @@ def test_plateau_table():
     assert (
         printed(tables.plateau_table(GROUPS))
         == """
-plateau    alpha  width  runs  length  range of length   level    range of level
-────────────────────────────────────────────────────────────────────────────────
-initial        1    400   3/3       3   2.900 to 3.100       1   0.9900 to 1.010
-               1   1600   1/3       4                        1
-               1   1600   1/3   4.200                        1
+plateau    alpha  width  runs      length  range of length   level    range of level
+────────────────────────────────────────────────────────────────────────────────────
+initial        1    400   3/3           3   2.900 to 3.100       1   0.9900 to 1.010
+               1   1600   1/3           4                        1
+               1   1600   1/3       4.200                        1
 
-secondary      1    400   3/3   117.8     113 to 122.9  0.2500  0.2475 to 0.2525
-               1   1600   1/3     392                   0.2500
+secondary      1    400   3/3  over 117.8     113 to 122.9  0.2500  0.2475 to 0.2525
+               1   1600   1/3    over 392                   0.2500
 """
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import diffrax
@@ -22,7 +23,7 @@ from mstage.simulate.networks import ACTIVATIONS, Weights
 from mstage.simulate.problems import load_problem
 from mstage.simulate.runs import Data
 from mstage.simulate.sweep import Trainer
-from mstage.spec import Sweep
+from mstage.spec import Sweep, Table
 from tests import twin
 from tests.simulate.test_trainer import compilations, drawn
 
@@ -369,10 +370,14 @@ def test_stop_at_ends_a_run_when_its_loss_is_there() -> None:
     assert (at_once["status"] == RunStatus.STOPPED).all()
 
 
-def test_a_run_that_is_not_finite_is_marked_and_touches_no_other_bit() -> None:
-    sweep = replace(FLOW, activation="relu", dtype="float32", alpha=(1.0, 1.2), seed=(0,), until=5.0)
+def test_a_run_that_is_not_finite_is_marked_and_touches_no_other_bit(tmp_path: Path) -> None:
+    """Inputs whose square float32 cannot hold: small weights are carried along them, weights of size 1 are not."""
+    (tmp_path / "huge.csv").write_text("x,y\n-1e19,-1e-19\n1e19,3e-19\n5e18,-2e-19\n")
+    table = Table(tmp_path / "huge.csv", "y", standardise=False, intercept=False)  # type: ignore[arg-type]
+    sweep = replace(FLOW, problem=table, activation="relu", dtype="float32", alpha=(12.0, 14.0), seed=(0,), until=5.0)
     losses, _, _ = run(sweep)
-    wild, ends, _ = run(replace(sweep, alpha=(1.0, -10.0)))
+    assert np.isfinite(losses).all()
+    wild, ends, _ = run(replace(sweep, alpha=(12.0, 0.0)))
     np.testing.assert_array_equal(wild[0], losses[0])
     assert ends["status"].tolist() == [RunStatus.FINISHED, RunStatus.DIVERGED]
     assert ends["last_step"].tolist() == [100_000, 0]

@@ -336,7 +336,8 @@ def test_a_name_from_two_arrays() -> None:
 @pytest.mark.parametrize(
     ("target", "features", "found"),
     [
-        ("Y", None, "no column `Y`; it has `price`, `rooms`, `y`. Choose one with --target."),
+        ("Y", None, "no column `Y`; it has `price`, `rooms`, `y`. Did you mean --target y?"),
+        ("Q", None, "no column `Q`; it has `price`, `rooms`, `y`. Choose one with --target."),
         ("pricee", None, "Did you mean --target price?"),
         ("y", ("price", "room"), "no column `room`; it has `price`, `rooms`, `y`. Did you mean --features rooms?"),
     ],
