@@ -31,7 +31,7 @@ def write(path: Path, steps: np.ndarray) -> Path:
         ),
         (
             np.r_[STEPS[100:], STEPS[:100]],
-            "step goes back once from 200 to 1 at value 101: the values are put in the order of step",
+            "step goes back once from 200 to 1 at value 101: the values are put",
         ),
     ],
 )
