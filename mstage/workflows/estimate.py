@@ -159,8 +159,8 @@ def check_memory(sweep: Sweep, dataset: Dataset) -> None:
     if needed > there:
         runs = sweep.run_count // len(sweep.width)
         raise UsageError(
-            f"width {width}: {runs:,} run{'s' if runs > 1 else ''} at once take {needed / 2**30:,.1f} GiB of memory, "
-            f"and {there / 2**30:,.1f} GiB are free; train fewer runs in a sweep, a smaller width, or in float32"
+            f"width {width}: {runs:,} {'runs at once take' if runs > 1 else 'run takes'} {needed / 2**30:,.1f} GiB of "
+            f"memory, and {there / 2**30:,.1f} GiB are free; train fewer runs in a sweep, a smaller width, in float32"
         )
 
 
