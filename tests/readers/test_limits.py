@@ -108,7 +108,7 @@ ARRAYS: dict[str, tuple[Callable[[], bytes], str]] = {
     "bzip2": (lambda: packed({"loss.npy": array(np.zeros(30 * MIB))}, zipfile.ZIP_BZIP2), "as numpy.savez does not"),
     "objects": (
         lambda: packed({"loss.npy": header((1,), "|O") + b"cos\nsystem\n"}),
-        "without columns|holds Python objects|never unpickled",
+        "without columns|holds Python objects|never unpickled|no column but the target",
     ),
     "brackets in a header": (
         lambda: packed({"loss.npy": b"\x93NUMPY\1\0" + struct.pack("<H", 60_000) + b"(" * 60_000}),
@@ -166,7 +166,7 @@ def table(columns: dict[str, pa.Array], **options: object) -> bytes:
 PARQUETS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "groups of rows": (
         lambda: table({f"c{k}": pa.array(np.zeros(500)) for k in range(120)}, row_group_size=1),
-        "MiB of metadata",
+        "MiB of metadata|no series that is a loss",
         "more than 12 million",
     ),
     "rows": (lambda: table({"loss": pa.array(np.zeros(20 * MIB))}), "more than 12 million", "more than 12 million"),
@@ -243,7 +243,7 @@ TEXTS: dict[str, tuple[Callable[[], bytes], str | None]] = {
         "8,000,000 lists",
     ),
     "records in a document": (lambda: b"[" + b'{"a":{}},' * 5 * MIB + b"{}]", "1,500,000 lists and records"),
-    "brackets": (lambda: b"[" * 8 * MIB, "nested too deeply|no series"),
+    "brackets": (lambda: b"[" * 8 * MIB, "nested too deeply|no series|lists and records"),
     "a number without an end": (lambda: b"iter 0: loss 1.0, time 1ms\n" * 9 + b"iter " + b"1" * 16 * MIB, None),
     "spaces without an end": (lambda: b"s:1 trl:1.0\n" * 9 + b"step " + b" " * 16 * MIB, None),
     "names before names": (lambda: b"hello loss 1\n" * 9 + (b"a b c d e=" * 390 + b"1\n") * 3000, None),

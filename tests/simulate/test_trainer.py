@@ -256,7 +256,7 @@ def test_layout_wastes_no_block(runs: int, largest: int) -> None:
     [
         ({"optimizer": Optimizer("sdg")}, "unknown optimizer `sdg`"),
         ({"optimizer": Optimizer("adam", {"beta": 0.9})}, "unknown option `beta`"),
-        ({"optimizer": Optimizer("adam", {"b1": "high"})}, "Optax refuses it"),
+        ({"optimizer": Optimizer("adam", {"mu_dtype": "high"})}, "Optax refuses it"),
         ({"optimizer": Optimizer("adam", {"learning_rate": 0.1})}, "axis of its own"),
         ({"batch_size": 41}, "cub1d has 40 samples"),
     ],
