@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mstage.__main__ import main
-from tests.cli.run import mstage
+from tests.cli.run import assert_refused, mstage
 
 SETTINGS = {
     "adam": "--optimizer adam --steps 200",
@@ -91,3 +91,65 @@ def test_what_was_done_to_a_table(
     assert (
         "as they are" in (raw := mstage(capsys, "predict", *table, "--no-standardise", "--no-intercept")).out + raw.err
     )
+
+
+def test_a_diverged_group_has_no_stages_of_theory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its plateau at 1e147 is no exit time that is off by 58,000 %."""
+    sweep = ("train", "--learning-rate", "50", "--width", "20", "--steps", "60", "-o", tmp_path / "wild")
+    assert mstage(capsys, *sweep).code == 4
+    for one in json.loads(mstage(capsys, "report", tmp_path / "wild", "--format", "json").out)["theory"]:
+        assert one["measured"] is None
+        assert "diverged" in one["missing"]["why"]
+
+
+def test_a_target_without_trend_has_rows_and_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "even.csv").write_text("x,y\n" + "".join(f"{k},{k * k}\n" for k in range(-9, 10)))
+    table = ("--data", tmp_path / "even.csv", "--target", "y", "--width", "20", "--until", "2", "-o", tmp_path / "even")
+    trained = mstage(capsys, "train", *table)
+    assert "Data: 19 samples of 1 input; columns and target standardised" in trained.err
+    out = mstage(capsys, "condensation", tmp_path / "even").out
+    assert "none: the targets have no linear trend (v = 0)" in out
+    assert len(out.splitlines()) > 8
+
+
+def test_weights_that_were_not_kept_name_the_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "bare"
+    assert mstage(capsys, "train", "--width", "20", "--steps", "9", "--snapshots", "0", "-o", place).code == 0
+    for command in ("drift", "condensation"):
+        assert f"{place}: has no snapshots of weights" in mstage(capsys, command, place).err
+
+
+def test_batches_are_said_to_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "the noise of batches of 8 is left out" in mstage(capsys, "predict", "--batch-size", "8").out
+    assert "noise" not in mstage(capsys, "predict", "--batch-size", "40").out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--optimizer adm", "unknown optimizer `adm`; .* Did you mean `adam`"),
+        ("--batch-size 999", "batch-size 999: cub1d has 40 samples"),
+        ("--optimizer adam --dynamics flow", "optimizer: a gradient flow has none"),
+    ],
+)
+def test_predict_refuses_what_train_refuses(options: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert_refused(mstage(capsys, "predict", *options.split()), 2, said)
+
+
+def test_weights_that_are_not_small_have_no_plateaus_in_theory(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(mstage(capsys, "predict", "--alpha", "0.5", "--format", "json").out)["runs"][0]["predictions"]
+    assert all(one["value"] is None and "at most 1/2" in one["why"] for one in found.values())
+
+
+def test_sweeps_that_have_not_ended_say_so_everywhere(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import zarr
+
+    store = folder / "short"
+    group = zarr.open_group(store / "width_20", mode="r+")
+    ended = int(group["last_step"][0, 0, 0])
+    try:
+        group["last_step"][:] = 10**6  # as where the records up to the end were not committed
+        for command in ("report", "detect-stages", "drift"):
+            assert "1 run has not ended. Go on with: mstage train --resume" in mstage(capsys, command, store).err
+    finally:
+        group["last_step"][:] = ended

@@ -17,7 +17,7 @@ from mstage.spec import Optimizer, Recording, Sweep, Table
 from mstage.store.reader import open_sweep, stored_sweep
 from tests.cli.run import Outcome, assert_refused, files_of, mstage
 
-# Two runs in nearly all of these tests, so that they share one compilation. Of an option given twice the last counts.
+# Two runs in nearly all of these tests, so that they share one compilation.
 ONE_SEED = ["--width", "8", "--steps", "30", "--snapshots", "2"]
 TINY = [*ONE_SEED, "--seeds", "2"]
 DIVERGING = ["--width", "8", "--steps", "60", "--activation", "relu", "--snapshots", "2"]

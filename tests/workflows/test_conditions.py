@@ -6,7 +6,8 @@ import pytest
 
 from mstage.analysis.stages import stage_names
 from mstage.errors import UsageError
-from mstage.workflows.conditions import stage_of
+from mstage.workflows.conditions import stage_of, what_fails
+from tests.render.synthetic import collected, run, stages_with_ends
 
 
 def test_every_name_of_a_stage_is_understood() -> None:
@@ -29,3 +30,9 @@ def test_ordinals_may_be_written_as_figures() -> None:
 def test_other_names_are_refused(said: str) -> None:
     with pytest.raises(UsageError, match=r"unknown stage.*expected an ordinal"):
         stage_of(said)
+
+
+def test_since_when_is_on_the_clock_of_the_log() -> None:
+    """`since 12` of what?"""
+    (line,) = what_fails(collected(run(1.0, 400, 0, *stages_with_ends(3.0)), clock="epoch"), ("plateau",))
+    assert line.endswith("since epoch 0")
