@@ -69,7 +69,8 @@ def results_of_share(seeds: range) -> list[Result]:
 
 def _result(case: Case) -> Result:
     out, err = io.StringIO(), io.StringIO()
-    memory, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    memory, resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, _resident_kib()
+    begun = time.perf_counter()
     signal.alarm(HANG_SECONDS)  # ends what hangs
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -77,9 +78,18 @@ def _result(case: Case) -> Result:
     signal.alarm(0)
     seconds = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if peak > max(memory, MOST_KIB):  # the peak of what ran before in this process is not this command's
-        return Result(case.kind, case.seed, code, seconds, f"took {peak >> 10} MiB")
+    if peak > memory and peak - resident > MOST_KIB:  # what ran before in this process is not this command's
+        return Result(case.kind, case.seed, code, seconds, f"took {peak - resident >> 10} MiB")
     return Result(case.kind, case.seed, code, seconds, complaint(code, out.getvalue(), err.getvalue()))
+
+
+def _resident_kib() -> int:
+    """Memory that this process holds now; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0
+    return pages * resource.getpagesize() >> 10
 
 
 def _called(case: Case) -> int:
