@@ -91,12 +91,12 @@ class SweepWriter:
         check_place(path, overwrite)
         with disk_errors(path, "Nothing was written there. Choose another --output."):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path = path.resolve()  # a link to a folder stays one
-            new = new_folder(path)
+            place = path.resolve()  # a link to a folder stays one
+            new = new_folder(place)
             try:
                 lock = lock_store(new)
                 write_skeleton(new, sweep, problem)
-                replace_store(path, new)
+                replace_store(place, new)
             except BaseException:
                 remove_store(new)
                 raise
