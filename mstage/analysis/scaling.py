@@ -163,6 +163,8 @@ def _fit(
         return None
     linear = theory.constants.loss_linear
     points = _ordinate(law, np.array([[of_width[width] for width in widths] for of_width in complete]), linear)
+    if not np.isfinite(points).all() or (law.logarithmic and (points <= 0).any()):
+        return None  # as of a level that is that of the best linear fit to the last bit: it has no logarithm
     slopes = _line(law, widths, points.T)[0]
     reach = None
     if slopes.size > 1:
@@ -172,6 +174,8 @@ def _fit(
     known = np.array([one.value for one in said if one is not None and one.value is not None])
     why = next((one.why for one in said if one is not None and one.value is None), "")
     predictions = _ordinate(law, known, linear) if known.size == len(widths) else None
+    if predictions is not None and law.logarithmic and (predictions <= 0).any():
+        predictions, why = None, why or "a predicted value is 0 and has no logarithm"
     return ScalingLaw(
         run=run,
         law=law,

@@ -134,8 +134,13 @@ def problem_constants(inputs: np.ndarray, targets: np.ndarray) -> ProblemConstan
     best_fit = np.linalg.lstsq(inputs, targets, rcond=None)[0]
     size = float(np.linalg.norm(best_fit))
     unit = best_fit / size if rate and size else np.zeros_like(best_fit)
-    residual, projection = inputs @ best_fit - targets, inputs @ unit
-    gradient = inputs.T @ (residual * projection**2) / count
+    with np.errstate(over="ignore", invalid="ignore"):  # looked at below: columns of very unlike sizes
+        residual, projection = inputs @ best_fit - targets, inputs @ unit
+        gradient = inputs.T @ (residual * projection**2) / count
+    if not np.isfinite(gradient).all():
+        raise InputError(
+            "the columns of the inputs are of sizes too unlike to compute with; bring them to a common scale"
+        )
     return ProblemConstants(
         samples=count,
         dim=inputs.shape[1],

@@ -46,9 +46,25 @@ def check_claims(path: Path, sweep: Sweep, metadata: Mapping[str, Any]) -> None:
         group = name.rpartition("/")[0]
         width = next((width for width in sweep.width if group_name(width) == group), 0)
         shape, axes = _shape(name, metadata), array.get("dimension_names") or []
+        if tuple(axes) != _axes(sweep, name.rpartition("/")[2]):
+            raise ValueError(f"{name} has the axes {axes}, which are not those of its sweep")
+        if name.endswith("_weight") and [codec.get("name") for codec in array.get("codecs", [])] != ["bytes"]:
+            raise ValueError(f"{name} is packed, which weights never are")
         if [(sizes | {"neuron": width}).get(axis) for axis in axes] != shape:
             raise ValueError(f"{name} has the shape {shape}, which is not that of its sweep")
         _check_chunk(path, name, array)
+
+
+def _axes(sweep: Sweep, name: str) -> tuple[str, ...]:
+    """The axes of an array of a store."""
+    runs = tuple(axis for axis in RUN_AXES if getattr(sweep, axis))
+    over = ("learning_rate",) if sweep.learning_rate else ()
+    known = {
+        "input": ("sample", "dim"), "target": ("sample",), "width": (), "committed_records": (),
+        "time": (*over, "step"), "snapshot_time": (*over, "snapshot"), "loss": (*runs, "step"),
+        "output_weight": (*runs, "snapshot", "neuron"), "input_weight": (*runs, "snapshot", "neuron", "dim"),
+    }  # fmt: skip
+    return known.get(name, (name,) if name in (*runs, "step", "snapshot") else runs)
 
 
 def _shape(name: str, metadata: Mapping[str, Any]) -> list[int]:
