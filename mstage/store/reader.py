@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from mstage.errors import InputError, MstageError, shown
-from mstage.history import RunStatus
+from mstage.history import RUN_AXES, RunStatus
 from mstage.outside import read_file
 from mstage.store.claims import check_claims
 from mstage.store.layout import RUN_COORDINATES, STORE_FORMAT, group_name
@@ -51,7 +51,9 @@ def open_sweep(path: str | Path) -> xr.DataTree:
         for width in sweep.width:
             if not (path / group_name(width) / "committed_records" / "c").is_file():
                 raise _damaged(path, f"{group_name(width)} is missing")
-            groups[group_name(width)] = _trusted(path, tree.children[group_name(width)].to_dataset(inherit=False))
+            groups[group_name(width)] = _trusted(
+                path, sweep, tree.children[group_name(width)].to_dataset(inherit=False)
+            )
     except MstageError:
         raise
     except Exception as error:  # zarr, numcodecs and xarray have no common error for a file that is cut or missing
@@ -155,15 +157,24 @@ def _root(path: Path) -> Any:
     return json.loads(read_file(path / "zarr.json", MOST_METADATA))
 
 
-def _trusted(path: Path, group: xr.Dataset) -> xr.Dataset:
-    """The committed part of a group; weights stay on disk."""
+def _trusted(path: Path, sweep: Sweep, group: xr.Dataset) -> xr.Dataset:
+    """The committed part of a group; weights stay on disk.
+
+    Raises:
+        ValueError: Its coordinates are not those of the sweep.
+    """
+    for name in set(group.variables) - {"output_weight", "input_weight"}:
+        group[name].load()  # so that what cannot be read is found here
+    known = {axis: getattr(sweep, axis) for axis in RUN_AXES if axis in group.dims}
+    for name, values in (known | {"step": sweep.loss_steps, "snapshot": sweep.snapshot_steps}).items():
+        if group[name].values.tolist() != list(values):
+            raise ValueError(f"{group_name(int(group['width']))}/{name} is not that of its sweep")
     count = int(group["committed_records"])
     last = int(group["step"][count - 1]) if count else -1
     _check_files(path / group_name(int(group["width"])), group, count, last)
     group = group.isel(step=slice(0, count)).drop_vars("committed_records")
     group = group.isel(snapshot=slice(0, int((group["snapshot"] <= last).sum())))
-    group["loss"].load()
-    group = group.assign_coords({name: group[name].load() for name in RUN_COORDINATES})
+    group = group.assign_coords({name: group[name] for name in RUN_COORDINATES})
     beyond = group["last_step"] > last  # the run's end was written, the records that lead to it were not committed
     return group.assign_coords(
         status=group["status"]
