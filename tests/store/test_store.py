@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 
 from mstage.errors import InputError, MstageError, UsageError
 from mstage.history import RunStatus
@@ -424,3 +425,23 @@ def test_an_output_that_is_a_link_or_a_dot(tmp_path: Path, monkeypatch: pytest.M
     assert is_store(tmp_path / "here")
     with pytest.raises(UsageError, match="cannot be replaced from within its folder"):
         train(sweep, Path(), overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["alpha", "seed", "learning_rate", "step", "snapshot"])
+def test_coordinates_that_are_not_those_of_the_sweep_are_damage(name: str, whole: Path, tmp_path: Path) -> None:
+    """A flipped bit in them once gave the runs other names, in silence."""
+    path = tmp_path / "sweep.zarr"
+    shutil.copytree(whole, path)
+    array = zarr.open_array(path / "width_50" / name, mode="r+")
+    array[0] = array[1]
+    with pytest.raises(InputError, match=f"damaged or cut short.*width_50/{name} is not that of its sweep"):
+        open_sweep(path)
+
+
+def test_clock_of_snapshots_that_cannot_be_read_is_damage(whole: Path, tmp_path: Path) -> None:
+    """It was once read when it was used, and ended in a bug."""
+    path = tmp_path / "sweep.zarr"
+    shutil.copytree(whole, path)
+    (path / "width_50" / "snapshot_time" / "c" / "0" / "0").write_bytes(b"\0" * 40)
+    with pytest.raises(InputError, match="damaged or cut short"):
+        open_sweep(path)
