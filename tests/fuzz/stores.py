@@ -67,7 +67,10 @@ def _other_values(chance: random.Random, path: Path) -> None:
             group = root
         names = [name for name in ("input", "target", *WHERE) if name in group]
         array = group[chance.choice(names)]
-        old = np.asarray(array[...])
+        try:
+            old = np.asarray(array[...])
+        except RuntimeError:  # what was changed before it has made unreadable
+            return
         with np.errstate(all="ignore"):
             new = numbers.losses(chance, old.size).reshape(old.shape)
             if chance.random() < 0.3:

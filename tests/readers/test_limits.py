@@ -252,7 +252,9 @@ TEXTS: dict[str, tuple[Callable[[], bytes], str | None]] = {
         lambda: b"".join(b"hello loss%d: 1 step 1\n" % k for k in range(400_000)),
         "more than 100,000 different words",
     ),
-    "numbers alone": (lambda: b"hello loss 1\n" + b"1\n" * 3 * MIB, "more than 2,000,000 lines"),
+    "a text of numbers": (lambda: b"hello loss 1\n" * 3 * MIB, "more than 2,000,000 lines"),
+    "numbers alone": (lambda: b"hello loss 1\n" + b"1\n" * 3 * MIB, None),
+    "more numbers alone": (lambda: b"loss\n" + b"1\n" * 5 * MIB, "more than 4 million rows"),
     "a million columns": (
         lambda: b",".join(b"loss%d" % k for k in range(MIB)) + b"\n" + (b"1," * MIB + b"1\n") * 4,
         "no series",
@@ -263,7 +265,7 @@ TEXTS: dict[str, tuple[Callable[[], bytes], str | None]] = {
 }
 
 
-SLOW = {"numbers alone", "names of all kinds", "a million columns"}
+SLOW = {"a text of numbers", "numbers alone", "more numbers alone", "names of all kinds", "a million columns"}
 
 
 @pytest.mark.parametrize("kind", [pytest.param(one, marks=pytest.mark.slow if one in SLOW else ()) for one in TEXTS])
