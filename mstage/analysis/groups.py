@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from mstage.analysis.magnitudes import middle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +38,7 @@ class Spread:
     def of(cls, values: Iterable[float | None]) -> Spread | None:
         """The spread of the finite ones among some values, None if there are none."""
         finite = [float(value) for value in values if value is not None and math.isfinite(value)]
-        return cls(median(finite), min(finite), max(finite)) if finite else None
+        return cls(middle(finite), min(finite), max(finite)) if finite else None
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,7 @@ def _interval(intervals: Iterable[tuple[float | None, float | None]]) -> tuple[f
     """Medians of the two ends over the intervals that have both."""
     ends = np.array(list(intervals), float)
     both = ends[np.isfinite(ends).all(axis=1)]
-    return (float(np.median(both[:, 0])), float(np.median(both[:, 1]))) if len(both) else None
+    return (middle(both[:, 0]), middle(both[:, 1])) if len(both) else None
 
 
 def _row(stage: StageSummary) -> dict[str, Any]:

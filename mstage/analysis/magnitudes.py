@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mstage.analysis.stages import Stage
 
 LARGEST = float(np.finfo(float).max)
@@ -47,6 +49,13 @@ def out_of_unit(value: float, exponent: int) -> float:
     """A number that was computed in the unit 2^exponent; at most the largest float, as what it was computed from."""
     limit = float(np.ldexp(LARGEST, -max(exponent, 0)))
     return float(np.ldexp(np.clip(value, -limit, limit), exponent)) if exponent else value
+
+
+def middle(values: Iterable[float]) -> float:
+    """The median of some finite numbers, wherever within float64 they lie."""
+    ordered = sorted(float(value) for value in values)
+    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return low / 2 + high / 2 if max(abs(low), abs(high)) > LARGEST / 2 else (low + high) / 2
 
 
 def stage_out_of_units(stage: Stage, clock: int, loss: int) -> Stage:

@@ -9,6 +9,7 @@ import numpy as np
 from mstage.render.figures.style import (
     BLACK,
     PREDICTED,
+    drawable,
     line,
     panels,
     place,
@@ -78,8 +79,8 @@ def _curve(axes: Axes, group: GroupCurves) -> None:
     """One panel: the curves of a group, with what theory says of them."""
     curve = group.exemplar
     for clock, loss in group.others:
-        axes.plot(clock, loss, color="0.6", linewidth=0.6, zorder=1)
-    axes.plot(curve.clock, curve.loss, color=BLACK, zorder=3)
+        axes.plot(drawable(clock), drawable(loss), color="0.6", linewidth=0.6, zorder=1)
+    axes.plot(drawable(curve.clock), drawable(curve.loss), color=BLACK, zorder=3)
     finite = curve.loss[np.isfinite(curve.loss)]
     if finite.size and finite.min() > 0:
         axes.set_yscale("log")
@@ -115,10 +116,11 @@ def plateau_ends(data: FigureData) -> Figure:
     for axes, (name, abscissa) in zip(grid.flat, forms, strict=True):
         for index, (alpha, rate) in enumerate(settings):
             here, look = (ends.alpha == alpha) & (rates == rate), series_look(index)
-            low, high = ends.end[here] - ends.low[here], ends.high[here] - ends.end[here]
+            end = drawable(ends.end[here])
+            low, high = end - drawable(ends.low[here]), drawable(ends.high[here]) - end
             label = f"α = {given(alpha)}" + (f", learning rate {given(rate)}" if several else "")
             axes.errorbar(
-                abscissa[here], ends.end[here], np.maximum([low, high], 0), linestyle="none", markersize=4,
+                abscissa[here], end, np.maximum([low, high], 0), linestyle="none", markersize=4,
                 elinewidth=0.8, markerfacecolor="none", label=label, **look,
             )  # fmt: skip
             if axes is grid[0, 0] or several:
@@ -139,4 +141,4 @@ def plateau_ends(data: FigureData) -> Figure:
 def _line(axes: Axes, abscissa: np.ndarray, predicted: np.ndarray, colour: str) -> None:
     """A dashed line through predictions."""
     order = np.argsort(abscissa)
-    axes.plot(abscissa[order], predicted[order], "--", color=colour, linewidth=0.9, zorder=1)
+    axes.plot(abscissa[order], drawable(predicted[order]), "--", color=colour, linewidth=0.9, zorder=1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mstage.render.figures.style import line, panels, place, series_look
+from mstage.render.figures.style import drawable, line, panels, place, series_look
 from mstage.render.numbers import given, number
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def _law(axes: Axes, one: ScalingLaw, look: Mapping[str, str]) -> None:
     """The runs, the fit and the prediction of one law, with its slope for the legend."""
     widths = np.array(one.widths, float)
     hollow: dict[str, Any] = {"linestyle": "none", "markersize": 4, "markerfacecolor": "none"} | dict(look)
-    axes.plot(np.tile(widths, one.seeds), one.points.ravel(), **hollow)
+    axes.plot(np.tile(widths, one.seeds), drawable(one.points.ravel()), **hollow)
     reach = "" if one.low is None or one.high is None else f" ± {number((one.high - one.low) / 2, 2)}"
     said = "" if one.predicted is None else f" ({number(one.predicted, 3)})"
-    axes.plot(widths, one.fitted, color=look["color"], label=f"{number(one.slope, 3)}{reach}{said}")
+    axes.plot(widths, drawable(one.fitted), color=look["color"], label=f"{number(one.slope, 3)}{reach}{said}")
     if one.predictions is not None:
         axes.plot(widths, one.predictions, "--", color=look["color"], linewidth=0.9)

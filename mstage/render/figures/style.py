@@ -33,6 +33,7 @@ SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 MARKERS = "osD^vP*"
 SHADES = {"plateau": SKY, "descent": ORANGE, "rise": PURPLE}
 SHADE = 0.22
+LARGEST_DRAWN = 1e150
 PREDICTED = VERMILION
 STYLE: Any = {
     "font.size": 8, "axes.titlesize": 7.5, "axes.labelsize": 8, "legend.fontsize": 7, "xtick.labelsize": 7,
@@ -60,9 +61,14 @@ def label(text: str) -> str:
     return drawn.replace("$", r"\$")
 
 
+def drawable(values: np.ndarray) -> np.ndarray:
+    """Numbers as far as they can be drawn: the margins and ticks of an axis go far beyond them, and overflow."""
+    return np.asarray(np.clip(values, -LARGEST_DRAWN, LARGEST_DRAWN))
+
+
 def set_clock_axis(axes: Axes, clock: np.ndarray, name: str) -> None:
     """A logarithmic clock where it spans decades, a linear one elsewhere."""
-    axis = Axis.of_clock(clock)
+    axis = Axis.of_clock(drawable(clock))
     if axis.log:
         axes.set_xscale("log")
     if not axis.is_flat:
@@ -73,7 +79,8 @@ def set_clock_axis(axes: Axes, clock: np.ndarray, name: str) -> None:
 def shade_stages(axes: Axes, curve: StagedCurve) -> None:
     """The span of each stage in the colour of its kind."""
     for stage in curve.stages:
-        axes.axvspan(stage.start, stage.end, color=SHADES[stage.kind], alpha=SHADE, linewidth=0, zorder=0)
+        start, end = drawable(np.array([stage.start, stage.end]))
+        axes.axvspan(start, end, color=SHADES[stage.kind], alpha=SHADE, linewidth=0, zorder=0)
 
 
 def stage_handles(curves: Sequence[StagedCurve]) -> list[Patch]:

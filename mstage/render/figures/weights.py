@@ -16,6 +16,7 @@ from mstage.render.figures.style import (
     BLUE,
     PAGE,
     VERMILION,
+    drawable,
     line,
     panels,
     place,
@@ -43,11 +44,11 @@ def distance_v(data: FigureData) -> Figure:
     figure, grid = panels(2, count, 1.7, sharex="col", sharey="row")
     for column, panel in enumerate(data.distances):
         top, bottom = grid[:, column]
-        top.plot(panel.curve.clock, panel.curve.loss, color=BLACK)
+        top.plot(drawable(panel.curve.clock), drawable(panel.curve.loss), color=BLACK)
         top.set_yscale("log")
         for index, (clock, distance) in reversed(list(enumerate(zip(panel.clocks, panel.distances, strict=True)))):
             look = {"color": BLUE} if index == 0 else {"color": "0.6", "linewidth": 0.6}
-            bottom.plot(clock, distance, **look)
+            bottom.plot(drawable(clock), drawable(distance), **look)
         bottom.set_yscale("log")
         set_clock_axis(bottom, panel.curve.clock, panel.curve.clock_name)
         for axes in (top, bottom):
@@ -96,7 +97,7 @@ def amplitude_laws(data: FigureData) -> Figure:
 
 def _density(figure: Figure, axes: Axes, history: AmplitudeHistory) -> None:
     """The share of neurons over time and amplitude, with the median and the largest neuron."""
-    clock, shares = history.clock, history.shares
+    clock, shares = drawable(history.clock), history.shares
     if Axis.of_clock(clock).log:
         clock, shares = clock[clock > 0], shares[history.clock > 0]
     middles = np.sqrt(clock[1:] * clock[:-1]) if (clock > 0).all() else (clock[1:] + clock[:-1]) / 2
