@@ -131,9 +131,9 @@ def test_resumed_sweep_equals_one_never_interrupted(calls: int, whole: Path, tmp
 
 @pytest.mark.slow
 def test_resumed_after_sigkill_at_random_moments(tmp_path: Path) -> None:
-    """Twenty kills of a real process, at moments from before its first commit to its last."""
+    """Ten kills of a real process, at moments from before its first commit to its last."""
     sweep = replace(SMALL, width=(60, 90), until=400.0, seed=(0, 1, 2))
-    train(sweep, tmp_path / "whole.zarr")
+    whole = train(sweep, tmp_path / "whole.zarr").load()
     path = tmp_path / "killed.zarr"
     code = (
         "import sys; from mstage.workflows.train import train; from mstage.store.reader import stored_sweep;"
@@ -158,13 +158,15 @@ def test_resumed_after_sigkill_at_random_moments(tmp_path: Path) -> None:
             process.wait()
             kills += 1
         process.stdout.close()
-        if process.returncode == 0 or kills == 20:
+        if process.returncode == 0 or kills == 10:
             break
         if path.exists():
-            for width in sweep.width:  # whatever is committed can be read at any time
-                assert open_sweep(path)[f"width_{width}"].loss.notnull().sum() >= 0
-    assert kills >= 20
-    assert_same(train(sweep, path, resume=True), open_sweep(tmp_path / "whole.zarr"))
+            for width in sweep.width:  # whatever is committed can be read at any time, and is what it will be
+                found = open_sweep(path)[f"width_{width}"].loss.values
+                expected = whole[f"width_{width}"].loss.values[..., : found.shape[-1]]
+                np.testing.assert_array_equal(found, expected)
+    assert kills == 10
+    assert_same(train(sweep, path, resume=True), whole)
 
 
 def test_second_process_is_refused(tmp_path: Path) -> None:
