@@ -163,9 +163,14 @@ class Sweep:
             object.__setattr__(self, name, None if value is None else kind(value))
 
     @property
+    def axes(self) -> dict[str, tuple[float, ...]]:
+        """The axes of every result, by name in their order, each with its values; a flow has no learning rate."""
+        return {name: getattr(self, name) for name in _AXES if getattr(self, name)}
+
+    @property
     def run_count(self) -> int:
         """Number of networks."""
-        return len(self.alpha) * len(self.width) * len(self.seed) * max(1, len(self.learning_rate))
+        return math.prod(map(len, self.axes.values()))
 
     @property
     def has_time(self) -> bool:
