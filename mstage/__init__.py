@@ -3,7 +3,7 @@
 The commands are functions here, on xarray objects and without printing:
 
     >>> import mstage
-    >>> sweep = mstage.Sweep(problem="cub1d", alpha=(1.0, 1.5), width=(400,), seed=(0, 1, 2), until=400.0)
+    >>> sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.0, 1.5), width=400), "cub1d", seed=(0, 1, 2), until=400.0)
     >>> mstage.predict(sweep).to_dataframe()
     >>> tree = mstage.train(sweep)
     >>> stages = mstage.detect_stages(tree)
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from mstage.analysis.stages import StageMethod, Stages
     from mstage.analysis.summary import SweepReport
     from mstage.errors import InputError, MstageError, UsageError
-    from mstage.recording import Recording
-    from mstage.spec import Optimizer, Sweep, Table
+    from mstage.spec import BuiltIn, Descent, Flow, Optimizer, Recording, Sweep, Table, TwoLayer
     from mstage.store.reader import open_sweep
     from mstage.workflows.checkpoint_drift import CheckpointDrift, checkpoint_drift
     from mstage.workflows.condensation import SweepCondensation, condensation
@@ -47,8 +46,7 @@ _HOMES = {
     "mstage.analysis.stages": ("StageMethod", "Stages"),
     "mstage.analysis.summary": ("SweepReport",),
     "mstage.errors": ("InputError", "MstageError", "UsageError"),
-    "mstage.recording": ("Recording",),
-    "mstage.spec": ("Optimizer", "Sweep", "Table"),
+    "mstage.spec": ("BuiltIn", "Descent", "Flow", "Optimizer", "Recording", "Sweep", "Table", "TwoLayer"),
     "mstage.store.reader": ("open_sweep",),
     "mstage.workflows.checkpoint_drift": ("CheckpointDrift", "checkpoint_drift"),
     "mstage.workflows.condensation": ("SweepCondensation", "condensation"),
@@ -62,12 +60,15 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "BuiltIn",
     "CheckpointDrift",
     "Condensation",
     "CondensationMethod",
+    "Descent",
     "Drift",
     "DriftMethod",
     "Estimate",
+    "Flow",
     "InputError",
     "LayerDrift",
     "MstageError",
@@ -84,6 +85,7 @@ __all__ = [
     "SweepTheory",
     "Table",
     "Theory",
+    "TwoLayer",
     "UsageError",
     "checkpoint_drift",
     "condensation",

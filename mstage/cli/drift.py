@@ -111,7 +111,7 @@ def _drift_of_checkpoints(
     streams: Streams, sources: list[str], order: int, layers: list[str] | tuple[()], steps: str | None, chosen: Format
 ) -> int:
     from mstage.cli.checkpoint_talk import reading, remarks
-    from mstage.sweepfile import parse_axis
+    from mstage.spec.text import parse_axis
     from mstage.workflows.checkpoint_drift import checkpoint_drift
 
     at = None if steps is None else parse_axis("--steps", steps, float)

@@ -10,9 +10,10 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from mstage.cli.sweep_options import list_keys
 from mstage.errors import UsageError
 
-LISTS = ("alpha", "width", "seed", "learning_rate", "features", "fail_on", "figure_format")  # of values
+LISTS = {*list_keys(), "fail_on", "figure_format"}  # options that take several values
 
 
 class PanelledCommand(TyperCommand):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mstage.cli import train_options as options
-from mstage.cli.sweep_values import any_horizon, merged, sweep_values
+from mstage.cli.sweep_arguments import any_horizon, base_of, merged
+from mstage.cli.sweep_options import with_theory_options
 from mstage.errors import ExitCode, UsageError
 from mstage.render.formats import Format, csv_text, json_text
-from mstage.sweepfile import SWEEP_KEYS, sweep_from_dict
+from mstage.spec import Sweep
 
 if TYPE_CHECKING:
     from mstage.cli.console import Streams
@@ -25,32 +25,20 @@ Source = Annotated[
 ]  # fmt: skip
 
 
+@with_theory_options
 def predict(
     context: typer.Context,
     source: Source = None,
-    problem: options.Problem = None,
-    data: options.Data = None,
-    target: options.Target = None,
-    features: options.Features = None,
-    standardise: options.Standardise = None,
-    intercept: options.Intercept = None,
-    drop_missing: options.DropMissing = None,
-    alpha: options.Alpha = None,
-    width: options.Width = None,
-    dynamics: options.Dynamics = None,
-    learning_rate: options.LearningRate = None,
-    activation: options.Activation = None,
-    optimizer: options.OptimizerName = None,
-    batch_size: options.BatchSize = None,
     output_format: Annotated[
         str, typer.Option("--format", metavar="table|json|csv", help="How to print the predictions.")
     ] = "table",
+    **values: object,
 ) -> int:
     """Predict the stages of a sweep from its training set: exit time, levels, escape time, and where theory is silent.
 
     Times are gradient-flow time, learning rate x step in a descent, whose exit time counts the steps of that rate.
     """
-    given = {key: value for key, value in locals().items() if key in SWEEP_KEYS and value is not None}
+    given = {key: value for key, value in values.items() if value is not None}
     chosen = Format.parse(output_format)
     from mstage.store.reader import is_store
     from mstage.workflows.predict import predict as predict_sweep
@@ -60,9 +48,10 @@ def predict(
             raise UsageError(f"{source}: is a sweep with settings of its own; give it without {_option(given)}")
         theory = predict_sweep(source)
     else:
-        values, origin = sweep_values(source, given)
-        horizon = {"until", "steps"} & values.keys()
-        theory = predict_sweep(sweep_from_dict(values if horizon else merged(values, any_horizon(values)), origin))
+        base = base_of(source)
+        keys = base.with_options(given)
+        horizon = {} if {"until", "steps"} & keys.keys() else any_horizon(keys)
+        theory = predict_sweep(Sweep.from_dict(merged(keys, horizon), base.described(given)))
     streams: Streams = context.obj
     if chosen is Format.JSON:
         streams.write(json_text(source or "options", theory.to_dict()))

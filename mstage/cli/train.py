@@ -15,11 +15,11 @@ from mstage.cli.dry_run import print_estimate
 from mstage.cli.encodings import shell_word
 from mstage.cli.interrupts import Interrupts
 from mstage.cli.progress import TrainingProgress, stopped_at
-from mstage.cli.sweep_values import default_output, resumed_sweep, sweep_of
+from mstage.cli.sweep_arguments import base_of, default_output, resumed_sweep, sweep_of
+from mstage.cli.sweep_options import with_sweep_options
 from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import Format
 from mstage.render.numbers import counted, duration
-from mstage.sweepfile import SWEEP_KEYS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,56 +28,37 @@ if TYPE_CHECKING:
     from mstage.spec import Sweep
 
 
+@with_sweep_options
 def train(
     context: typer.Context,
     sweep_file: options.SweepFile = None,
-    problem: options.Problem = None,
-    data: options.Data = None,
-    target: options.Target = None,
-    features: options.Features = None,
-    standardise: options.Standardise = None,
-    intercept: options.Intercept = None,
-    drop_missing: options.DropMissing = None,
-    alpha: options.Alpha = None,
-    width: options.Width = None,
-    seed: options.Seed = None,
-    seeds: options.Seeds = None,
-    dynamics: options.Dynamics = None,
-    tolerance: options.Tolerance = None,
-    learning_rate: options.LearningRate = None,
-    activation: options.Activation = None,
-    optimizer: options.OptimizerName = None,
-    batch_size: options.BatchSize = None,
-    dtype: options.Dtype = None,
-    until: options.Until = None,
-    steps: options.Steps = None,
-    stop_at: options.StopAt = None,
-    record: options.Record = None,
-    snapshots: options.Snapshots = None,
+    like: options.Like = None,
     output: options.Output = None,
     resume: options.Resume = False,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
     output_format: options.DryRunFormat = None,
+    **values: object,
 ) -> int:
-    """Train two-layer networks, one for each alpha, width, seed and learning rate; keep their losses and weights.
+    """Train networks, one for each combination of alpha, width, seed and learning rate; keep their losses and weights.
 
     A network is f(x) = sum_k a_k sigma(w_k . x); its loss is half the mean squared residual.
     """
-    given = {key: value for key, value in locals().items() if key in SWEEP_KEYS and value is not None}
+    given = {key: value for key, value in values.items() if value is not None}
+    base = base_of(sweep_file, like)
     streams: Streams = context.obj
     chosen = Format.parse(output_format or "table")
     _check_together(output, resume=resume, overwrite=overwrite, dry_run=dry_run, formatted=output_format is not None)
     keep_compilations()
     if dry_run:
-        print_estimate(streams, sweep_of(sweep_file, given), sweep_file or "options", chosen)
+        print_estimate(streams, sweep_of(base, given), base.name or "options", chosen)
         return ExitCode.DONE
     with Interrupts() as interrupts:
         if output is not None and resume:
             path = Path(output)
-            sweep = resumed_sweep(path, sweep_file, given)
+            sweep = resumed_sweep(path, base, given)
         else:
-            sweep = sweep_of(sweep_file, given)
+            sweep = sweep_of(base, given)
             path = default_output(sweep) if output is None else Path(output)
         return _train(streams, interrupts, sweep, path, resume=resume, overwrite=overwrite)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jax
 import numpy as np
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jax.sharding import Mesh
 
     from mstage.simulate.problems import Dataset
-    from mstage.spec import Sweep
+    from mstage.spec import Flow, Sweep, TwoLayer
 
 NARROW_TOLERANCE = 1e-6  # down to here the products with J are of float32, whose rounding is far below
 
@@ -60,10 +60,10 @@ class FlowTrainer:
         self.record_steps = np.array(sweep.loss_steps, np.int64)
         self._tick = sweep.tick
         self._stop_at = -np.inf if sweep.stop_at is None else sweep.stop_at
-        self._tolerance = float(sweep.tolerance or 0)
+        self._tolerance = cast("Flow", sweep.dynamics).tolerance
         products = "float32" if self._tolerance >= NARROW_TOLERANCE else sweep.dtype
-        self._program = FlowProgram(sweep.activation, width, sweep.dtype, products)
-        runs = list(product(sweep.alpha, sweep.seed))
+        self._program = FlowProgram(cast("TwoLayer", sweep.model).activation, width, sweep.dtype, products)
+        runs = list(product(sweep.axes["alpha"], sweep.axes["seed"]))
         self.run_count = len(runs)
         self._layout = Layout.of(self.run_count, largest=1)
         devices = self._layout.mesh.devices.size

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mstage.spec import Table
+from mstage.spec import Problem, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,11 +39,11 @@ class Dataset:
     preparation: str = ""
 
 
-def load_problem(problem: str | Table) -> Dataset:
+def load_problem(problem: Problem) -> Dataset:
     """The training set of a problem.
 
     Args:
-        problem: Name of a built-in problem, one of `mstage.spec.PROBLEMS`, or a table.
+        problem: A built-in problem or a table.
 
     Raises:
         InputError: The table cannot be read or does not hold numbers to learn from.
@@ -54,7 +54,7 @@ def load_problem(problem: str | Table) -> Dataset:
 
         table = read_table(problem)
         return Dataset(problem.path, table.input, table.target, table.input_names, problem.target, table.preparation)
-    return _BUILT_IN[problem](problem)
+    return _BUILT_IN[problem.name](problem.name)
 
 
 def too_large_batch(size: int, name: str, samples: int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jax
 import numpy as np
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from jax.sharding import Mesh
 
     from mstage.simulate.problems import Dataset
-    from mstage.spec import Sweep
+    from mstage.spec import Descent, Sweep, TwoLayer
 
 MAX_SEGMENT_RECORDS = 256
 WORKING_ARRAYS = 4  # of shape (width, samples) that a step holds at once for each run of a block
@@ -73,22 +73,23 @@ class Trainer:
 
     def __init__(self, sweep: Sweep, dataset: Dataset, width: int) -> None:
         use_all_cores()
-        check_optimizer(sweep.optimizer)
+        model, dynamics = cast("TwoLayer", sweep.model), cast("Descent", sweep.dynamics)
+        check_optimizer(dynamics.optimizer)
         samples = dataset.target.shape[0]
-        if sweep.batch_size is not None and sweep.batch_size > samples:
-            raise UsageError(too_large_batch(sweep.batch_size, dataset.name, samples))
+        if dynamics.batch_size is not None and dynamics.batch_size > samples:
+            raise UsageError(too_large_batch(dynamics.batch_size, dataset.name, samples))
         self.record_steps = np.array(sweep.loss_steps, np.int64)
         self._stop_at = -np.inf if sweep.stop_at is None else sweep.stop_at
-        runs = list(product(sweep.alpha, sweep.seed, sweep.learning_rate))
+        runs = list(product(*(sweep.axes[name] for name in ("alpha", "seed", "learning_rate"))))
         self.run_count = len(runs)
         self._program = Program(
-            sweep.activation, sweep.optimizer, sweep.batch_size, samples, width, dataset.input.shape[1], sweep.dtype,
-            has_spare_cores=has_spare_cores(self.run_count),
+            model.activation, dynamics.optimizer, dynamics.batch_size, samples, width, dataset.input.shape[1],
+            sweep.dtype, has_spare_cores=has_spare_cores(self.run_count),
         )  # fmt: skip
         self._layout = Layout.of(self.run_count, largest_block(width, self._program.samples_a_step, sweep.dtype))
         with jax.enable_x64(True):
             alpha, seed, rate = (np.array(column) for column in zip(*self._layout.pad(runs), strict=True))
-            horizon = np.array([sweep.last_step(float(r)) for r in rate], np.int64)
+            horizon = np.array([dynamics.last_step(float(r), sweep.until, sweep.steps) for r in rate], np.int64)
             self._runs = self._layout.put(Runs(alpha, seed.astype(np.uint32), rate.astype(sweep.dtype), horizon))
             whole = (dataset.input.astype(sweep.dtype), dataset.target.astype(sweep.dtype))
             self._data = Data.of(*whole, self._program.tiles(samples))

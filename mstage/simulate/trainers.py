@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mstage.simulate.sweep import Trainer
+from mstage.spec import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ def trainer_of(sweep: Sweep, dataset: Dataset, width: int) -> AnyTrainer:
     Raises:
         UsageError: The optimizer or the batch size does not suit.
     """
-    if sweep.dynamics == "flow":
+    if isinstance(sweep.dynamics, Flow):
         from mstage.simulate.flow import FlowTrainer  # diffrax takes a second to import
 
         return FlowTrainer(sweep, dataset, width)

@@ -10,7 +10,6 @@ import math
 import stat
 from typing import TYPE_CHECKING, Any
 
-from mstage.history import RUN_AXES
 from mstage.store.layout import group_name
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def check_claims(path: Path, sweep: Sweep, metadata: Mapping[str, Any]) -> None:
         ValueError: They claim more than there is.
         OSError: A file is not there.
     """
-    sizes = {axis: max(1, len(getattr(sweep, axis))) for axis in RUN_AXES}
+    sizes = {axis: len(values) for axis, values in sweep.axes.items()}
     sizes |= {"step": len(sweep.loss_steps), "snapshot": len(sweep.snapshot_steps)}
     sizes |= dict(zip(("sample", "dim"), _shape("input", metadata), strict=True))
     _check_chunk(path, "input", metadata["input"])
@@ -44,7 +43,7 @@ def check_claims(path: Path, sweep: Sweep, metadata: Mapping[str, Any]) -> None:
         if array.get("node_type") != "array":
             continue
         group = name.rpartition("/")[0]
-        width = next((width for width in sweep.width if group_name(width) == group), 0)
+        width = next((width for width in map(int, sweep.axes["width"]) if group_name(width) == group), 0)
         shape, axes = _shape(name, metadata), array.get("dimension_names") or []
         if tuple(axes) != _axes(sweep, name.rpartition("/")[2]):
             raise ValueError(f"{name} has the axes {axes}, which are not those of its sweep")
@@ -57,8 +56,8 @@ def check_claims(path: Path, sweep: Sweep, metadata: Mapping[str, Any]) -> None:
 
 def _axes(sweep: Sweep, name: str) -> tuple[str, ...]:
     """The axes of an array of a store."""
-    runs = tuple(axis for axis in RUN_AXES if getattr(sweep, axis))
-    over = ("learning_rate",) if sweep.learning_rate else ()
+    runs = tuple(axis for axis in sweep.axes if axis != "width")
+    over = ("learning_rate",) if "learning_rate" in runs else ()
     known = {
         "input": ("sample", "dim"), "target": ("sample",), "width": (), "committed_records": (),
         "time": (*over, "step"), "snapshot_time": (*over, "snapshot"), "loss": (*runs, "step"),

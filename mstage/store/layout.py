@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mstage.history import GLOSSARY, RUN_AXES, RunStatus
+from mstage.history import GLOSSARY, RunStatus
+from mstage.spec import Flow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,13 +56,13 @@ def chunk_records(sweep: Sweep) -> int:
 
 def stored_bytes(sweep: Sweep, width: int, dim: int) -> int:
     """Bytes that a width takes in a store at most (losses compress a little, weights do not)."""
-    runs = sweep.run_count // len(sweep.width)
+    runs = sweep.run_count // len(sweep.axes["width"])
     return runs * sweep.itemsize * len(sweep.loss_steps) + weight_bytes(sweep, width, dim)
 
 
 def weight_bytes(sweep: Sweep, width: int, dim: int) -> int:
     """Bytes that the weights of a width take in a store."""
-    runs = sweep.run_count // len(sweep.width)
+    runs = sweep.run_count // len(sweep.axes["width"])
     return runs * sweep.itemsize * len(sweep.snapshot_steps) * width * (dim + 1)
 
 
@@ -88,7 +89,7 @@ def write_skeleton(path: Path, sweep: Sweep, problem: xr.Dataset) -> None:
         )
         for name, axes in (("input", ("sample", "dim")), ("target", ("sample",))):
             _add(root, name, axes, values=problem[name].values)
-        for width in sweep.width:
+        for width in map(int, sweep.axes["width"]):
             _write_group(root.create_group(group_name(width)), sweep, width, problem.sizes["dim"])
         zarr.consolidate_metadata(path)
 
@@ -96,11 +97,11 @@ def write_skeleton(path: Path, sweep: Sweep, problem: xr.Dataset) -> None:
 def _write_group(group: zarr.Group, sweep: Sweep, width: int, dim: int) -> None:
     """The arrays of one width at their final shapes, coordinates filled in."""
     steps, snapshots = np.array(sweep.loss_steps), np.array(sweep.snapshot_steps, np.int64)
-    axes = tuple(axis for axis in RUN_AXES if getattr(sweep, axis))  # a flow has no learning rate
-    shape = tuple(len(getattr(sweep, axis)) for axis in axes)
+    axes = tuple(axis for axis in sweep.axes if axis != "width")
+    shape = tuple(len(sweep.axes[axis]) for axis in axes)
     for axis in axes:
-        _add(group, axis, (axis,), values=np.array(getattr(sweep, axis)))
-    is_flow = sweep.dynamics == "flow"
+        _add(group, axis, (axis,), values=np.array(sweep.axes[axis]))
+    is_flow = isinstance(sweep.dynamics, Flow)
     ticks = {"long_name": "ticks of the clock that the flow is recorded by"} if is_flow else {}
     _add(group, "step", ("step",), values=steps, **ticks)
     _add(group, "snapshot", ("snapshot",), values=snapshots)
@@ -108,8 +109,8 @@ def _write_group(group: zarr.Group, sweep: Sweep, width: int, dim: int) -> None:
     _add(group, "committed_records", (), values=np.array(0))
     extra = []
     if sweep.has_time:
-        over = ("learning_rate",) if sweep.learning_rate else ()
-        scale = np.array(sweep.learning_rate)[:, None] if over else np.array(sweep.tick)
+        over = () if is_flow else ("learning_rate",)
+        scale = np.array(sweep.tick) if is_flow else np.array(sweep.axes["learning_rate"])[:, None]
         _add(group, "time", (*over, "step"), values=scale * steps)
         _add(group, "snapshot_time", (*over, "snapshot"), values=scale * snapshots)
         extra = ["time"]

@@ -15,11 +15,11 @@ import numpy as np
 import xarray as xr
 
 from mstage.errors import InputError, MstageError, shown
-from mstage.history import RUN_AXES, RunStatus
+from mstage.history import RunStatus
 from mstage.outside import read_file
+from mstage.spec import Sweep
 from mstage.store.claims import check_claims
 from mstage.store.layout import RUN_COORDINATES, STORE_FORMAT, group_name
-from mstage.sweepfile import sweep_from_dict
 
 if TYPE_CHECKING:
     from mstage.spec import Sweep
@@ -48,7 +48,7 @@ def open_sweep(path: str | Path) -> xr.DataTree:
         check_claims(path, sweep, _root(path)["consolidated_metadata"]["metadata"])
         tree = xr.open_datatree(path, engine="zarr", chunks=None)
         groups = {"/": tree.to_dataset().load()}
-        for width in sweep.width:
+        for width in map(int, sweep.axes["width"]):
             if not (path / group_name(width) / "committed_records" / "c").is_file():
                 raise _damaged(path, f"{group_name(width)} is missing")
             groups[group_name(width)] = _trusted(
@@ -134,7 +134,7 @@ def sweep_from_attributes(path: Path, attributes: dict[str, Any]) -> Sweep:
         InputError: It is not there or makes no sense.
     """
     try:
-        return sweep_from_dict(attributes["sweep"])
+        return Sweep.from_dict(attributes["sweep"])
     except (KeyError, TypeError, AttributeError, MstageError) as error:
         raise _damaged(path, f"its sweep cannot be read: {error}") from None
 
@@ -165,7 +165,7 @@ def _trusted(path: Path, sweep: Sweep, group: xr.Dataset) -> xr.Dataset:
     """
     for name in set(group.variables) - {"output_weight", "input_weight"}:
         group[name].load()  # so that what cannot be read is found here
-    known = {axis: getattr(sweep, axis) for axis in RUN_AXES if axis in group.dims}
+    known = {axis: values for axis, values in sweep.axes.items() if axis in group.dims}
     for name, values in (known | {"step": sweep.loss_steps, "snapshot": sweep.snapshot_steps}).items():
         if group[name].values.tolist() != list(values):
             raise ValueError(f"{group_name(int(group['width']))}/{name} is not that of its sweep")

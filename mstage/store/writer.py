@@ -45,11 +45,6 @@ if TYPE_CHECKING:
 
     from mstage.spec import Sweep
 
-DECIDING_PACKAGES = {
-    "descent": ("jax", "jaxlib", "optax"),
-    "flow": ("jax", "jaxlib", "diffrax"),
-}  # those whose version can change the bits of a run
-
 
 class SweepWriter:
     """A store open for writing, locked against every other process until it is closed.
@@ -71,7 +66,7 @@ class SweepWriter:
         self._lock = lock
         self._root = zarr.open_group(path, mode="r+", use_consolidated=False)
         self._opened: dict[tuple[int, str], Any] = {}
-        self._written = {width: _Extent.of(self, self.committed(width)) for width in sweep.width}
+        self._written = {width: _Extent.of(self, self.committed(width)) for width in map(int, sweep.axes["width"])}
 
     @classmethod
     def create(cls, path: str | Path, sweep: Sweep, problem: xr.Dataset, overwrite: bool = False) -> Self:
@@ -113,7 +108,7 @@ class SweepWriter:
         path = Path(path)
         attributes = read_attributes(path)
         sweep = sweep_from_attributes(path, attributes)
-        for package in DECIDING_PACKAGES[sweep.dynamics]:
+        for package in sweep.dynamics.packages:
             begun = attributes.get("versions", {}).get(package)
             if begun != version(package):
                 raise UsageError(
@@ -206,12 +201,12 @@ class SweepWriter:
 
     def discard(self) -> None:
         """Take the store away again if nothing in it is committed."""
-        if not any(self.committed(width) for width in self.sweep.width):
+        if not any(self.committed(width) for width in map(int, self.sweep.axes["width"])):
             remove_store(self.path)
 
     def close(self) -> None:
         """Let others at the store; tidy up if it is complete."""
-        if self.path.exists() and all(self.is_complete(width) for width in self.sweep.width):
+        if self.path.exists() and all(self.is_complete(width) for width in map(int, self.sweep.axes["width"])):
             remove_state(self.path)
         os.close(self._lock)
 

@@ -17,6 +17,7 @@ from mstage.errors import UsageError
 from mstage.simulate.problems import load_problem
 from mstage.simulate.sweep import MAX_SEGMENT_RECORDS
 from mstage.simulate.trainers import trainer_of
+from mstage.spec import Flow
 from mstage.store.layout import chunk_records, stored_bytes, weight_bytes
 from mstage.workflows.write_behind import MAX_WAITING_BYTES
 
@@ -112,7 +113,7 @@ def estimate(sweep: Sweep) -> Estimate:
     dim = dataset.input.shape[1]
     check_memory(sweep, dataset)
     widths = []
-    for width in sweep.width:
+    for width in map(int, sweep.axes["width"]):
         begun = time.monotonic()
         trainer = trainer_of(sweep, dataset, width)
         position = trainer.start()
@@ -142,9 +143,9 @@ def estimate(sweep: Sweep) -> Estimate:
 
 def _run_lengths(sweep: Sweep) -> tuple[int, ...]:
     """Steps of a run of each learning rate; of a flow, about how many its integrator will take."""
-    if sweep.tolerance is None:
-        return sweep.last_steps
-    return (round(TYPICAL_FLOW_STEPS * (1e-3 / sweep.tolerance) ** (1 / 3)),)
+    if isinstance(sweep.dynamics, Flow):
+        return (round(TYPICAL_FLOW_STEPS * (1e-3 / sweep.dynamics.tolerance) ** (1 / 3)),)
+    return sweep.last_steps
 
 
 def check_memory(sweep: Sweep, dataset: Dataset) -> None:
@@ -153,11 +154,11 @@ def check_memory(sweep: Sweep, dataset: Dataset) -> None:
     Raises:
         UsageError: It does, or it cannot be trained at all.
     """
-    width, dim = max(sweep.width), dataset.input.shape[1]
+    width, dim = int(max(sweep.axes["width"])), dataset.input.shape[1]
     needed = memory_bytes(sweep, trainer_of(sweep, dataset, width), width, dim)
     there = available_bytes()
     if needed > there:
-        runs = sweep.run_count // len(sweep.width)
+        runs = sweep.run_count // len(sweep.axes["width"])
         raise UsageError(
             f"width {width}: {runs:,} {'runs at once take' if runs > 1 else 'run takes'} {needed / 2**30:,.1f} GiB of "
             f"memory, and {there / 2**30:,.1f} GiB are free; train fewer runs in a sweep, a smaller width, in float32"
@@ -171,7 +172,10 @@ def check_disk(sweep: Sweep, dim: int, path: Path) -> None:
         UsageError: They are.
     """
     there = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
-    needed, free = sum(weight_bytes(sweep, width, dim) for width in sweep.width), disk_usage(there).free
+    needed, free = (
+        sum(weight_bytes(sweep, width, dim) for width in map(int, sweep.axes["width"])),
+        disk_usage(there).free,
+    )
     if needed > free:
         raise UsageError(
             f"{path}: the weights take {needed / 2**30:,.1f} GiB, and {free / 2**30:,.1f} GiB are free there; keep "

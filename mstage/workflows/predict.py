@@ -12,6 +12,7 @@ from mstage.analysis.predictions import SweepTheory, Theory
 from mstage.analysis.theory import problem_constants
 from mstage.errors import UsageError
 from mstage.simulate.problems import load_problem, too_large_batch
+from mstage.spec import Descent, TwoLayer
 from mstage.store.reader import stored_problem, stored_sweep
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     from mstage.spec import Sweep
 
-NO_TIME = "theory is of gradient flow and plain gradient descent; {} has steps and no gradient-flow time"
+NO_MODEL = "theory is of two-layer networks alone"
+NO_TIME = "theory is of gradient flow and plain gradient descent; {}"
 
 
 def predict(source: Sweep | str | Path) -> SweepTheory:
@@ -37,19 +39,20 @@ def predict(source: Sweep | str | Path) -> SweepTheory:
         UsageError: There is no such optimizer, or the batches are larger than the training set.
 
     Example:
-        >>> predict(Sweep(problem="cub1d", alpha=(1.5,), width=(1600,), until=1.0)).runs[0].exit_time.value
+        >>> predict(Sweep(TwoLayer(alpha=1.5, width=1600), "cub1d", until=1.0)).runs[0].exit_time.value
         11.27...
     """
     if isinstance(source, (str, Path)):
         problem = stored_problem(source)
         return theory_of(stored_sweep(source), problem.attrs, problem)
     data = load_problem(source.problem)
-    if source.batch_size is not None and source.batch_size > len(data.target):
-        raise UsageError(too_large_batch(source.batch_size, data.name, len(data.target)))
-    if not source.has_time:
+    batch = _batch_size(source)
+    if batch is not None and batch > len(data.target):
+        raise UsageError(too_large_batch(batch, data.name, len(data.target)))
+    if isinstance(source.dynamics, Descent) and not source.has_time:
         from mstage.simulate.dynamics import check_optimizer  # takes JAX, which plain gradient descent needs not
 
-        check_optimizer(source.optimizer)
+        check_optimizer(source.dynamics.optimizer)
     about = {"name": data.name, "preparation": data.preparation}
     return theory_of(source, about, {"input": data.input, "target": data.target})
 
@@ -64,16 +67,22 @@ def theory_of(sweep: Sweep, problem: Mapping[Any, Any], data: Mapping[Any, Any])
     """
     inputs = np.asarray(data["input"])
     constants = problem_constants(inputs, np.asarray(data["target"]))
-    descends = sweep.dynamics == "descent" and sweep.optimizer.is_gradient_descent
-    no_flow = "" if sweep.has_time else NO_TIME.format(sweep.optimizer)
+    if not isinstance(sweep.model, TwoLayer):
+        raise UsageError(NO_MODEL)
+    no_flow = "" if sweep.has_time else NO_TIME.format(sweep.dynamics.why_no_time)
+    rates = sweep.axes.get("learning_rate", (None,)) if sweep.has_time else (None,)
     runs = tuple(
-        Theory(constants, sweep.activation, alpha, width, rate if descends else None, no_flow)
-        for alpha, width, rate in product(sweep.alpha, sweep.width, sweep.learning_rate if descends else (None,))
+        Theory(constants, sweep.model.activation, alpha, int(width), rate, no_flow)
+        for alpha, width, rate in product(sweep.axes["alpha"], sweep.axes["width"], rates)
     )
     remarks = [f"data: {problem['preparation']}"] if problem.get("preparation") else []
-    samples, batch = len(inputs), sweep.batch_size
+    samples, batch = len(inputs), _batch_size(sweep)
     if batch is not None and batch < samples:
         remarks.append(
             f"theory takes the gradient over all {samples} samples; the noise of batches of {batch} is left out"
         )
     return SweepTheory(problem["name"], constants, runs, tuple(remarks))
+
+
+def _batch_size(sweep: Sweep) -> int | None:
+    return sweep.dynamics.batch_size if isinstance(sweep.dynamics, Descent) else None

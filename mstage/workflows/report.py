@@ -11,10 +11,10 @@ from mstage.analysis.predictions import SweepTheory
 from mstage.analysis.scaling import ScalingLaw, missing_laws, scaling_laws
 from mstage.analysis.summary import SweepReport, summarise
 from mstage.history import curves
+from mstage.spec import Sweep, TwoLayer
 from mstage.store.reader import open_sweep
-from mstage.sweepfile import sweep_from_dict
 from mstage.workflows.detect_stages import detect_stages, loss_histories
-from mstage.workflows.predict import NO_TIME, theory_of
+from mstage.workflows.predict import NO_MODEL, NO_TIME, theory_of
 from mstage.workflows.weights import kept_weights
 
 if TYPE_CHECKING:
@@ -37,12 +37,14 @@ def report(source: str | Path | xr.DataTree) -> SweepReport:
     if not {"sweep", "problem"} <= tree.attrs.keys():
         why = "the tree has no `sweep` and `problem` among its attributes"
         return summarise(tree, stages, missing={"theory": why, "scaling": why})
-    sweep = sweep_from_dict(tree.attrs["sweep"])
+    sweep = Sweep.from_dict(tree.attrs["sweep"])
+    if not isinstance(sweep.model, TwoLayer):
+        return summarise(tree, stages, missing={"theory": NO_MODEL, "scaling": NO_MODEL})
     if stages.clock != "time":
-        why = NO_TIME.format(sweep.optimizer)
+        why = NO_TIME.format(sweep.dynamics.why_no_time)
         return summarise(tree, stages, missing={"theory": why, "scaling": why})
     theory = theory_of(sweep, tree.attrs["problem"], tree.dataset)
-    if len(sweep.width) > 1:
+    if len(sweep.axes["width"]) > 1:
         losses = (curve for history in loss_histories(tree) for curve in curves(history))
         distances = (measure_relative_distance(*weights) for weights in kept_weights(tree))
         laws = scaling_laws(stages, theory, losses, distances)

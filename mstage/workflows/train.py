@@ -17,6 +17,7 @@ from mstage.errors import InputError, UsageError, shown
 from mstage.history import RunStatus
 from mstage.simulate.problems import Dataset, load_problem
 from mstage.simulate.trainers import AnyPosition, AnyTrainer, trainer_of
+from mstage.spec import Flow
 from mstage.store.reader import open_sweep, stored_problem, stored_sweep
 from mstage.store.writer import SweepWriter
 from mstage.workflows.estimate import check_disk, check_memory
@@ -110,7 +111,7 @@ def train(
 def _train_widths(writer: SweepWriter, dataset: Dataset, account: _Account, commit_seconds: float) -> None:
     """Train what is not yet trained, width by width."""
     try:
-        for width in writer.sweep.width:
+        for width in map(int, writer.sweep.axes["width"]):
             if not writer.is_complete(width):
                 with WriteBehind() as behind:
                     trainer = trainer_of(writer.sweep, dataset, width)
@@ -180,13 +181,14 @@ class _Account:
     def __init__(self, sweep: Sweep, writer: SweepWriter, progress: Callable[[Progress], None] | None) -> None:
         self._sweep = sweep
         self._progress = progress
-        self._runs_each = sweep.run_count // len(sweep.width)
+        self._runs_each = sweep.run_count // len(sweep.axes["width"])
         self._steps = sweep.loss_steps
-        self._cost = {width: width + 64 for width in sweep.width}  # of a step: the arrays, and what every step costs
+        widths = [int(width) for width in sweep.axes["width"]]
+        self._cost = {width: width + 64 for width in widths}  # of a step: the arrays, and what every step costs
         last = len(self._steps) - 1
-        self._share = {width: self._share_at(self._steps[min(writer.committed(width), last)]) for width in sweep.width}
-        self._begun = dict.fromkeys(sweep.width, 0)
-        self._runs_done = self._runs_each * sum(writer.is_complete(width) for width in sweep.width)
+        self._share = {width: self._share_at(self._steps[min(writer.committed(width), last)]) for width in widths}
+        self._begun = dict.fromkeys(widths, 0)
+        self._runs_done = self._runs_each * sum(writer.is_complete(width) for width in widths)
         self._run_steps = 0
 
     def begin(self, width: int) -> None:
@@ -215,7 +217,7 @@ class _Account:
 
     def _share_at(self, step: int) -> float:
         """The share of its work that a width has behind it: a flow takes most of its steps early."""
-        if self._sweep.dynamics == "flow":
+        if isinstance(self._sweep.dynamics, Flow):
             return bisect_left(self._steps, step) / len(self._steps)
         return min(step / self._steps[-1], 1.0)
 

@@ -1,18 +1,30 @@
-"""Which steps of a run are kept: one small object, and steps evenly in log time. Standard library only."""
+"""Which steps of a run are kept: one small object, and steps evenly in log time."""
 
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from mstage.errors import UsageError, shown
+from mstage.spec.parameters import Number, Parameter, Plain
+from mstage.spec.text import whole_number
 
-LARGEST_WHOLE = 1e20  # beyond any count that is meant
 MAX_RECORDS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rule(Parameter[Any, Any]):
+    """Which losses are kept."""
+
+    def read(self, name: str, value: Any) -> str:  # noqa: ARG002, anything but text is none of its forms
+        return str(value)
+
+    def checked(self, name: str, value: Any) -> str:  # noqa: ARG002, the rule is named in its own words
+        if _parsed(value)[1] < 1:
+            raise UsageError(f"record `{value}`: the number has to be at least 1")
+        return str(value)
 
 
 @dataclass(frozen=True)
@@ -25,24 +37,30 @@ class Recording:
         snapshots: How many times the weights are kept, evenly in log time, the first and the last step among them.
     """
 
-    losses: str = "auto"
-    snapshots: int = 60
-
-    def __post_init__(self) -> None:
-        _, count = self._parsed()
-        if count < 1:
-            raise UsageError(f"record `{self.losses}`: the number has to be at least 1")
-        if not isinstance(self.snapshots, int) or isinstance(self.snapshots, bool) or self.snapshots < 0:
-            raise UsageError(f"snapshots {self.snapshots}: has to be a whole number, 0 (none) or more")
+    losses: Plain[str] = _Rule(
+        help=f"Losses: every:N steps, log:N for N evenly in log time, or auto, every step up to {MAX_RECORDS:,} of "
+        f"them and evenly in log time beyond.",
+        metavar="RULE",
+        key="record",
+        default="auto",
+    )
+    snapshots: Plain[int] = Number(
+        help="How often the weights are kept, evenly in log time.",
+        metavar="N",
+        whole=True,
+        least=0,
+        rule="a whole number, 0 (none) or more",
+        default=60,
+    )
 
     def loss_count(self, last: int) -> int:
         """Length of `loss_steps`."""
-        kind, count = self._parsed()
+        kind, count = _parsed(self.losses)
         return -(-last // count) + 1 if kind == "every" else min(count, last + 1)
 
     def loss_steps(self, last: int) -> list[int]:
         """Steps from 0 to `last` whose loss is kept, without those of the snapshots."""
-        kind, count = self._parsed()
+        kind, count = _parsed(self.losses)
         if kind == "every":
             return sorted({*range(0, last + 1, count), last})
         return list(log_spaced_steps(last, count))
@@ -51,30 +69,17 @@ class Recording:
         """Steps from 0 to `last` whose weights are kept."""
         return list(log_spaced_steps(last, self.snapshots))
 
-    def _parsed(self) -> tuple[Literal["every", "log"], int]:
-        if self.losses == "auto":
-            return "log", MAX_RECORDS
-        kind, _, count = str(self.losses).partition(":")
-        try:
-            if kind in ("every", "log"):
-                return ("every" if kind == "every" else "log"), whole_number(count)
-        except ValueError:
-            pass
-        raise UsageError(f"record `{shown(self.losses)}` is none of auto, every:N and log:N, N a whole number")
 
-
-def whole_number(value: object) -> int:
-    """A whole number, however it is written: 400, 4e2, 400.0.
-
-    Raises:
-        ValueError: It is none.
-    """
-    text = str(value).strip()
-    if re.fullmatch(r"[-+]?[0-9_]{1,30}", text):
-        return int(text)
-    if not math.isfinite(size := float(text)) or abs(size) >= LARGEST_WHOLE or (number := Decimal(text)) % 1:
-        raise ValueError
-    return int(number)
+def _parsed(losses: object) -> tuple[Literal["every", "log"], int]:
+    if losses == "auto":
+        return "log", MAX_RECORDS
+    kind, _, count = str(losses).partition(":")
+    try:
+        if kind in ("every", "log"):
+            return ("every" if kind == "every" else "log"), whole_number(count)
+    except ValueError:
+        pass
+    raise UsageError(f"record `{shown(losses)}` is none of auto, every:N and log:N, N a whole number")
 
 
 @lru_cache(maxsize=8)

@@ -1,15 +1,18 @@
-"""Which sweep a command line means: a sweep file, the options that win over it, a store to go on with."""
+"""Which sweep a command line means: a sweep file or a store, the options that win over it, a store to go on with."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mstage.errors import UsageError
-from mstage.spec import Sweep, Table
-from mstage.sweepfile import read_sweep_file, sweep_from_dict
+from mstage.spec import Flow, Sweep, Table
+from mstage.spec.parameters import declared
+from mstage.spec.sweep import foreign_keys
+from mstage.spec.text import read_sweep_file, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,24 +21,68 @@ if TYPE_CHECKING:
 _RIVALS = (
     ({"seed"}, {"seeds"}),
     ({"until"}, {"steps"}),
-    ({"problem"}, {"data", "target", "features", "standardise", "intercept", "drop_missing"}),
+    ({"problem"}, set(declared(Table))),
 )
 
 
-def sweep_of(file: str | None, given: Mapping[str, Any]) -> Sweep:
-    """The sweep of a sweep file and of options, which win over it.
+@dataclass(frozen=True)
+class Base:
+    """What the options win over.
+
+    Attributes:
+        name: A sweep file or a store, empty where options stand alone.
+        values: Its keys.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+
+    def with_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Both sets of keys, options winning."""
+        return merged(self.values, given)
+
+    def described(self, given: Mapping[str, Any]) -> str:
+        """What to call where the keys come from."""
+        return f"{self.name} with the options" if self.name and given else self.name or "options"
+
+
+def base_of(file: str | None, like: str | None = None) -> Base:
+    """What the options of a command line win over.
 
     Args:
         file: A sweep file, or None.
+        like: A store, or None.
+
+    Raises:
+        UsageError: Both are given, or the file is a number that strayed from its list.
+        InputError: It cannot be read.
+    """
+    if like is not None:
+        if file is not None:
+            raise UsageError(f"both {file} and --like {like} are given; a sweep begins with one of them")
+        from mstage.store.reader import stored_sweep
+
+        return Base(like, stored_sweep(like).to_dict())
+    if file is None:
+        return Base("", {})
+    if _is_number(file):
+        raise UsageError(f"`{file}` stands alone; write a list with commas and no spaces, as in --alpha 1,1.5")
+    return Base(file, {key.replace("-", "_"): value for key, value in read_sweep_file(file).items()})
+
+
+def sweep_of(base: Base, given: Mapping[str, Any]) -> Sweep:
+    """The sweep of a sweep file or a store and of options, which win over it.
+
+    Args:
+        base: What the options win over.
         given: Options by the keys of a sweep file.
 
     Raises:
         UsageError: It makes no sense, or says not how long to train.
-        InputError: The file cannot be read.
     """
-    values, source = sweep_values(file, given)
+    values = base.with_options(given)
     horizon = {"until", "steps"} & values.keys()
-    sweep = sweep_from_dict(values if horizon else values | any_horizon(values), source)
+    sweep = Sweep.from_dict(values if horizon else values | any_horizon(values), base.described(given))
     if not horizon:
         raise UsageError(_way_to_a_horizon(sweep))
     return sweep
@@ -46,24 +93,23 @@ def any_horizon(values: Mapping[str, Any]) -> dict[str, Any]:
     return {"until": 1.0} if values.get("dynamics") == "flow" else {"steps": 1}
 
 
-def resumed_sweep(path: Path, file: str | None, given: Mapping[str, Any]) -> Sweep:
+def resumed_sweep(path: Path, base: Base, given: Mapping[str, Any]) -> Sweep:
     """The sweep in a store, if what is asked for besides does not contradict it.
 
     Args:
         path: The store.
-        file: A sweep file, or None.
+        base: What the options win over.
         given: Options by the keys of a sweep file.
 
     Raises:
         UsageError: Something contradicts it, or makes no sense.
-        InputError: The store or the file cannot be read.
+        InputError: The store cannot be read.
     """
     from mstage.store.reader import stored_sweep
 
     stored = stored_sweep(path)
-    values, source = sweep_values(file, given)
     held = stored.to_dict()
-    asked = sweep_from_dict(merged(held, values), source).to_dict()
+    asked = Sweep.from_dict(merged(held, base.with_options(given)), base.described(given)).to_dict()
     differing = [key for key in {**held, **asked} if held.get(key) != asked.get(key)]
     if differing:
         found, wanted = _shown(differing, held), _shown(differing, asked)
@@ -75,8 +121,11 @@ def resumed_sweep(path: Path, file: str | None, given: Mapping[str, Any]) -> Swe
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Both sets of keys, `over` winning, also where it names the same thing by another key."""
-    taken_back: set[str] = set()
+    """Both sets of keys, `over` winning, also where it names the same thing by another key.
+
+    Another model or other dynamics take back what only those before them have.
+    """
+    taken_back = set(foreign_keys(over)) if {"model", "dynamics"} & over.keys() else set()
     for one, other in _RIVALS:
         taken_back |= other if one & over.keys() else set()
         taken_back |= one if other & over.keys() else set()
@@ -86,30 +135,20 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def default_output(sweep: Sweep) -> Path:
     """A path in `runs/` that is free: the problem's name with a new number."""
     problem = sweep.problem
-    name = Path(problem.path).stem if isinstance(problem, Table) else problem
+    name = Path(problem.path).stem if isinstance(problem, Table) else problem.name
     name = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "table"
     paths = (Path("runs") / f"{name}-{number}" for number in count(1))
     return next(path for path in paths if not path.exists())
 
 
-def sweep_values(file: str | None, given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """The keys of the file and the options, and what to call where they come from."""
-    if file is None:
-        return dict(given), "options"
-    if _is_number(file):
-        raise UsageError(f"`{file}` stands alone; write a list with commas and no spaces, as in --alpha 1,1.5")
-    values = {key.replace("-", "_"): value for key, value in read_sweep_file(file).items()}
-    return merged(values, given), f"{file} with the options" if given else file
-
-
 def _way_to_a_horizon(sweep: Sweep) -> str:
-    longest = 2 * max(sweep.width)  # plateaus grow with the width
-    if sweep.dynamics == "flow":
+    longest = 2 * int(max(sweep.axes.get("width", (400,))))  # plateaus grow with the width
+    if isinstance(sweep.dynamics, Flow):
         return f"say how long to train, with --until TIME; --until {longest} shows the first stages of most problems."
-    if sweep.optimizer.is_gradient_descent:
+    if sweep.has_time:
         hint = f"--until {longest} shows the first stages of most problems at this width"
     else:
-        hint = f"{sweep.optimizer} has no time; try --steps 10000"
+        hint = f"{sweep.dynamics.optimizer} has no time; try --steps 10000"
     return f"say how long to train, with --until TIME (learning rate x step) or --steps N; {hint}."
 
 
@@ -117,7 +156,7 @@ def _shown(keys: Sequence[str], values: Mapping[str, Any]) -> str:
     """`until 20 and width 20,40`: those of the keys that have a value."""
     named = {key: values[key] if isinstance(values[key], list) else [values[key]] for key in keys if key in values}
     texts = [
-        f"{key.replace('_', '-')} {','.join(f'{one:.10g}' if isinstance(one, float) else str(one) for one in value)}"
+        f"{spelled(key)} {','.join(f'{one:.10g}' if isinstance(one, float) else str(one) for one in value)}"
         for key, value in named.items()
     ]
     return " and ".join(texts)

@@ -1,0 +1,20 @@
+"""What to run: frozen dataclasses that list their own parameters, and nothing but the standard library."""
+
+from mstage.spec.dynamics import FLOW_TICKS, Descent, Flow, Optimizer
+from mstage.spec.models import TwoLayer
+from mstage.spec.problems import BuiltIn, Problem, Table
+from mstage.spec.recording import Recording
+from mstage.spec.sweep import Sweep
+
+__all__ = [
+    "FLOW_TICKS",
+    "BuiltIn",
+    "Descent",
+    "Flow",
+    "Optimizer",
+    "Problem",
+    "Recording",
+    "Sweep",
+    "Table",
+    "TwoLayer",
+]
