@@ -12,8 +12,12 @@ import mstage
 
 
 def main(quick: bool = False) -> None:
-    sweep = mstage.Sweep(problem="cub1d", alpha=(1.0, 1.5), width=(100,) if quick else (400,), seed=(0, 1, 2),
-                         until=150.0 if quick else 400.0)  # fmt: skip
+    sweep = mstage.Sweep(
+        mstage.TwoLayer(alpha=(1.0, 1.5), width=(100,) if quick else (400,)),
+        problem="cub1d",
+        seed=(0, 1, 2),
+        until=150.0 if quick else 400.0,
+    )
     report = mstage.report(mstage.train(sweep))
 
     columns = ["alpha", "width", "sequence_runs", "name", "start", "end", "level", "rate", "model"]

@@ -15,11 +15,10 @@ from mstage.workflows.figures import figure_data
 
 def main(quick: bool = False, figure: str | None = None) -> None:
     sweep = mstage.Sweep(
+        mstage.TwoLayer(alpha=(0.75, 1.0, 1.5), width=(100, 400) if quick else (100, 200, 400, 800, 1600)),
         problem="sin1d",
-        alpha=(0.75, 1.0, 1.5),
-        width=(100, 400) if quick else (100, 200, 400, 800, 1600),
+        dynamics=mstage.Descent(learning_rate=(0.05,)),
         seed=(0, 1) if quick else (0, 1, 2, 3, 4),
-        learning_rate=(0.05,),
         until=25.0,
     )
     tree = mstage.train(sweep)

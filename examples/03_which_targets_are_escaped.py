@@ -28,7 +28,9 @@ def main(quick: bool = False) -> None:
     width, until = (100, 2000.0) if quick else (400, 4000.0)
     with TemporaryDirectory() as folder:
         for cubic in (-0.5, 0.5):
-            sweep = mstage.Sweep(problem=table(Path(folder), cubic), width=(width,), seed=(0, 1), until=until)
+            sweep = mstage.Sweep(
+                mstage.TwoLayer(width=(width,)), problem=table(Path(folder), cubic), seed=(0, 1), until=until
+            )
             theory = mstage.predict(sweep)
             loss = mstage.train(sweep)[f"width_{width}"].loss.isel(alpha=0, learning_rate=0, step=-1)
             escape = theory.runs[0].escape_time

@@ -15,7 +15,9 @@ import mstage
 
 def main(quick: bool = False) -> None:
     width = 200 if quick else 1600
-    sweep = mstage.Sweep(problem="cub1d", width=(width,), seed=(0, 1, 2), until=250.0 if quick else 700.0)
+    sweep = mstage.Sweep(
+        mstage.TwoLayer(width=(width,)), problem="cub1d", seed=(0, 1, 2), until=250.0 if quick else 700.0
+    )
     tree = mstage.train(sweep)
     drift = mstage.drift(tree)
 

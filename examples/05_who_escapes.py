@@ -16,7 +16,10 @@ import mstage
 def main(quick: bool = False) -> None:
     width = 100 if quick else 400
     sweep = mstage.Sweep(
-        problem="cub1d", alpha=(1.5,), width=(width,), seed=(0, 1, 2, 3), until=200.0 if quick else 400.0
+        mstage.TwoLayer(alpha=(1.5,), width=(width,)),
+        problem="cub1d",
+        seed=(0, 1, 2, 3),
+        until=200.0 if quick else 400.0,
     )
     tree = mstage.train(sweep)
     z = mstage.predict(sweep).constants.direction

@@ -17,16 +17,15 @@ import mstage
 def main(quick: bool = False) -> None:
     widths = (100, 400) if quick else (100, 200, 400, 800, 1600)
     sweep = mstage.Sweep(
+        mstage.TwoLayer(alpha=(0.3, 0.4, 0.5, 0.6, 0.75, 1.0), width=widths),
         problem="cub1d",
-        alpha=(0.3, 0.4, 0.5, 0.6, 0.75, 1.0),
-        width=widths,
+        dynamics=mstage.Descent(learning_rate=(0.01,)),
         seed=(0, 1) if quick else (0, 1, 2, 3),
-        learning_rate=(0.01,),
         until=10.0 if quick else 40.0,
     )
     measured = [one.quantities["relative_distance"] for one in mstage.condensation(mstage.train(sweep)).widths]
     print("alpha   " + "".join(f"RD at m={width:<6}" for width in widths) + "exponent")
-    for alpha in sweep.alpha:
+    for alpha in sweep.model.alpha:
         farthest = [one.sel(alpha=alpha).max("snapshot").mean("seed").item() for one in measured]
         exponent = np.polyfit(np.log(widths), np.log(farthest), 1)[0]
         regime = "linear" if exponent < 0 else "condensed"

@@ -19,10 +19,9 @@ import mstage
 def write_log(path: Path, steps: int) -> None:
     """Losses of one network every ten steps, and its epochs' means."""
     sweep = mstage.Sweep(
+        mstage.TwoLayer(width=(100,)),
         problem="cub1d",
-        width=(100,),
-        batch_size=8,
-        learning_rate=(0.05,),
+        dynamics=mstage.Descent(batch_size=8, learning_rate=(0.05,)),
         steps=steps,
         recording=mstage.Recording("every:10", 0),
     )

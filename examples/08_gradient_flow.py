@@ -14,11 +14,11 @@ import mstage
 def main(quick: bool = False) -> None:
     print("width  escape: flow  descent   steps of a run: flow  descent")
     for width in (100, 200) if quick else (100, 400, 1600):
-        until = 2.5 * mstage.predict(mstage.Sweep(width=(width,), until=1.0)).runs[0].escape_time.value
+        until = 2.5 * mstage.predict(mstage.Sweep(mstage.TwoLayer(width=(width,)), until=1.0)).runs[0].escape_time.value
         escapes, steps = [], []
         for sweep in (
-            mstage.Sweep(width=(width,), dynamics="flow", until=until),
-            mstage.Sweep(width=(width,), learning_rate=(0.05,), until=until),
+            mstage.Sweep(mstage.TwoLayer(width=(width,)), dynamics=mstage.Flow(), until=until),
+            mstage.Sweep(mstage.TwoLayer(width=(width,)), dynamics=mstage.Descent(learning_rate=(0.05,)), until=until),
         ):
             tree = mstage.train(sweep)
             stages = {stage.name: stage for stage in mstage.detect_stages(tree).runs[0].stages}

@@ -43,17 +43,24 @@ def relative(statement: str, measured: float, predicted: float, tolerance: float
 
 def exit_and_level(problem: str | mstage.Table, widths: tuple[int, ...] = (400, 1600)) -> list[Check]:
     """T1 within 3 %, and the level of the secondary plateau within 5e-4 R_lin at the largest width."""
-    first = mstage.predict(mstage.Sweep(problem=problem, alpha=(1.0,), width=(max(widths),), until=1.0)).runs[0]
+    first = mstage.predict(
+        mstage.Sweep(mstage.TwoLayer(alpha=(1.0,), width=(max(widths),)), problem=problem, until=1.0)
+    ).runs[0]
     until = max(first.escape_time.low or 0.0, 12 * first.exit_time.value)
-    sweep = mstage.Sweep(problem=problem, alpha=(1.0, 1.5), width=widths, seed=(0, 1, 2), learning_rate=(0.05,),
-                         until=float(np.ceil(until)))  # fmt: skip
+    sweep = mstage.Sweep(
+        mstage.TwoLayer(alpha=(1.0, 1.5), width=widths),
+        problem=problem,
+        dynamics=mstage.Descent(learning_rate=(0.05,)),
+        seed=(0, 1, 2),
+        until=float(np.ceil(until)),
+    )
     tree, theory = mstage.train(sweep), mstage.predict(sweep)
     stages = mstage.detect_stages(tree)
     losses = [curve for history in loss_histories(tree) for curve in curves(history)]
     levels = flattest_losses(stages, losses, "secondary plateau")
     name, linear = theory.problem, theory.constants.loss_linear
     checks = []
-    for alpha in sweep.alpha:
+    for alpha in sweep.model.alpha:
         for width in widths:
             same = [one for one in stages.runs if (one.run["alpha"], one.run["width"]) == (alpha, width)]
             said = theory.of({"alpha": alpha, "width": width})
@@ -71,7 +78,9 @@ def exit_and_level(problem: str | mstage.Table, widths: tuple[int, ...] = (400, 
 def scaling(widths: tuple[int, ...], seeds: int, activation: str = "tanh") -> list[Check]:
     """Slopes over widths: T1 against log m, the gap to R_lin, T2."""
     sweep = mstage.Sweep(
-        activation=activation, alpha=(1.0, 1.5), width=widths, seed=tuple(range(seeds)), until=1.2 * max(widths) ** 0.88
+        mstage.TwoLayer(activation=activation, alpha=(1.0, 1.5), width=widths),
+        seed=tuple(range(seeds)),
+        until=1.2 * max(widths) ** 0.88,
     )
     checks = []
     for one in mstage.report(mstage.train(sweep)).laws:
@@ -88,8 +97,13 @@ def scaling(widths: tuple[int, ...], seeds: int, activation: str = "tanh") -> li
 
 def early_flow(width: int = 4000) -> list[Check]:
     """Alignment up to the exit, rate of W2(|a|, |w|), the V's minimum."""
-    sweep = mstage.Sweep(problem="gauss5", alpha=(1.5,), width=(width,), learning_rate=(0.02,), until=8.0,
-                         recording=mstage.Recording("log:100", 120))  # fmt: skip
+    sweep = mstage.Sweep(
+        mstage.TwoLayer(alpha=(1.5,), width=(width,)),
+        problem="gauss5",
+        dynamics=mstage.Descent(learning_rate=(0.02,)),
+        until=8.0,
+        recording=mstage.Recording("log:100", 120),
+    )
     tree, theory = mstage.train(sweep), mstage.predict(sweep)
     flow, known = theory.runs[0].flow, theory.constants
     assert flow is not None
@@ -111,8 +125,12 @@ def early_flow(width: int = 4000) -> list[Check]:
 
 def logistic_rise(width: int = 1600) -> list[Check]:
     """From 10 to 90 % of s* in ln(81) / (2 lambda), where the best fit lies along z."""
-    sweep = mstage.Sweep(alpha=(1.0, 1.5), width=(width,), learning_rate=(0.02,), until=20.0,
-                         recording=mstage.Recording("log:100", 400))  # fmt: skip
+    sweep = mstage.Sweep(
+        mstage.TwoLayer(alpha=(1.0, 1.5), width=(width,)),
+        dynamics=mstage.Descent(learning_rate=(0.02,)),
+        until=20.0,
+        recording=mstage.Recording("log:100", 400),
+    )
     tree, theory = mstage.train(sweep), mstage.predict(sweep)
     checks = []
     for index, one in enumerate(theory.runs):
@@ -128,7 +146,7 @@ def logistic_rise(width: int = 1600) -> list[Check]:
 
 def participation(width: int = 1600) -> list[Check]:
     """On the secondary plateau the amplitudes are chi-squared, so that a third of the neurons take part."""
-    sweep = mstage.Sweep(alpha=(1.5,), width=(width,), seed=(0, 1, 2), until=25.0)
+    sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.5,), width=(width,)), seed=(0, 1, 2), until=25.0)
     last = mstage.condensation(mstage.train(sweep)).widths[0].quantities.isel(snapshot=-1)
     share = float(last.participation.mean()) / width
     return [relative(f"participation over m/3 (cub1d, m {width})", share, 1 / 3, 0.05)]
@@ -143,7 +161,9 @@ def escape_is_decided_by_the_sign(until: float) -> list[Check]:
             path = Path(folder) / f"{cubic}.csv"
             path.write_text("\n".join(["x,y", *(f"{a!r},{a + cubic * a**3!r}" for a in x.tolist())]))
             table = mstage.Table(str(path), target="y", standardise=False, intercept=False)
-            sweep = mstage.Sweep(problem=table, width=(400,), until=until, recording=mstage.Recording("log:400", 0))
+            sweep = mstage.Sweep(
+                mstage.TwoLayer(width=(400,)), problem=table, until=until, recording=mstage.Recording("log:400", 0)
+            )
             loss = mstage.train(sweep)["width_400"].loss.values
             linear = mstage.predict(sweep).constants.loss_linear
             least = float(loss.min()) / linear
@@ -154,11 +174,13 @@ def escape_is_decided_by_the_sign(until: float) -> list[Check]:
 
 def escape_does_not_depend_on_alpha(width: int = 1600) -> list[Check]:
     """T2 - T1 is that of the amplitudes' law, which alpha does not enter."""
-    sweep = mstage.Sweep(alpha=(0.75, 1.0, 1.5), width=(width,), seed=(0, 1, 2), until=1.2 * width**0.88)
+    sweep = mstage.Sweep(
+        mstage.TwoLayer(alpha=(0.75, 1.0, 1.5), width=(width,)), seed=(0, 1, 2), until=1.2 * width**0.88
+    )
     stages = mstage.detect_stages(mstage.train(sweep))
     ends = {
         alpha: np.median([one.stages[2].end for one in stages.runs if one.run["alpha"] == alpha])
-        for alpha in sweep.alpha
+        for alpha in sweep.model.alpha
     }
     spread = max(ends.values()) / min(ends.values()) - 1
     return [Check(f"spread of T2 over alpha 0.75 to 1.5 (cub1d, m {width})", float(spread), 0.0, 0.10)]
@@ -174,8 +196,12 @@ def linear_network(width: int = 200) -> list[Check]:
         rows = np.column_stack([x, y]).tolist()
         path.write_text("\n".join(["a,b,c,y", *(",".join(map(repr, row)) for row in rows)]))
         table = mstage.Table(str(path), target="y", standardise=False, intercept=False)
-        sweep = mstage.Sweep(problem=table, activation="identity", alpha=(1.5,), width=(width,),
-                             learning_rate=(0.002,), until=8.0)  # fmt: skip
+        sweep = mstage.Sweep(
+            mstage.TwoLayer(activation="identity", alpha=(1.5,), width=(width,)),
+            problem=table,
+            dynamics=mstage.Descent(learning_rate=(0.002,)),
+            until=8.0,
+        )
         group = mstage.train(sweep)[f"width_{width}"].isel(alpha=0, seed=0, learning_rate=0)
     loss = balanced_linear_network(group.output_weight.values[0], group.input_weight.values[0], x, y,
                                    group.time.values)  # fmt: skip

@@ -6,10 +6,11 @@ import pytest
 
 from mstage.errors import unknown_name
 from mstage.nearness import nearest
-from mstage.spec import ACTIVATIONS, PROBLEMS
-from mstage.sweepfile import SWEEP_KEYS
+from mstage.spec.models import ACTIVATIONS
+from mstage.spec.problems import PROBLEMS
+from mstage.spec.sweep import sweep_keys
 
-KEYS = tuple(f"--{key.replace('_', '-')}" for key in SWEEP_KEYS)
+KEYS = tuple(f"--{key.replace('_', '-')}" for key in sweep_keys())
 OPTIONS = (*KEYS, "--output", "--resume", "--overwrite", "--dry-run")
 OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamw", "lamb", "lbfgs", "lion", "nadam", "radam", "rmsprop", "sgd")
 COLUMNS = ("price", "age", "sex", "bmi", "bp", "progression")
@@ -66,6 +67,6 @@ def test_what_is_far_is_not(found: str, known: tuple[str, ...]) -> None:
 
 
 def test_a_line_has_the_hint_or_none() -> None:
-    assert unknown_name("key", "widht", SWEEP_KEYS).endswith(" Did you mean `width`?")
-    assert "Did you mean" not in unknown_name("key", "noise", SWEEP_KEYS)
+    assert unknown_name("key", "widht", sweep_keys()).endswith(" Did you mean `width`?")
+    assert "Did you mean" not in unknown_name("key", "noise", sweep_keys())
     assert "one activation is expected" in unknown_name("activation", "tanh,relu", ACTIVATIONS)

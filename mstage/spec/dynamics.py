@@ -175,10 +175,9 @@ class Flow:
         help="Error of a step of the flow, relative to the weights or, along the motion, to the time.",
         metavar="E",
         meaning="error allowed in a step of the flow",
-        least=0,
-        above=True,
+        least=1e-12,
         most=0.1,
-        rule="above 0 and at most 0.1",
+        rule="from 1e-12 to 0.1 in float64",
         default=FLOW_TOLERANCE,
     )
 

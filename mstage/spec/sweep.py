@@ -7,12 +7,12 @@ line and into the store. It checks itself when it is made, so that whoever holds
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from mstage.errors import UsageError, printable, shown, unknown_name
-from mstage.spec.dynamics import DYNAMICS, FLOW_TICKS, Descent, Dynamics, Flow
+from mstage.spec.dynamics import DYNAMICS, FLOW_TICKS, Descent, Dynamics
 from mstage.spec.models import MODELS, Model, TwoLayer
 from mstage.spec.parameters import (
     Choice,
@@ -44,12 +44,12 @@ class _Part(Field[Any, Any]):
         expected: The same in words.
     """
 
-    kinds: tuple[type, ...]
+    kinds: Collection[type]
     expected: str
 
     def checked(self, name: str, value: Any) -> Any:
         value = BuiltIn(value) if isinstance(value, str) and BuiltIn in self.kinds else value
-        if not isinstance(value, self.kinds):
+        if not isinstance(value, tuple(self.kinds)):
             raise UsageError(f"{name} {value!r}: has to be {self.expected}")
         return value
 
@@ -76,13 +76,13 @@ class Sweep:
     """
 
     model: Field[Model, Model] = _Part(
-        default=TwoLayer(), kinds=(*MODELS.values(),), expected="a model, as mstage.TwoLayer()"
+        default=TwoLayer(), kinds=MODELS.values(), expected="a model, as mstage.TwoLayer()"
     )
     problem: Field[Problem, Problem | str] = _Part(
         default=BuiltIn(), kinds=(BuiltIn, Table), expected="the name of a problem or a mstage.Table"
     )
     dynamics: Field[Dynamics, Dynamics] = _Part(
-        default=Descent(), kinds=(Descent, Flow), expected="mstage.Descent() or mstage.Flow()"
+        default=Descent(), kinds=DYNAMICS.values(), expected="mstage.Descent() or mstage.Flow()"
     )
     seed: WholeNumbers = Number(
         help="Seeds themselves.",
@@ -248,7 +248,7 @@ def _arguments(values: dict[str, Any]) -> dict[str, Any]:
     for key, option in foreign_keys(values).items():
         if key in values:
             raise UsageError(
-                f"{spelled(key)} {shown(values[key])}: belongs to {option}; leave it out, or give {option}"
+                f"{spelled(key)} `{shown(values[key])}`: belongs to {option}; leave it out, or give {option}"
             )
     for family, member in chosen.items():
         arguments[family] = member(**read_parameters(member, values))

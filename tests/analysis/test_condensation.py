@@ -17,9 +17,10 @@ from mstage.analysis.condensation import (
 from mstage.analysis.theory import problem_constants
 from mstage.errors import InputError
 from mstage.simulate.problems import load_problem
+from mstage.spec import BuiltIn
 
 RANDOM = np.random.default_rng(3)
-DATA = load_problem("gauss5")
+DATA = load_problem(BuiltIn("gauss5"))
 CONSTANTS = problem_constants(DATA.input, DATA.target)
 
 
@@ -72,7 +73,7 @@ def test_orientations_are_counted() -> None:
 
 def test_a_real_sweep_condenses() -> None:
     """On the secondary plateau: two opposite orientations, m/3 neurons, the order decided at step 0."""
-    sweep = mstage.Sweep(alpha=(1.5,), width=(1000,), seed=(0, 1), until=25.0)
+    sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.5,), width=(1000,)), seed=(0, 1), until=25.0)
     found = mstage.condensation(mstage.train(sweep)).widths[0].quantities
     last = found.isel(snapshot=-1)
     assert (last.weighted_cosine_fit > 0.999).all()

@@ -96,8 +96,13 @@ def test_joint_distance(order: int) -> None:
 
 def test_the_v_of_output_and_input_weights() -> None:
     """On the plateau W2(|a|, |w|) falls as m^-alpha exp(-lambda t/2); it is least near T1 and grows afterwards."""
-    sweep = mstage.Sweep(problem="gauss5", alpha=(1.5,), width=(4000,), learning_rate=(0.05,), until=12.0,
-                         recording=mstage.Recording("log:50", 60))  # fmt: skip
+    sweep = mstage.Sweep(
+        mstage.TwoLayer(alpha=(1.5,), width=(4000,)),
+        problem="gauss5",
+        dynamics=mstage.Descent(learning_rate=(0.05,)),
+        until=12.0,
+        recording=mstage.Recording("log:50", 60),
+    )
     group = mstage.train(sweep)["width_4000"].isel(alpha=0, seed=0, learning_rate=0)
     drift = measure_drift(group.output_weight, group.input_weight, DriftMethod(2)).distances
     time, distance = group.snapshot_time.values, drift.output_input.values

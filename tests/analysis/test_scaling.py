@@ -12,10 +12,11 @@ from mstage.analysis.scaling import scaling_laws
 from mstage.analysis.theory import problem_constants
 from mstage.history import Curve
 from mstage.simulate.problems import load_problem
+from mstage.spec import BuiltIn
 from tests.render.synthetic import collected, run, stages_with_ends
 
 WIDTHS = (200, 400, 800)
-DATA = load_problem("cub1d")
+DATA = load_problem(BuiltIn("cub1d"))
 CONSTANTS = problem_constants(DATA.input, DATA.target)
 THEORY = SweepTheory("cub1d", CONSTANTS, tuple(Theory(CONSTANTS, "tanh", 1.0, width, 0.1) for width in WIDTHS))
 
@@ -76,7 +77,7 @@ def test_one_seed_has_no_interval_and_one_width_no_law() -> None:
 
 @pytest.mark.slow
 def test_a_real_sweep_scales_as_theory_says() -> None:
-    sweep = mstage.Sweep(alpha=(1.5,), width=(200, 400, 800), seed=(0, 1, 2, 3), until=400.0)
+    sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.5,), width=(200, 400, 800)), seed=(0, 1, 2, 3), until=400.0)
     laws = {law.law.quantity: law for law in mstage.report(mstage.train(sweep)).laws}
     assert set(laws) == {"exit time", "escape time", "secondary level", "relative distance at exit"}
     assert laws["exit time"].slope == pytest.approx(laws["exit time"].predicted, rel=0.06)

@@ -15,11 +15,12 @@ from mstage.analysis.theory import TAYLOR, ProblemConstants, problem_constants
 from mstage.errors import InputError, UsageError
 from mstage.simulate.networks import ACTIVATIONS
 from mstage.simulate.problems import load_problem
+from mstage.spec import BuiltIn
 
 
 @cache
 def known(problem: str) -> ProblemConstants:
-    data = load_problem(problem)
+    data = load_problem(BuiltIn(problem))
     return problem_constants(data.input, data.target)
 
 
@@ -80,9 +81,13 @@ def test_initial_plateau_against_simulation(problem: str, activation: str) -> No
     """
     theory, seeds = Theory(known(problem), activation, 1.25, 800, 0.05), 6
     sweep = mstage.Sweep(
-        problem=problem, activation=activation, alpha=(1.25,), width=(800,), seed=range(seeds), learning_rate=(0.05,),
-        until=1.1 * theory.exit_time.value, recording=mstage.Recording("every:1", 40),
-    )  # fmt: skip
+        mstage.TwoLayer(activation=activation, alpha=(1.25,), width=(800,)),
+        problem=problem,
+        dynamics=mstage.Descent(learning_rate=(0.05,)),
+        seed=range(seeds),
+        until=1.1 * theory.exit_time.value,
+        recording=mstage.Recording("every:1", 40),
+    )
     group = mstage.train(sweep)["width_800"].isel(alpha=0, learning_rate=0)
     constants, flow = theory.constants, theory.flow
     lost = constants.loss_zero - group.loss.transpose("seed", "step").values
@@ -114,7 +119,7 @@ def test_secondary_plateau_against_simulation(activation: str) -> None:
     """Level within 0.3 % (and the scatter of its sign), escape within its stated range."""
     theory = Theory(known("cub1d"), activation, 1.0, 800)
     high = theory.escape_time.high
-    sweep = mstage.Sweep(activation=activation, width=(800,), seed=(0, 1, 2), until=1.5 * high)
+    sweep = mstage.Sweep(mstage.TwoLayer(activation=activation, width=(800,)), seed=(0, 1, 2), until=1.5 * high)
     level = theory.secondary_level
     for one in mstage.detect_stages(mstage.train(sweep)).runs:
         plateau = one.stages[2]
@@ -144,7 +149,7 @@ def test_scaling_laws() -> None:
 
 
 def test_larger_targets() -> None:
-    data = load_problem("cub1d")
+    data = load_problem(BuiltIn("cub1d"))
     one, other = problem_constants(data.input, data.target), problem_constants(data.input, 3 * data.target)
     assert other.rate == pytest.approx(3 * one.rate)
     assert other.loss_linear == pytest.approx(9 * one.loss_linear)
@@ -154,7 +159,7 @@ def test_larger_targets() -> None:
 @pytest.mark.parametrize("c", [0.5, 3.0])
 def test_rescaling_time(c: float) -> None:
     """While f is linear, inputs and targets times c make the loss c^2 times as large, so it goes down c^2 as fast."""
-    data = load_problem("cub1d")
+    data = load_problem(BuiltIn("cub1d"))
     one = Theory(problem_constants(data.input, data.target), "tanh", 1.25, 800, 0.05)
     other = Theory(problem_constants(c * data.input, c * data.target), "tanh", 1.25, 800, 0.05 / c**2)
     scaled = {"exit time": c**-2, "10-90 % rise along z": c**-2, "initial level": c**2}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 import diffrax
@@ -18,7 +17,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mstage.recording import Recording
 from mstage.simulate.blocks import Tiles
 from mstage.simulate.flow import FlowTrainer
 from mstage.simulate.flow_runs import FlowPlan, FlowProgram, FlowRuns, advance_run, flow_of, initial_state
@@ -27,7 +25,8 @@ from mstage.simulate.problems import load_problem
 from mstage.simulate.runs import Data
 from mstage.simulate.sweep import MAX_SEGMENT_RECORDS, Trainer
 from mstage.simulate.trainers import AnyTrainer
-from mstage.spec import Sweep
+from mstage.spec import BuiltIn, Flow, Recording, Sweep, TwoLayer
+from tests.sweeps import changed
 
 WIDTHS = (400, 1600, 6400)
 RATE = 0.1
@@ -48,7 +47,7 @@ def losses_of(trainer: AnyTrainer) -> tuple[np.ndarray, float, dict[str, np.ndar
 
 
 def best_linear(problem: str) -> float:
-    data = load_problem(problem)
+    data = load_problem(BuiltIn(problem))
     fit = np.linalg.lstsq(data.input, data.target, rcond=None)[0]
     return float(np.mean((data.input @ fit - data.target) ** 2) / 2)
 
@@ -62,12 +61,14 @@ def escape_time(times: np.ndarray, loss: np.ndarray, level: float) -> float:
 
 
 def flow_sweep(problem: str, width: int, until: float, **changes: object) -> Sweep:
-    return replace(Sweep(problem=problem, width=(width,), dynamics="flow", until=until, recording=RECORDS), **changes)
+    return changed(
+        Sweep(TwoLayer(width=(width,)), problem=problem, dynamics=Flow(), until=until, recording=RECORDS), **changes
+    )
 
 
 def flow_escape(sweep: Sweep) -> float:
-    losses, _, _ = losses_of(FlowTrainer(sweep, load_problem(str(sweep.problem)), sweep.width[0]))
-    level = 0.9 * best_linear(str(sweep.problem))
+    losses, _, _ = losses_of(FlowTrainer(sweep, load_problem(sweep.problem), sweep.model.width[0]))
+    level = 0.9 * best_linear(sweep.problem.name)
     return escape_time(np.array(sweep.loss_steps) * sweep.tick, losses[0], level)
 
 
@@ -77,12 +78,12 @@ def cost() -> None:
         attempts = {}
         for width in WIDTHS:
             data, truth = (
-                load_problem(problem),
+                load_problem(BuiltIn(problem)),
                 flow_escape(flow_sweep(problem, width, 0.6 * width + 300, tolerance=1e-6)),
             )
             sweep = flow_sweep(problem, width, 2 * truth)
             stretch = max(200, 2_000_000 // width)
-            descent = Sweep(problem=problem, width=(width,), steps=stretch, recording=RECORDS)
+            descent = Sweep(TwoLayer(width=(width,)), problem=problem, steps=stretch, recording=RECORDS)
             flow, steps = FlowTrainer(sweep, data, width), Trainer(descent, data, width)
             ratios, seconds = [], []
             for _ in range(ROUNDS):
@@ -105,7 +106,7 @@ def cost() -> None:
 
 def others(problem: str, width: int, truth: float, error: float, flow: FlowTrainer) -> None:
     """diffrax's Tsit5 and Kvaerno5 at the error of the flow, beside it."""
-    data = load_problem(problem)
+    data = load_problem(BuiltIn(problem))
     allowed = max(error, 1e-3)
     for name, solver in (("Tsit5", diffrax.Tsit5()), ("Kvaerno5", diffrax.Kvaerno5())):
         if name == "Kvaerno5" and 3 * width > MOST_DENSE:
@@ -186,7 +187,7 @@ def batch(width: int = 400, easy: int = 7, until: float = 300.0) -> None:
     """Easy runs and a hard one: what the hard one adds, here and where all runs keep one pace."""
     alphas = {"easy": [1.0] * easy, "hard": [12.0], "both": [1.0] * easy + [12.0]}
     spent = {}
-    data = load_problem("cub1d")
+    data = load_problem(BuiltIn("cub1d"))
     program = FlowProgram("tanh", width, "float64", "float32")
     with jax.enable_x64(True):
         pair = Data(jnp.asarray(data.input), jnp.asarray(data.target))

@@ -20,6 +20,7 @@ import mstage
 from mstage.simulate.devices import use_all_cores
 from mstage.simulate.problems import Dataset, load_problem
 from mstage.simulate.sweep import Trainer
+from mstage.spec import BuiltIn
 from tests.bench import torch_forms
 
 RUNS, ROUNDS, RATE = 32, 7, 1e-3
@@ -90,9 +91,13 @@ def program_step(program: Any, weights: Any, x: Any, y: Any) -> Step:
 def trainer_step(width: int, x: np.ndarray, y: np.ndarray, dtype: str, runs: int, steps: int) -> Step:
     dataset = Dataset("random", x.astype(float), y.astype(float), tuple(f"x{k}" for k in range(x.shape[1])), "y")
     sweep = mstage.Sweep(
-        width=(width,), seed=tuple(range(runs)), steps=10**8, dtype=dtype, learning_rate=(RATE,),
+        mstage.TwoLayer(width=(width,)),
+        dynamics=mstage.Descent(learning_rate=(RATE,)),
+        seed=tuple(range(runs)),
+        steps=10**8,
+        dtype=dtype,
         recording=mstage.Recording("log:200", 0),
-    )  # fmt: skip
+    )
     trainer = Trainer(sweep, dataset, width)
     position = trainer.start()
 
@@ -177,8 +182,8 @@ def measure() -> None:
 def overhead(rounds: int = 3) -> None:
     """A sweep that is recorded, shown and committed, beside its steps alone, in time of the processors."""
     for steps in (12_000, 60_000):
-        sweep = mstage.Sweep(alpha=(1.0, 1.5), width=(400,), seed=tuple(range(8)), steps=steps)
-        trainer = Trainer(sweep, load_problem("cub1d"), 400)
+        sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.0, 1.5), width=(400,)), seed=tuple(range(8)), steps=steps)
+        trainer = Trainer(sweep, load_problem(BuiltIn("cub1d")), 400)
         shares, seconds = [], []
         for _ in range(rounds):
             with TemporaryDirectory() as folder:

@@ -25,7 +25,9 @@ print(main(sys.argv[1:]), *sys.modules, file=sys.stderr)
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("drift") / "sweep"
-    package.train(package.Sweep(alpha=(1.0,), width=(100, 200), seed=tuple(range(8)), until=260.0), path)
+    package.train(
+        package.Sweep(package.TwoLayer(alpha=(1.0,), width=(100, 200)), seed=tuple(range(8)), until=260.0), path
+    )
     return str(path)
 
 
@@ -82,7 +84,12 @@ def test_the_names_of_pot() -> None:
 def test_no_clock_no_warning(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "adam"
     adam = package.Optimizer("adam")
-    package.train(package.Sweep(optimizer=adam, learning_rate=(0.001,), width=(20,), steps=50), path)
+    package.train(
+        package.Sweep(
+            package.TwoLayer(width=(20,)), dynamics=package.Descent(optimizer=adam, learning_rate=(0.001,)), steps=50
+        ),
+        path,
+    )
     outcome = mstage(capsys, "drift", str(path))
     assert outcome.code == 0
     assert "step" in outcome.out
@@ -106,7 +113,9 @@ def test_zarr_of_others_is_no_sweep(capsys: pytest.CaptureFixture[str], tmp_path
 
 def test_a_sweep_without_snapshots_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "bare"
-    package.train(package.Sweep(width=(20,), steps=30, recording=package.Recording(snapshots=0)), path)
+    package.train(
+        package.Sweep(package.TwoLayer(width=(20,)), steps=30, recording=package.Recording(snapshots=0)), path
+    )
     outcome = mstage(capsys, "drift", str(path))
     assert outcome.code == 3
     assert "no snapshot" in outcome.err

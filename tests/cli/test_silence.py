@@ -129,7 +129,7 @@ def test_batches_are_said_to_be_left_out(capsys: pytest.CaptureFixture[str]) -> 
     [
         ("--optimizer adm", "unknown optimizer `adm`; .* Did you mean `adam`"),
         ("--batch-size 999", "batch-size 999: cub1d has 40 samples"),
-        ("--optimizer adam --dynamics flow", "optimizer: a gradient flow has none"),
+        ("--optimizer adam --dynamics flow", "optimizer `adam`: belongs to --dynamics descent"),
     ],
 )
 def test_predict_refuses_what_train_refuses(options: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:

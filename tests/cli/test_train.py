@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import xarray as xr
 
-from mstage.cli.sweep_values import default_output, merged, sweep_of
+from mstage.cli.sweep_arguments import base_of, default_output, merged, sweep_of
 from mstage.errors import UsageError
-from mstage.spec import Optimizer, Recording, Sweep, Table
+from mstage.spec import Descent, Optimizer, Recording, Sweep, Table, TwoLayer
 from mstage.store.reader import open_sweep, stored_sweep
 from tests.cli.run import Outcome, assert_refused, files_of, mstage
 
@@ -36,7 +37,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mstage.workflows.train import train
 
     path = tmp_path_factory.mktemp("trained") / "sweep"
-    train(Sweep(width=(8,), seed=(0, 1), steps=30, recording=Recording(snapshots=2)), path)
+    train(Sweep(TwoLayer(width=(8,)), seed=(0, 1), steps=30, recording=Recording(snapshots=2)), path)
     return path
 
 
@@ -48,7 +49,7 @@ def assert_same(first: Path, second: Path) -> None:
 def test_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = mstage(capsys, "train", *TINY, "-o", "runs/tiny")
     assert outcome == Outcome(0, "", "runs/tiny: 2 runs trained in T. Next: mstage report runs/tiny\n")
-    expected = Sweep(width=(8,), seed=(0, 1), steps=30, recording=Recording(snapshots=2))
+    expected = Sweep(TwoLayer(width=(8,)), seed=(0, 1), steps=30, recording=Recording(snapshots=2))
     assert stored_sweep("runs/tiny") == expected
     assert open_sweep("runs/tiny")["width_8"].loss.sizes["step"] == 31
 
@@ -149,7 +150,7 @@ def test_file_equals_options_and_options_win(folder: Path, capsys: pytest.Captur
     assert mstage(capsys, "train", *ONE_SEED, "--alpha", "0.5,1", "--learning-rate", "0.1", "-o", "options").code == 0
     assert_same(Path("file"), Path("options"))
     assert mstage(capsys, "train", "sweep.toml", "--alpha", "2", "--seeds", "2", "-o", "both").code == 0
-    assert stored_sweep("both").alpha == (2.0,)
+    assert stored_sweep("both").model.alpha == (2.0,)
     assert stored_sweep("both").steps == 30
 
 
@@ -167,15 +168,19 @@ def test_every_option_reaches_the_sweep(folder: Path) -> None:
         "standardise": False, "intercept": False, "drop_missing": True,
     }  # fmt: skip
     expected = Sweep(
+        TwoLayer(activation="relu", alpha=(1.0, 2.0), width=(3, 4, 5)),
         problem=Table("t.csv", "y", ("a", "b"), standardise=False, intercept=False, drop_missing=True),
-        activation="relu", alpha=(1.0, 2.0), width=(3, 4, 5), seed=(0, 1), learning_rate=(0.01, 0.1, 1.0),
-        optimizer=Optimizer("adam", {"b1": 0.8}), batch_size=5, steps=7, stop_at=0.1,
-        recording=Recording("every:2", 3), dtype="float32",
-    )  # fmt: skip
-    assert sweep_of(None, text) == expected
+        dynamics=Descent(learning_rate=(0.01, 0.1, 1.0), optimizer=Optimizer("adam", {"b1": 0.8}), batch_size=5),
+        seed=(0, 1),
+        steps=7,
+        stop_at=0.1,
+        recording=Recording("every:2", 3),
+        dtype="float32",
+    )
+    assert sweep_of(base_of(None), text) == expected
     lines = [f"{key} = {json.dumps(value)}" for key, value in text.items()]
     (folder / "sweep.toml").write_text("\n".join(lines))
-    assert sweep_of("sweep.toml", {}) == expected
+    assert sweep_of(base_of("sweep.toml"), {}) == expected
 
 
 @pytest.mark.parametrize(
@@ -195,7 +200,7 @@ def test_what_wins_takes_back_its_rivals(base: dict, over: dict, expected: dict)
 
 def test_rivals_on_one_command_line_are_refused() -> None:
     with pytest.raises(UsageError, match="both"):
-        sweep_of(None, {"until": "3", "steps": "3"})
+        sweep_of(base_of(None), {"until": "3", "steps": "3"})
 
 
 @pytest.mark.slow
@@ -249,3 +254,51 @@ def test_too_little_memory_says_what_to_do(
     outcome = mstage(capsys, "train", "--width", "8", "--steps", "30", "-o", "x")
     assert_refused(outcome, 3, "out of memory. Train fewer runs at once; `mstage train --dry-run`")
     assert list(tmp_path.iterdir()) == []
+
+
+# Like another sweep
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("like") / "other"
+    from mstage.workflows.train import train
+
+    train(Sweep(TwoLayer(0.8, 7, "relu"), "sin1d", Descent(0.02, batch_size=5), 3, steps=9), path)
+    return path
+
+
+def test_a_sweep_like_another(other: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "new"
+    assert mstage(capsys, "train", "--like", other, "--seed", "4,5", "-o", path).code == 0
+    assert stored_sweep(path) == replace(stored_sweep(other), seed=(4, 5))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--until", "2"], {"until": 2.0, "steps": None}),
+        (["--problem", "cub1d", "--alpha", "1,2"], {"problem": "cub1d", "alpha": [1.0, 2.0]}),
+        (
+            ["--dynamics", "flow", "--until", "2"],
+            {"dynamics": "flow", "learning_rate": None, "optimizer": None, "batch_size": None, "until": 2.0},
+        ),
+    ],
+)
+def test_options_win_over_another_sweep(
+    options: list[str], expected: dict, other: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = mstage(capsys, "train", "--like", other, "--dry-run", "--format", "json", *options)
+    found = json.loads(outcome.out)["sweep"]
+    assert {key: found.get(key) for key in expected} == expected
+    kept = {"activation": "relu", "width": [7], "seed": [3]}
+    assert {key: found[key] for key in kept} == kept
+
+
+def test_one_sweep_to_be_like(other: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "sweep.toml"
+    file.write_text("steps = 3")
+    refused = mstage(capsys, "train", file, "--like", other)
+    assert (refused.code, "a sweep begins with one of them" in refused.err) == (2, True)
+    refused = mstage(capsys, "train", "--like", tmp_path)
+    assert (refused.code, "is not a sweep" in refused.err) == (3, True)

@@ -73,13 +73,13 @@ def test_theory_of_a_flow_has_no_learning_rate(trained: Path, capsys: pytest.Cap
     [
         (
             ["--learning-rate", "0.1"],
-            r"learning-rate: a gradient flow has none; leave it out, or .* --dynamics descent",
+            r"learning-rate `0.1`: belongs to --dynamics descent; leave it out",
         ),
-        (["--optimizer", "adam"], "optimizer: a gradient flow has none"),
-        (["--batch-size", "8"], "batch-size: a gradient flow has none"),
+        (["--optimizer", "adam"], "optimizer `adam`: belongs to --dynamics descent"),
+        (["--batch-size", "8"], "batch-size `8`: belongs to --dynamics descent"),
         (["--tolerance", "0"], r"tolerance 0\.0: has to be from 1e-12 to 0\.1 in float64"),
         (["--tolerance", "1e-8", "--dtype", "float32"], r"from 1e-06 to 0\.1 in float32"),
-        (["--dynamics", "descent", "--tolerance", "1e-3"], r"belongs to a gradient flow; give --dynamics flow"),
+        (["--dynamics", "descent", "--tolerance", "1e-3"], r"belongs to --dynamics flow"),
         (["--dynamics", "flwo"], r"unknown dynamics `flwo`; known: descent, flow\. Did you mean `flow`\?"),
     ],
 )

@@ -22,18 +22,24 @@ WHERE = ("loss", "loss", "output_weight", "input_weight", "input_weight", "statu
 @lru_cache(maxsize=1)
 def whole_sweeps() -> tuple[Path, ...]:
     """Sweeps as `mstage train` writes them, trained once a process."""
-    from mstage.spec import Optimizer, Recording, Sweep
+    from mstage.spec import Descent, Optimizer, Recording, Sweep, TwoLayer
     from mstage.workflows.train import train
 
     folder = Path(mkdtemp(prefix="mstage-fuzz-"))
     some = Recording("auto", 4)
     sweeps = (
-        Sweep(alpha=(0.75, 1.0), width=(5, 8), seed=(0, 1), learning_rate=(0.1,), until=20.0, recording=some),
-        Sweep(width=(5,), learning_rate=(0.1, 1e9, 1e300), steps=60, recording=some),
-        Sweep(width=(5,), steps=60, stop_at=1e9, recording=some),
-        Sweep(width=(5,), steps=1, recording=Recording("auto", 2)),
-        Sweep(width=(5,), steps=60, recording=Recording("auto", 0)),
-        Sweep(width=(5,), steps=60, optimizer=Optimizer("adam"), recording=some),
+        Sweep(
+            TwoLayer(alpha=(0.75, 1.0), width=(5, 8)),
+            dynamics=Descent(learning_rate=(0.1,)),
+            seed=(0, 1),
+            until=20.0,
+            recording=some,
+        ),
+        Sweep(TwoLayer(width=(5,)), dynamics=Descent(learning_rate=(0.1, 1e9, 1e300)), steps=60, recording=some),
+        Sweep(TwoLayer(width=(5,)), steps=60, stop_at=1e9, recording=some),
+        Sweep(TwoLayer(width=(5,)), steps=1, recording=Recording("auto", 2)),
+        Sweep(TwoLayer(width=(5,)), steps=60, recording=Recording("auto", 0)),
+        Sweep(TwoLayer(width=(5,)), dynamics=Descent(optimizer=Optimizer("adam")), steps=60, recording=some),
     )
     for place, sweep in enumerate(sweeps):
         train(sweep, folder / str(place))

@@ -24,7 +24,7 @@ from pyarrow import parquet
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
-from mstage import Sweep, train
+from mstage import Sweep, TwoLayer, train
 from tests.readers.limited import Server, Taken, server
 
 MOST_SECONDS = 20  # of the processor; twice what is promised, for one that others keep busy
@@ -360,7 +360,7 @@ def test_a_store_that_claims_more_than_it_has(limited: Server, tmp_path: Path) -
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sweep") / "store"
-    train(Sweep(alpha=(1.0,), width=(4,), seed=(0,), steps=20), path)
+    train(Sweep(TwoLayer(alpha=(1.0,), width=(4,)), seed=(0,), steps=20), path)
     return path
 
 

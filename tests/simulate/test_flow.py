@@ -15,7 +15,6 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from mstage.history import RunStatus
-from mstage.recording import Recording
 from mstage.simulate.flow import FlowTrainer
 from mstage.simulate.flow_linearisation import ExplicitLinearisation, linearise, linearise_network
 from mstage.simulate.flow_solver import GradientFlow, PredictiveController, RosenbrockW, velocity
@@ -23,17 +22,20 @@ from mstage.simulate.networks import ACTIVATIONS, Weights
 from mstage.simulate.problems import load_problem
 from mstage.simulate.runs import Data
 from mstage.simulate.sweep import Trainer
-from mstage.spec import Sweep, Table
+from mstage.spec import BuiltIn, Descent, Flow, Recording, Sweep, Table, TwoLayer
 from tests import twin
 from tests.simulate.test_trainer import compilations, drawn
+from tests.sweeps import changed
 
 # Two runs of width 30 in nearly all of these tests, so that they share one compilation.
-FLOW = Sweep(alpha=(1.0,), width=(30,), seed=(0, 4), dynamics="flow", until=60.0, recording=Recording("log:200", 0))
+FLOW = Sweep(
+    TwoLayer(alpha=(1.0,), width=(30,)), dynamics=Flow(), seed=(0, 4), until=60.0, recording=Recording("log:200", 0)
+)
 
 
 def run(sweep: Sweep, width: int | None = None, most: int = 10**6) -> tuple[np.ndarray, dict, dict]:
     """Losses (runs, records), the ends and the last weights of a sweep's width."""
-    trainer = FlowTrainer(sweep, load_problem(sweep.problem), width or sweep.width[0])
+    trainer = FlowTrainer(sweep, load_problem(sweep.problem), width or sweep.model.width[0])
     position, parts, total = trainer.start(), [], trainer.record_steps.size
     while position.record < total:
         position, losses = trainer.advance(position, min(position.record + 100, total), most)
@@ -57,7 +59,7 @@ class NoJacobian(NamedTuple):
 
 
 def setting(width: int, scale: float = 0.5) -> tuple[Weights, Data]:
-    data = load_problem("cub1d")
+    data = load_problem(BuiltIn("cub1d"))
     a, w = drawn(0.0, 3, width, 2)
     return Weights(jnp.asarray(scale * a), jnp.asarray(scale * w)), Data(
         jnp.asarray(data.input), jnp.asarray(data.target)
@@ -208,9 +210,9 @@ def test_closed_form_of_a_linear_network() -> None:
 
 def test_agrees_with_a_high_order_runge_kutta_method() -> None:
     """Losses at every record and weights at the end, at a tight tolerance, against Dopri8 at 1e-10."""
-    sweep = replace(FLOW, tolerance=1e-9, until=20.0)
+    sweep = changed(FLOW, tolerance=1e-9, until=20.0)
     losses, _, weights = run(sweep)
-    data = load_problem("cub1d")
+    data = load_problem(BuiltIn("cub1d"))
     with jax.enable_x64(True):
         ts = np.array(sweep.loss_steps) * sweep.tick
         for index, seed in enumerate(sweep.seed):
@@ -227,14 +229,20 @@ def test_agrees_with_a_high_order_runge_kutta_method() -> None:
 
 
 def test_descent_tends_to_it_linearly_in_the_learning_rate() -> None:
-    sweep = replace(FLOW, tolerance=1e-8, until=8.0)
+    sweep = changed(FLOW, tolerance=1e-8, until=8.0)
     flow, _, _ = run(sweep)
     gaps = []
     for rate in (0.04, 0.02, 0.01):
         trainer = Trainer(
-            Sweep(width=(30,), learning_rate=(rate,), until=8.0, recording=Recording("every:1000000", 0)),
-            load_problem("cub1d"), 30,
-        )  # fmt: skip
+            Sweep(
+                TwoLayer(width=(30,)),
+                dynamics=Descent(learning_rate=(rate,)),
+                until=8.0,
+                recording=Recording("every:1000000", 0),
+            ),
+            load_problem(BuiltIn("cub1d")),
+            30,
+        )
         position, _ = trainer.advance(trainer.start(), trainer.record_steps.size, 10**6)
         gaps.append(trainer.ends(position)["final_loss"][0] - flow[0, -1])
     assert 1.9 < gaps[0] / gaps[1] < 2.1
@@ -294,27 +302,32 @@ def test_three_ways_to_one_inverse(width: int, shift: float) -> None:
 
 
 def test_fewer_weights_than_samples_take_the_other_matrix() -> None:
-    sweep = replace(FLOW, width=(5,), seed=(0,), tolerance=1e-8, until=30.0)
+    sweep = changed(FLOW, width=(5,), seed=(0,), tolerance=1e-8, until=30.0)
     losses, _, _ = run(sweep)
     with jax.enable_x64(True):
         a, w = drawn(1.0, 0, 5, 2)
-        data = Data(*(jnp.asarray(part) for part in (load_problem("cub1d").input, load_problem("cub1d").target)))
+        data = Data(
+            *(
+                jnp.asarray(part)
+                for part in (load_problem(BuiltIn("cub1d")).input, load_problem(BuiltIn("cub1d")).target)
+            )
+        )
         end = reference(network_flow(), Weights(jnp.asarray(a), jnp.asarray(w)), data, 30.0)
         expected = jnp.sum(residuals(jax.tree.map(lambda leaf: leaf[0], end), data) ** 2) / 80
     np.testing.assert_allclose(losses[0, -1], expected, rtol=1e-6)
 
 
 def test_one_compilation_a_width_and_none_for_new_values() -> None:
-    sweep = replace(FLOW, width=(17,), until=5.0)
+    sweep = changed(FLOW, width=(17,), until=5.0)
     with compilations() as seen:
         run(sweep)
         assert len(seen) == 1
-        run(replace(sweep, alpha=(0.7,), seed=(5, 9), until=7.0, stop_at=1e-3, tolerance=2e-4))
+        run(changed(sweep, alpha=(0.7,), seed=(5, 9), until=7.0, stop_at=1e-3, tolerance=2e-4))
         assert len(seen) == 1
 
 
 def test_same_bits_however_the_calls_are_cut() -> None:
-    sweep = replace(FLOW, alpha=(0.8, 1.0), seed=(2,))
+    sweep = changed(FLOW, alpha=(0.8, 1.0), seed=(2,))
     losses, ends, weights = run(sweep)
     assert np.isfinite(losses).all()
     for most in (7, 1):
@@ -327,10 +340,10 @@ def test_same_bits_however_the_calls_are_cut() -> None:
 
 def test_a_run_depends_neither_on_its_company_nor_on_what_is_recorded() -> None:
     """Each run has its own steps: beside an easy run or a hard one, with other records, it ends in the same bits."""
-    sweep = replace(FLOW, alpha=(1.0, 2.5), seed=(1,))
+    sweep = changed(FLOW, alpha=(1.0, 2.5), seed=(1,))
     _, ends, weights = run(sweep)
     assert ends["accepted_steps"][0] < ends["accepted_steps"][1] - 10
-    other = replace(sweep, alpha=(0.6, 2.5), recording=Recording("log:20", 0))
+    other = changed(sweep, alpha=(0.6, 2.5), recording=Recording("log:20", 0))
     _, again, own = run(other)
     for name in ("accepted_steps", "rejected_steps", "final_loss"):
         assert again[name][1] == ends[name][1]
@@ -338,10 +351,10 @@ def test_a_run_depends_neither_on_its_company_nor_on_what_is_recorded() -> None:
 
 
 def test_the_loss_never_rises_and_the_error_follows_the_tolerance() -> None:
-    truth, _, _ = run(replace(FLOW, tolerance=1e-9))
+    truth, _, _ = run(changed(FLOW, tolerance=1e-9))
     errors = []
     for tolerance in (1e-2, 1e-3, 1e-4, 1e-5):
-        losses, ends, _ = run(replace(FLOW, tolerance=tolerance))
+        losses, ends, _ = run(changed(FLOW, tolerance=tolerance))
         errors.append(np.abs(losses / truth - 1).max())
         assert (np.diff(losses, axis=1) <= 2 * tolerance * losses[0, 0]).all()
         assert (ends["factorisations"] == ends["accepted_steps"] + ends["rejected_steps"]).all()
@@ -351,10 +364,10 @@ def test_the_loss_never_rises_and_the_error_follows_the_tolerance() -> None:
 
 
 def test_stop_at_ends_a_run_when_its_loss_is_there() -> None:
-    sweep = replace(FLOW, until=40.0, tolerance=1e-5)
+    sweep = changed(FLOW, until=40.0, tolerance=1e-5)
     times = np.array(sweep.loss_steps) * sweep.tick
     whole, _, _ = run(sweep)
-    stopped, ends, weights = run(replace(sweep, stop_at=0.2))
+    stopped, ends, weights = run(changed(sweep, stop_at=0.2))
     assert np.isnan(weights["output_weight"]).all()
     for index in range(2):
         crossing = np.interp(-0.2, -whole[index], times)
@@ -365,7 +378,7 @@ def test_stop_at_ends_a_run_when_its_loss_is_there() -> None:
         before = times <= ends["end_time"][index]
         np.testing.assert_array_equal(stopped[index, before], whole[index, before])
         assert np.isnan(stopped[index, ~before]).all()
-    _, at_once, _ = run(replace(sweep, stop_at=1e9))
+    _, at_once, _ = run(changed(sweep, stop_at=1e9))
     assert at_once["last_step"].tolist() == [0, 0]
     assert (at_once["status"] == RunStatus.STOPPED).all()
 
@@ -374,10 +387,10 @@ def test_a_run_that_is_not_finite_is_marked_and_touches_no_other_bit(tmp_path: P
     """Inputs whose square float32 cannot hold: small weights are carried along them, weights of size 1 are not."""
     (tmp_path / "huge.csv").write_text("x,y\n-1e19,-1e-19\n1e19,3e-19\n5e18,-2e-19\n")
     table = Table(tmp_path / "huge.csv", "y", standardise=False, intercept=False)  # type: ignore[arg-type]
-    sweep = replace(FLOW, problem=table, activation="relu", dtype="float32", alpha=(12.0, 14.0), seed=(0,), until=5.0)
+    sweep = changed(FLOW, problem=table, activation="relu", dtype="float32", alpha=(12.0, 14.0), seed=(0,), until=5.0)
     losses, _, _ = run(sweep)
     assert np.isfinite(losses).all()
-    wild, ends, _ = run(replace(sweep, alpha=(12.0, 0.0)))
+    wild, ends, _ = run(changed(sweep, alpha=(12.0, 0.0)))
     np.testing.assert_array_equal(wild[0], losses[0])
     assert ends["status"].tolist() == [RunStatus.FINISHED, RunStatus.DIVERGED]
     assert ends["last_step"].tolist() == [100_000, 0]
@@ -386,7 +399,7 @@ def test_a_run_that_is_not_finite_is_marked_and_touches_no_other_bit(tmp_path: P
 
 def test_float32_is_near() -> None:
     double, _, _ = run(FLOW)
-    single, _, weights = run(replace(FLOW, dtype="float32"))
+    single, _, weights = run(changed(FLOW, dtype="float32"))
     assert single.dtype == weights["input_weight"].dtype == np.float32
     np.testing.assert_allclose(single, double, rtol=1e-2)
 
@@ -407,17 +420,17 @@ def test_dense_output_of_diffrax_has_its_order() -> None:
 
 def test_no_weights_at_all_stay_at_rest() -> None:
     """alpha so large that products of weights underflow: nothing moves, and nothing fails."""
-    losses, ends, _ = run(replace(FLOW, alpha=(25.0,), dtype="float32", until=5.0))
+    losses, ends, _ = run(changed(FLOW, alpha=(25.0,), dtype="float32", until=5.0))
     assert ends["status"].tolist() == [RunStatus.FINISHED] * 2
     np.testing.assert_allclose(losses, losses[0, 0], rtol=1e-6)
 
 
 def test_no_loss_rises_between_steps_that_are_far_apart() -> None:
     """Late in training the steps are hundreds of times longer than the residuals take to settle."""
-    sweep = replace(FLOW, width=(200,), seed=(0, 2), until=600.0)
+    sweep = changed(FLOW, width=(200,), seed=(0, 2), until=600.0)
     losses, ends, _ = run(sweep)
     assert (ends["accepted_steps"] < 100).all()
     assert (np.diff(losses, axis=1) <= 1e-12 * losses[:, :1]).all()
-    exact, _, _ = run(replace(sweep, tolerance=1e-6))
+    exact, _, _ = run(changed(sweep, tolerance=1e-6))
     late = np.array(sweep.loss_steps) * sweep.tick > 300
     np.testing.assert_allclose(losses[:, late], exact[:, late], rtol=0.05)

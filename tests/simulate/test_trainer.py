@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 
 import jax
@@ -19,8 +18,10 @@ from mstage.simulate.blocks import tiles
 from mstage.simulate.devices import Layout
 from mstage.simulate.problems import load_problem
 from mstage.simulate.sweep import Trainer
-from mstage.spec import ACTIVATIONS, Optimizer, Recording, Sweep
+from mstage.spec import BuiltIn, Descent, Optimizer, Recording, Sweep, TwoLayer
+from mstage.spec.models import ACTIVATIONS
 from tests import twin
+from tests.sweeps import changed
 
 EVERY_STEP = Recording(losses="every:1", snapshots=0)
 
@@ -29,7 +30,7 @@ def run(
     sweep: Sweep, width: int | None = None, most_steps: int = 10**6
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict]:
     """Losses (runs, records), the ends and the last weights of a sweep's width."""
-    trainer = Trainer(sweep, load_problem(sweep.problem), width or sweep.width[0])
+    trainer = Trainer(sweep, load_problem(sweep.problem), width or sweep.model.width[0])
     position, parts = trainer.start(), []
     total = trainer.record_steps.size
     while position.record < total:
@@ -68,12 +69,21 @@ def compilations() -> Iterator[list[str]]:
 @pytest.mark.parametrize("problem", ["cub1d", "gauss5"])
 def test_equals_a_plain_numpy_loop(activation: str, problem: str) -> None:
     sweep = Sweep(
-        problem=problem, activation=activation, alpha=(0.6, 1.0), width=(23,), seed=(0, 7), learning_rate=(0.05, 0.1),
-        steps=100, recording=EVERY_STEP,
-    )  # fmt: skip
-    data = load_problem(problem)
+        TwoLayer(activation=activation, alpha=(0.6, 1.0), width=(23,)),
+        problem=problem,
+        dynamics=Descent(learning_rate=(0.05, 0.1)),
+        seed=(0, 7),
+        steps=100,
+        recording=EVERY_STEP,
+    )
+    data = load_problem(BuiltIn(problem))
     losses, _, weights = run(sweep)
-    cases = [(alpha, seed, rate) for alpha in sweep.alpha for seed in sweep.seed for rate in sweep.learning_rate]
+    cases = [
+        (alpha, seed, rate)
+        for alpha in sweep.model.alpha
+        for seed in sweep.seed
+        for rate in sweep.dynamics.learning_rate
+    ]
     for index, (alpha, seed, rate) in enumerate(cases):
         a, w = drawn(alpha, seed, 23, data.input.shape[1])
         expected, a, w = twin.descend(activation, a, w, data.input, data.target, rate, 100)
@@ -89,16 +99,19 @@ def test_equals_a_plain_numpy_loop(activation: str, problem: str) -> None:
 def test_equals_optax_used_by_hand(optimizer: str) -> None:
     spec = Optimizer.parse(optimizer)
     sweep = Sweep(
-        alpha=(1.0,), width=(11,), learning_rate=(0.001, 0.002), optimizer=spec, steps=40, recording=EVERY_STEP
+        TwoLayer(alpha=(1.0,), width=(11,)),
+        dynamics=Descent(learning_rate=(0.001, 0.002), optimizer=spec),
+        steps=40,
+        recording=EVERY_STEP,
     )
-    data = load_problem("cub1d")
+    data = load_problem(BuiltIn("cub1d"))
     losses, _, _ = run(sweep)
 
     def loss(weights: dict) -> jax.Array:
         residual = weights["a"] @ jnp.tanh(weights["w"] @ data.input.T) - data.target
         return jnp.mean(residual**2) / 2
 
-    for index, rate in enumerate(sweep.learning_rate):
+    for index, rate in enumerate(sweep.dynamics.learning_rate):
         with jax.enable_x64(True):
             a, w = drawn(1.0, 0, 11, 2)
             weights = {"a": jnp.asarray(a), "w": jnp.asarray(w)}
@@ -121,21 +134,23 @@ def test_equals_optax_used_by_hand(optimizer: str) -> None:
 
 
 def test_one_compilation_a_width_and_none_for_new_values() -> None:
-    sweep = Sweep(alpha=(0.8, 1.0), width=(17, 19), seed=(0, 1), learning_rate=(0.1,), until=5.0)
+    sweep = Sweep(
+        TwoLayer(alpha=(0.8, 1.0), width=(17, 19)), dynamics=Descent(learning_rate=(0.1,)), seed=(0, 1), until=5.0
+    )
     jax.clear_caches()  # so that what earlier tests have compiled is counted too: the samples once took four programs
     with compilations() as seen:
         run(sweep, 17)
         assert len(seen) == 1
         run(sweep, 19)
         assert len(seen) == 2
-        other = replace(sweep, alpha=(0.7, 1.3), seed=(5, 9), learning_rate=(0.05,), until=7.0, stop_at=1e-3)
+        other = changed(sweep, alpha=(0.7, 1.3), seed=(5, 9), learning_rate=(0.05,), until=7.0, stop_at=1e-3)
         run(other, 17)
         run(other, 19)
         assert len(seen) == 2
 
 
 def test_same_spec_same_bits_however_the_calls_are_cut() -> None:
-    sweep = Sweep(alpha=(0.8, 1.0), width=(40,), seed=(0, 1, 2), until=60.0, recording=Recording("log:90", 0))
+    sweep = Sweep(TwoLayer(alpha=(0.8, 1.0), width=(40,)), seed=(0, 1, 2), until=60.0, recording=Recording("log:90", 0))
     losses, ends, weights = run(sweep)
     for most_steps in (10**6, 7, 1):
         again, again_ends, again_weights = run(sweep, most_steps=most_steps)
@@ -146,10 +161,13 @@ def test_same_spec_same_bits_however_the_calls_are_cut() -> None:
 
 def test_a_diverging_run_is_marked_and_touches_no_other_bit() -> None:
     calm = Sweep(
-        activation="relu", alpha=(0.6, 1.0), width=(30,), seed=(0, 1), learning_rate=(0.1, 0.11), steps=300,
+        TwoLayer(activation="relu", alpha=(0.6, 1.0), width=(30,)),
+        dynamics=Descent(learning_rate=(0.1, 0.11)),
+        seed=(0, 1),
+        steps=300,
         recording=EVERY_STEP,
-    )  # fmt: skip
-    wild = replace(calm, learning_rate=(0.1, 50.0))
+    )
+    wild = changed(calm, learning_rate=(0.1, 50.0))
     losses, ends, weights = run(calm)
     wild_losses, wild_ends, wild_weights = run(wild)
     kept = slice(0, 8, 2)
@@ -166,9 +184,9 @@ def test_a_diverging_run_is_marked_and_touches_no_other_bit() -> None:
 
 
 def test_stop_at_ends_a_run_at_the_first_loss_below_it() -> None:
-    sweep = Sweep(alpha=(0.75,), width=(50,), seed=(0, 1, 2), steps=400, recording=EVERY_STEP)
+    sweep = Sweep(TwoLayer(alpha=(0.75,), width=(50,)), seed=(0, 1, 2), steps=400, recording=EVERY_STEP)
     losses, _, _ = run(sweep)
-    stopped, ends, _ = run(replace(sweep, stop_at=0.15))
+    stopped, ends, _ = run(changed(sweep, stop_at=0.15))
     for index in range(3):
         first = int(np.argmax(losses[index] <= 0.15))
         assert 0 < first < 400
@@ -180,7 +198,7 @@ def test_stop_at_ends_a_run_at_the_first_loss_below_it() -> None:
 
 
 def test_each_learning_rate_ends_at_its_own_step_of_the_same_time() -> None:
-    sweep = Sweep(alpha=(1.0,), width=(20,), learning_rate=(0.05, 0.1), until=10.0)
+    sweep = Sweep(TwoLayer(alpha=(1.0,), width=(20,)), dynamics=Descent(learning_rate=(0.05, 0.1)), until=10.0)
     losses, ends, _ = run(sweep)
     assert ends["last_step"].tolist() == [200, 100]
     assert np.isfinite(losses[0]).all()
@@ -189,8 +207,10 @@ def test_each_learning_rate_ends_at_its_own_step_of_the_same_time() -> None:
 
 
 def test_batches_go_once_through_the_samples_each_epoch() -> None:
-    sweep = Sweep(alpha=(0.6,), width=(9,), seed=(3,), batch_size=13, steps=30, recording=EVERY_STEP)
-    data = load_problem("cub1d")
+    sweep = Sweep(
+        TwoLayer(alpha=(0.6,), width=(9,)), dynamics=Descent(batch_size=13), seed=(3,), steps=30, recording=EVERY_STEP
+    )
+    data = load_problem(BuiltIn("cub1d"))
     losses, _, _ = run(sweep)
     a, w = drawn(0.6, 3, 9, 2)
     expected, unseen = [], list(range(40))
@@ -212,8 +232,8 @@ def test_batches_go_once_through_the_samples_each_epoch() -> None:
 @pytest.mark.parametrize("change", [{}, {"batch_size": 33}, {"dtype": "float32"}, {"optimizer": Optimizer("lbfgs")}])
 def test_tiles_change_no_run(change: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch of 33 ends in a tile with zeros; the line search differentiates the loss of all tiles."""
-    sweep = Sweep(alpha=(0.6, 1.0), width=(101,), steps=20, recording=EVERY_STEP)
-    sweep, data, found = replace(sweep, **change), load_problem("cub1d"), []
+    sweep = Sweep(TwoLayer(alpha=(0.6, 1.0), width=(101,)), steps=20, recording=EVERY_STEP)
+    sweep, data, found = changed(sweep, **change), load_problem(BuiltIn("cub1d")), []
     monkeypatch.setattr("mstage.simulate.blocks.second_level_cache", lambda: 2**14)
     assert tiles(40, 101, 2, sweep.dtype).number > 1
     for cores in (1, 10**6):  # with cores to spare there are no tiles
@@ -230,9 +250,9 @@ def test_tiles_change_no_run(change: dict, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_float32_starts_from_the_weights_of_float64() -> None:
-    sweep = Sweep(alpha=(1.0,), width=(60,), steps=50, recording=EVERY_STEP)
+    sweep = Sweep(TwoLayer(alpha=(1.0,), width=(60,)), steps=50, recording=EVERY_STEP)
     double, _, _ = run(sweep)
-    single, _, weights = run(replace(sweep, dtype="float32"))
+    single, _, weights = run(changed(sweep, dtype="float32"))
     assert single.dtype == np.float32
     assert weights["w"].dtype == np.float32
     np.testing.assert_allclose(single, double, rtol=1e-5)
@@ -262,6 +282,6 @@ def test_layout_wastes_no_block(runs: int, largest: int) -> None:
     ],
 )
 def test_refuses_what_cannot_be_trained(change: dict, message: str) -> None:
-    sweep = replace(Sweep(steps=10), **change)
+    sweep = changed(Sweep(steps=10), **change)
     with pytest.raises(UsageError, match=message):
-        Trainer(sweep, load_problem("cub1d"), 10)
+        Trainer(sweep, load_problem(BuiltIn("cub1d")), 10)

@@ -10,14 +10,13 @@ import pytest
 import xarray as xr
 
 from mstage.history import RunStatus
-from mstage.recording import Recording
-from mstage.spec import FLOW_TICKS, Sweep
+from mstage.spec import FLOW_TICKS, Flow, Recording, Sweep, TwoLayer
 from mstage.store.layout import FLOW_STATISTICS
 from mstage.store.reader import open_sweep, stored_sweep
 from mstage.workflows.train import train
 from tests.store.test_store import StopHereError, assert_same, stop_after
 
-FLOW = Sweep(width=(30,), seed=(0, 4), dynamics="flow", until=40.0, recording=Recording("log:300", 9))
+FLOW = Sweep(TwoLayer(width=(30,)), dynamics=Flow(), seed=(0, 4), until=40.0, recording=Recording("log:300", 9))
 
 
 @pytest.fixture(scope="module")

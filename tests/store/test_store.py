@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +16,17 @@ import zarr
 
 from mstage.errors import InputError, MstageError, UsageError
 from mstage.history import RunStatus
-from mstage.spec import Recording, Sweep
+from mstage.spec import Descent, Recording, Sweep, TwoLayer
 from mstage.store.layout import STATE_FOLDER, chunk_records, stored_bytes
 from mstage.store.reader import is_store, open_sweep, stored_sweep
 from mstage.store.writer import SweepWriter
 from mstage.workflows.train import Progress, train
+from tests.sweeps import changed
 
 SMALL = Sweep(
-    alpha=(0.75, 1.0),
-    width=(30, 50),
+    TwoLayer(alpha=(0.75, 1.0), width=(30, 50)),
+    dynamics=Descent(learning_rate=(0.05, 0.1)),
     seed=(0, 1),
-    learning_rate=(0.05, 0.1),
     until=40.0,
     recording=Recording("auto", 9),
 )
@@ -106,7 +105,7 @@ def test_snapshots_are_the_weights_that_the_losses_speak_of(whole: Path) -> None
 
 
 def test_disk_estimate_is_what_is_taken(whole: Path) -> None:
-    estimated = sum(stored_bytes(SMALL, width, 2) for width in SMALL.width)
+    estimated = sum(stored_bytes(SMALL, width, 2) for width in SMALL.model.width)
     chunks = [f for f in whole.rglob("*") if f.is_file() and "c" in f.relative_to(whole).parts]
     taken = sum(f.stat().st_size for f in chunks)
     assert 0.8 * estimated < taken < 1.3 * estimated
@@ -118,7 +117,7 @@ def test_resumed_sweep_equals_one_never_interrupted(calls: int, whole: Path, tmp
     with pytest.raises(StopHereError):
         train(SMALL, path, progress=stop_after(calls), commit_seconds=0)
     partial = open_sweep(path)
-    for width in SMALL.width:
+    for width in SMALL.model.width:
         loss = partial[f"width_{width}"].loss
         xr.testing.assert_equal(
             loss.drop_vars(["status", "last_step", "final_loss"]),
@@ -132,13 +131,13 @@ def test_resumed_sweep_equals_one_never_interrupted(calls: int, whole: Path, tmp
 @pytest.mark.slow
 def test_resumed_after_sigkill_at_random_moments(tmp_path: Path) -> None:
     """Ten kills of a real process, at moments from before its first commit to its last."""
-    sweep = replace(SMALL, width=(60, 90), until=400.0, seed=(0, 1, 2))
+    sweep = changed(SMALL, width=(60, 90), until=400.0, seed=(0, 1, 2))
     whole = train(sweep, tmp_path / "whole.zarr").load()
     path = tmp_path / "killed.zarr"
     code = (
         "import sys; from mstage.workflows.train import train; from mstage.store.reader import stored_sweep;"
-        "from mstage.sweepfile import sweep_from_dict; import json, os;"
-        f"path = {str(path)!r}; sweep = sweep_from_dict(json.loads({json.dumps(sweep.to_dict())!r}));"
+        "from mstage.spec import Sweep; import json, os;"
+        f"path = {str(path)!r}; sweep = Sweep.from_dict(json.loads({json.dumps(sweep.to_dict())!r}));"
         "print('ready', flush=True);"
         "train(sweep, path, resume=os.path.exists(path), commit_seconds=0,"
         " progress=lambda p: print('going', flush=True))"
@@ -161,7 +160,7 @@ def test_resumed_after_sigkill_at_random_moments(tmp_path: Path) -> None:
         if process.returncode == 0 or kills == 10:
             break
         if path.exists():
-            for width in sweep.width:  # whatever is committed can be read at any time, and is what it will be
+            for width in sweep.model.width:  # whatever is committed can be read at any time, and is what it will be
                 found = open_sweep(path)[f"width_{width}"].loss.values
                 expected = whole[f"width_{width}"].loss.values[..., : found.shape[-1]]
                 np.testing.assert_array_equal(found, expected)
@@ -205,7 +204,7 @@ def test_nothing_is_overwritten_unasked(whole: Path, tmp_path: Path) -> None:
 def test_overwrite_replaces_the_whole_sweep(tmp_path: Path) -> None:
     path = tmp_path / "sweep.zarr"
     train(SMALL, path)
-    other = replace(SMALL, width=(20,), alpha=(1.2,))
+    other = changed(SMALL, width=(20,), alpha=(1.2,))
     tree = train(other, path, overwrite=True)
     assert list(tree.children) == ["width_20"]
     assert [p.name for p in tmp_path.iterdir()] == ["sweep.zarr"]
@@ -213,7 +212,7 @@ def test_overwrite_replaces_the_whole_sweep(tmp_path: Path) -> None:
 
 def test_resume_of_another_sweep_is_refused(whole: Path) -> None:
     with pytest.raises(UsageError, match="holds another sweep"):
-        train(replace(SMALL, until=50.0), whole, resume=True)
+        train(changed(SMALL, until=50.0), whole, resume=True)
 
 
 def damage(path: Path, how: str) -> None:
@@ -317,8 +316,8 @@ def test_full_disk_loses_nothing_committed(whole: Path, tmp_path: Path) -> None:
     path = tmp_path / "sweep.zarr"
     code = (
         "import resource, signal, sys; from mstage.workflows.train import train;"
-        "from mstage.sweepfile import sweep_from_dict; import json; from mstage.errors import MstageError;"
-        f"sweep = sweep_from_dict(json.loads({json.dumps(SMALL.to_dict())!r}));"
+        "from mstage.spec import Sweep; import json; from mstage.errors import MstageError;"
+        f"sweep = Sweep.from_dict(json.loads({json.dumps(SMALL.to_dict())!r}));"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "limit = lambda p: p.share > 0.3 and resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50));\n"
         f"try: train(sweep, {str(path)!r}, commit_seconds=0, progress=limit)\n"
@@ -339,7 +338,7 @@ def test_unwritable_folder_is_one_line(tmp_path: Path) -> None:
 
 def test_chunks_are_neither_many_nor_large() -> None:
     for steps in (1, 10, 5_000, 9_999, 10**6):
-        sweep = replace(SMALL, until=None, steps=steps)
+        sweep = changed(SMALL, until=None, steps=steps)
         chunks = -(-len(sweep.loss_steps) // chunk_records(sweep))
         assert chunks <= 128
         assert chunk_records(sweep) <= 256
@@ -415,7 +414,7 @@ def test_what_kills_leave_is_swept_up(whole: Path, tmp_path: Path) -> None:
 def test_an_output_that_is_a_link_or_a_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "runs").symlink_to(tmp_path / "disk")
-    sweep = replace(SMALL, width=(5,), until=2.0)
+    sweep = changed(SMALL, width=(5,), until=2.0)
     for _ in range(2):
         train(sweep, tmp_path / "runs", overwrite=True)
         assert (tmp_path / "runs").is_symlink()

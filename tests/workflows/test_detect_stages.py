@@ -11,13 +11,14 @@ import xarray as xr
 import mstage
 from mstage.errors import InputError, UsageError
 from mstage.simulate.problems import load_problem
+from mstage.spec import BuiltIn
 
 IN_ORDER = ["initial plateau", "initial descent", "secondary plateau", "secondary descent"]
 
 
 def constants(problem: str) -> dict[str, float]:
     """lambda, R0, R_z, R_lin, |A|, c3, s* of a problem, each from its formula."""
-    data = load_problem(problem)
+    data = load_problem(BuiltIn(problem))
     x, y, n = data.input, data.target, data.target.size
     v = x.T @ y / n
     rate = np.linalg.norm(v)
@@ -41,9 +42,13 @@ def constants(problem: str) -> dict[str, float]:
 def test_descent_from_small_weights(problem: str) -> None:
     """Every run has the four stages, T1 within 15 % of the asinh formula, the level within 1 % of theory's."""
     sweep = mstage.Sweep(
-        problem=problem, alpha=(1.0, 1.5), width=(400, 1600), seed=(0, 1), learning_rate=(0.1,), until=900.0,
+        mstage.TwoLayer(alpha=(1.0, 1.5), width=(400, 1600)),
+        problem=problem,
+        dynamics=mstage.Descent(learning_rate=(0.1,)),
+        seed=(0, 1),
+        until=900.0,
         recording=mstage.Recording(snapshots=0),
-    )  # fmt: skip
+    )
     known = constants(problem)
     rate = np.log1p(0.1 * known["lambda"]) / 0.1
     share = 1 - np.sqrt(1 - 0.1 * (known["R0"] - known["Rlin"]) / (known["R0"] - known["Rz"]))
@@ -58,7 +63,7 @@ def test_descent_from_small_weights(problem: str) -> None:
 
 
 def test_every_way_to_give_a_sweep(tmp_path: Path) -> None:
-    sweep = mstage.Sweep(alpha=(1.0,), width=(20, 30), seed=(0, 1), until=30.0)
+    sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.0,), width=(20, 30)), seed=(0, 1), until=30.0)
     tree = mstage.train(sweep, tmp_path / "sweep")
     stages = mstage.detect_stages(tmp_path / "sweep")
     assert mstage.detect_stages(tree).runs == stages.runs
@@ -69,7 +74,11 @@ def test_every_way_to_give_a_sweep(tmp_path: Path) -> None:
 
 
 def test_a_diverged_run_keeps_its_stages_and_says_so() -> None:
-    sweep = mstage.Sweep(activation="relu", alpha=(1.0,), width=(20,), learning_rate=(0.1, 30.0), steps=400)
+    sweep = mstage.Sweep(
+        mstage.TwoLayer(activation="relu", alpha=(1.0,), width=(20,)),
+        dynamics=mstage.Descent(learning_rate=(0.1, 30.0)),
+        steps=400,
+    )
     stages = mstage.detect_stages(mstage.train(sweep))
     assert [one.status for one in stages.runs] == ["ok", "diverged"]
 

@@ -18,8 +18,8 @@ from mstage.workflows.estimate import memory_bytes
 from mstage.workflows.train import train
 
 sweep = {sweep}
-trainer = trainer_of(sweep, load_problem(sweep.problem), sweep.width[0])
-said = memory_bytes(sweep, trainer, sweep.width[0], 2)
+trainer = trainer_of(sweep, load_problem(sweep.problem), sweep.model.width[0])
+said = memory_bytes(sweep, trainer, sweep.model.width[0], 2)
 train(sweep, sys.argv[1], commit_seconds=0.1)
 status = Path("/proc/self/status").read_text().split()  # what getrusage says holds that of the process before it, too
 print(1024 * int(status[status.index("VmHWM:") + 1]) / said)

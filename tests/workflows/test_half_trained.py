@@ -18,7 +18,7 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if progress.width == 60:
             raise KeyboardInterrupt
 
-    sweep = mstage.Sweep(width=(30, 60), until=100.0)
+    sweep = mstage.Sweep(mstage.TwoLayer(width=(30, 60)), until=100.0)
     with pytest.raises(KeyboardInterrupt):
         mstage.train(sweep, path, progress=stop)
     return path

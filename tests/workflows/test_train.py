@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mstage.spec import Recording, Sweep
+from mstage.spec import Descent, Flow, Recording, Sweep, TwoLayer
 from mstage.store.reader import open_sweep
 from mstage.store.writer import SweepWriter
 from mstage.workflows.train import Progress, train
@@ -73,10 +73,10 @@ def sweep_of(random_: random.Random, dynamics: str, count: int) -> Sweep:
     """Some runs with any recording."""
     losses = random_.choice(["auto", f"every:{random_.choice([1, 7, 50, 999])}", f"log:{random_.choice([1, 2, 90])}"])
     recording = Recording(losses, random_.choice([0, 1, 2, 3, 20, 60, 200][: 6 + (count == 0)]))
-    common = {"alpha": (0.75, 1.5), "width": (6,), "until": 20.0, "recording": recording}
+    common = {"model": TwoLayer(alpha=(0.75, 1.5), width=6), "until": 20.0, "recording": recording}
     if dynamics == "flow":
-        return Sweep(**common, dynamics="flow", seed=(9, count))
-    return Sweep(**common, learning_rate=(0.02, 0.05), seed=(count,))
+        return Sweep(**common, dynamics=Flow(), seed=(9, count))
+    return Sweep(**common, dynamics=Descent((0.02, 0.05)), seed=(count,))
 
 
 @pytest.mark.parametrize("dynamics", ["descent", "flow"])
@@ -99,7 +99,7 @@ def test_any_calls_and_any_kills_give_the_same_store(
 
 def test_a_commit_that_lacks_what_it_owes_is_an_error_at_that_moment(tmp_path: Path) -> None:
     """A snapshot that was never written was once found at the end, by the reader."""
-    sweep = Sweep(width=(6,), steps=50, recording=Recording("every:1", 5))
+    sweep = Sweep(TwoLayer(width=(6,)), steps=50, recording=Recording("every:1", 5))
     problem = xr.Dataset({"input": (("sample", "dim"), np.ones((3, 2))), "target": ("sample", np.ones(3))})
     weights = {"output_weight": np.ones((1, 6)), "input_weight": np.ones((1, 6, 2))}
     ends = {"status": np.ones(1), "last_step": np.ones(1), "final_loss": np.ones(1)}

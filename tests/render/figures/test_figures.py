@@ -25,7 +25,7 @@ from mstage.workflows.figures import figure_data
 
 @pytest.fixture(scope="module")
 def tree():
-    return mstage.train(mstage.Sweep(alpha=(1.0, 1.5), width=(50, 100), seed=(0, 1), until=150.0))
+    return mstage.train(mstage.Sweep(mstage.TwoLayer(alpha=(1.0, 1.5), width=(50, 100)), seed=(0, 1), until=150.0))
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,9 @@ def test_files_are_whole_and_the_same_again(data, tmp_path) -> None:
 
 
 def test_what_there_is_none_of_has_a_reason(tmp_path) -> None:
-    alone = mstage.train(mstage.Sweep(alpha=(1.0,), width=(30,), until=20.0, recording=mstage.Recording(snapshots=0)))
+    alone = mstage.train(
+        mstage.Sweep(mstage.TwoLayer(alpha=(1.0,), width=(30,)), until=20.0, recording=mstage.Recording(snapshots=0))
+    )
     data = figure_data(alone)
     assert set(data.missing) == {"distances", "amplitudes", "maps", "laws"}
     assert "--snapshots" in data.missing["maps"]

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from mstage.errors import InputError, UsageError
-from mstage.spec import Optimizer, Recording, Sweep, Table
-from mstage.sweepfile import SWEEP_KEYS, parse_axis, read_sweep_file, sweep_from_dict
+from mstage.spec import Descent, Flow, Optimizer, Recording, Sweep, Table, TwoLayer
+from mstage.spec.sweep import sweep_keys
+from mstage.spec.text import parse_axis, read_sweep_file
 
 FULL = """
 problem = "sin1d"
@@ -31,13 +32,13 @@ dtype = "float32"
 
 
 def sweep(**values: Any) -> Sweep:
-    return sweep_from_dict({"until": 10.0, **values})
+    return Sweep.from_dict({"until": 10.0, **values})
 
 
 def refusal(values: dict[str, Any]) -> str:
     """The line that the keys are refused with."""
     with pytest.raises(UsageError) as caught:
-        sweep_from_dict(values, "sweep.toml")
+        Sweep.from_dict(values, "sweep.toml")
     message = str(caught.value)
     assert message.startswith("sweep.toml: ")
     assert message.isprintable()
@@ -47,15 +48,11 @@ def refusal(values: dict[str, Any]) -> str:
 def test_a_file_of_every_key(tmp_path: Path) -> None:
     path = tmp_path / "sweep.toml"
     path.write_text(FULL)
-    assert sweep_from_dict(read_sweep_file(path)) == Sweep(
+    assert Sweep.from_dict(read_sweep_file(path)) == Sweep(
+        TwoLayer(activation="shifted-tanh", alpha=(0.75, 1.0, 1.5), width=(400, 1600)),
         problem="sin1d",
-        activation="shifted-tanh",
-        alpha=(0.75, 1.0, 1.5),
-        width=(400, 1600),
+        dynamics=Descent(learning_rate=(0.01, 0.1, 1.0), optimizer=Optimizer("adam", {"b1": 0.8}), batch_size=10),
         seed=(0, 1, 2),
-        learning_rate=(0.01, 0.1, 1.0),
-        optimizer=Optimizer("adam", {"b1": 0.8}),
-        batch_size=10,
         steps=5000,
         stop_at=1e-4,
         recording=Recording("log:500", 20),
@@ -64,7 +61,7 @@ def test_a_file_of_every_key(tmp_path: Path) -> None:
 
 
 def test_what_is_not_said_is_as_in_a_sweep() -> None:
-    assert sweep_from_dict({"until": 5, "alpha": None}) == Sweep(until=5.0)
+    assert Sweep.from_dict({"until": 5, "alpha": None}) == Sweep(until=5.0)
 
 
 def test_a_table(tmp_path: Path) -> None:
@@ -72,12 +69,12 @@ def test_a_table(tmp_path: Path) -> None:
     path.write_text(
         'data = "tables/t.csv"\ntarget = "y"\nfeatures = "a, b c"\nsteps = 5\nstandardise = false\ndrop-missing = true'
     )
-    problem = sweep_from_dict(read_sweep_file(path)).problem
+    problem = Sweep.from_dict(read_sweep_file(path)).problem
     assert problem == Table(
         str(tmp_path / "tables" / "t.csv"), "y", ("a", "b c"), standardise=False, drop_missing=True
     )  # fmt: skip
     path.write_text('\ufeffdata = "/tables/t.csv"\ntarget = "y"\nfeatures = ["a"]\nsteps = 5\n', encoding="utf-8")
-    assert sweep_from_dict(read_sweep_file(path)).problem == Table("/tables/t.csv", "y", ("a",))
+    assert Sweep.from_dict(read_sweep_file(path)).problem == Table("/tables/t.csv", "y", ("a",))
 
 
 @pytest.mark.parametrize(
@@ -192,6 +189,8 @@ NONSENSE: list[tuple[str, Any, str]] = [
     ("problem", "cub2d", "unknown problem `cub2d`"),
     ("problem", 5, "problem `5`"),
     ("problem", "", "problem ``"),
+    ("model", "two-layers", "unknown model `two-layers`"),
+    ("model", 2, "model `2`"),
     ("activation", "tahn", "unknown activation `tahn`"),
     ("activation", 5, "activation `5`"),
     ("activation", ["tanh"], "activation `['tanh']`"),
@@ -216,7 +215,7 @@ NONSENSE: list[tuple[str, Any, str]] = [
     ("dynamics", "flaw", "unknown dynamics `flaw`"),
     ("dynamics", 3, "dynamics `3`"),
     ("tolerance", "small", "tolerance `small`"),
-    ("tolerance", 1e-4, "tolerance 0.0001: belongs to a gradient flow"),
+    ("tolerance", 1e-4, "tolerance `0.0001`: belongs to --dynamics flow"),
     ("optimizer", "", "optimizer ``"),
     ("optimizer", 3, "optimizer `3`"),
     ("optimizer", "adam:b1", "optimizer option `b1`"),
@@ -277,7 +276,7 @@ def test_nonsense_of_a_table(key: str, value: Any, found: str) -> None:
 
 
 def test_nonsense_was_tried_of_every_key() -> None:
-    assert {key for key, _, _ in NONSENSE + TABLE_NONSENSE} == set(SWEEP_KEYS)
+    assert {key for key, _, _ in NONSENSE + TABLE_NONSENSE} == set(sweep_keys())
 
 
 @pytest.mark.parametrize(
@@ -291,6 +290,10 @@ def test_nonsense_was_tried_of_every_key() -> None:
         ({"steps": 5}, "both are given of --until TIME and --steps N"),
         ({"until": None}, "neither is given of --until TIME and --steps N"),
         ({"optimizer": "adam"}, "adam has steps only, no time"),
+        ({"dynamics": "flow", "tolerance": "small"}, "tolerance `small`: expected a number"),
+        ({"dynamics": "flow", "tolerance": 1e-13}, "tolerance 1e-13: has to be from 1e-12"),
+        ({"dynamics": "flow", "tolerance": 1e-7, "dtype": "float32"}, "has to be from 1e-06 to 0.1 in float32"),
+        ({"dynamics": "flow", "learning_rate": 1}, "learning-rate `1`: belongs to --dynamics descent; leave it out"),
         ({"stop-at": 1, "stop_at": 2}, "`stop-at` and `stop_at` are the same key"),
     ],
 )
@@ -305,20 +308,34 @@ def test_keys_that_contradict_each_other(values: dict[str, Any], found: str) -> 
     "original",
     [
         Sweep(until=5.0),
-        Sweep(steps=7, optimizer=Optimizer("adam", {"b1": 0.8, "nesterov": True, "mu_dtype": None}), batch_size=3),
-        Sweep("gauss5", "relu", (0.1, 1 / 3), (5, 6), (3, 2**32 - 1), (1e-17, 0.1), until=1e-9, stop_at=0.0),
-        Sweep(Table("t.csv", "y"), until=1.0, recording=Recording("every:3", 0), dtype="float32"),
         Sweep(
-            Table("d/t.npz", "y", ("a", "b, c"), standardise=False, intercept=False, drop_missing=True), until=1.0
+            dynamics=Descent(
+                optimizer=Optimizer("adam", {"b1": 0.8, "nesterov": True, "mu_dtype": None}), batch_size=3
+            ),
+            steps=7,
+        ),
+        Sweep(
+            TwoLayer((0.1, 1 / 3), (5, 6), "relu"),
+            "gauss5",
+            Descent((1e-17, 0.1)),
+            (3, 2**32 - 1),
+            until=1e-9,
+            stop_at=0.0,
+        ),
+        Sweep(dynamics=Flow(1e-5), until=3.0),
+        Sweep(problem=Table("t.csv", "y"), until=1.0, recording=Recording("every:3", 0), dtype="float32"),
+        Sweep(
+            problem=Table("d/t.npz", "y", ("a", "b, c"), standardise=False, intercept=False, drop_missing=True),
+            until=1.0,
         ),
     ],
-)  # fmt: skip
+)
 def test_a_sweep_comes_back_from_its_plain_values(original: Sweep) -> None:
     plain = original.to_dict()
-    assert set(plain) <= set(SWEEP_KEYS)
-    assert sweep_from_dict(plain) == original
-    assert sweep_from_dict(json.loads(json.dumps(plain))) == original
-    assert sweep_from_dict(plain).to_dict() == plain
+    assert set(plain) <= set(sweep_keys())
+    assert Sweep.from_dict(plain) == original
+    assert Sweep.from_dict(json.loads(json.dumps(plain))) == original
+    assert Sweep.from_dict(plain).to_dict() == plain
 
 
 def test_keys_with_a_dash_are_those_with_an_underscore() -> None:

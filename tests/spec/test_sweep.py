@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from mstage.errors import UsageError
-from mstage.recording import Recording, log_spaced_steps
-from mstage.spec import Optimizer, Sweep, Table
+from mstage.spec import Descent, Optimizer, Sweep, Table, TwoLayer
+from mstage.spec.recording import Recording, log_spaced_steps
+from tests.sweeps import changed
 
 GOOD = Sweep(steps=10)
 
@@ -20,7 +21,7 @@ GOOD = Sweep(steps=10)
 def line(**change: object) -> str:
     """The line that a changed sweep is refused with."""
     with pytest.raises(UsageError) as caught:
-        replace(GOOD, **change)  # type: ignore[arg-type]
+        changed(GOOD, **change)  # type: ignore[arg-type]
     assert str(caught.value).isprintable()
     return str(caught.value)
 
@@ -37,8 +38,7 @@ def line(**change: object) -> str:
         ({"dtype": "float16"}, "known: float32, float64"),
         ({"dtype": float}, "unknown dtype"),
         ({"alpha": ()}, "alpha: the list is empty"),
-        ({"alpha": 1.0}, "alpha 1.0: expected a tuple of numbers"),
-        ({"alpha": "1"}, "alpha '1': expected a tuple of numbers"),
+        ({"alpha": "1"}, "alpha '1': expected numbers"),
         ({"alpha": ("a",)}, "alpha 'a': expected numbers"),
         ({"alpha": (None,)}, "alpha None: expected numbers"),
         ({"alpha": (1j,)}, "alpha 1j: expected numbers"),
@@ -55,7 +55,6 @@ def line(**change: object) -> str:
         ({"width": (-5,)}, "width -5: has to be from 1"),
         ({"width": (2**31,)}, "width 2147483648: has to be from 1"),
         ({"width": (400.0,)}, "width 400.0: expected whole numbers"),
-        ({"width": 400}, "width 400: expected a tuple of whole numbers"),
         ({"seed": ()}, "seed: the list is empty"),
         ({"seed": (-1,)}, "seed -1: has to be from 0 to 2^32 - 1"),
         ({"seed": (2**32,)}, "seed 4294967296: has to be from 0"),
@@ -157,19 +156,20 @@ def test_a_table_takes_paths_lists_and_a_single_feature() -> None:
 
 def test_numbers_of_any_library_become_plain_ones() -> None:
     sweep = Sweep(
-        alpha=np.linspace(0.5, 1.5, 3),  # type: ignore[arg-type]
-        width=(np.int64(20),),  # type: ignore[arg-type]
-        seed=range(3),  # type: ignore[arg-type]
-        learning_rate=[1],  # type: ignore[arg-type]
-        until=np.float32(2),  # type: ignore[arg-type]
-        batch_size=np.int32(4),  # type: ignore[arg-type]
+        TwoLayer(alpha=np.linspace(0.5, 1.5, 3), width=(np.int64(20),)),
+        dynamics=Descent(learning_rate=[1], batch_size=np.int32(4)),
+        seed=range(3),
+        until=np.float32(2),
     )
     assert sweep == Sweep(
-        alpha=(0.5, 1.0, 1.5), width=(20,), seed=(0, 1, 2), learning_rate=(1.0,), until=2.0, batch_size=4
+        TwoLayer(alpha=(0.5, 1.0, 1.5), width=(20,)),
+        dynamics=Descent(learning_rate=(1.0,), batch_size=4),
+        seed=(0, 1, 2),
+        until=2.0,
     )
     assert json.loads(json.dumps(sweep.to_dict())) == sweep.to_dict()
-    assert {type(value) for value in (*sweep.alpha, *sweep.learning_rate, sweep.until)} == {float}
-    assert {type(value) for value in (*sweep.width, *sweep.seed, sweep.batch_size)} == {int}
+    assert {type(value) for value in (*sweep.model.alpha, *sweep.dynamics.learning_rate, sweep.until)} == {float}
+    assert {type(value) for value in (*sweep.model.width, *sweep.seed, sweep.dynamics.batch_size)} == {int}
 
 
 # Optimizers
@@ -260,22 +260,24 @@ def test_the_number_of_records_is_known_before(losses: str, last: int) -> None:
 
 
 def test_the_steps_of_a_sweep() -> None:
-    sweep = Sweep(learning_rate=(0.1, 0.05, 0.07), until=10.0, recording=Recording("log:8", 5))
-    assert [sweep.last_step(rate) for rate in sweep.learning_rate] == [100, 200, 143]
+    sweep = Sweep(dynamics=Descent(learning_rate=(0.1, 0.05, 0.07)), until=10.0, recording=Recording("log:8", 5))
+    assert sweep.last_steps == (100, 200, 143)
     assert {0, 100, 143, 200, *sweep.snapshot_steps} <= set(sweep.loss_steps)
     assert sweep.loss_steps == sorted(set(sweep.loss_steps))
     assert sweep.snapshot_steps == list(log_spaced_steps(200, 5))
-    assert Sweep(until=1e-9).last_step(0.1) == 1
-    assert Sweep(steps=7).last_step(0.1) == 7
+    assert Sweep(until=1e-9).last_steps == (1,)
+    assert Sweep(steps=7).last_steps == (7,)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.05, 0.01, 0.3, 1 / 3, 1e-3])
 @pytest.mark.parametrize("steps", [1, 3, 10, 700, 123_457])
 def test_a_time_of_whole_steps_takes_that_many(rate: float, steps: int) -> None:
-    assert Sweep(until=rate * steps, learning_rate=(rate,)).last_step(rate) == steps
+    assert Sweep(dynamics=Descent(learning_rate=(rate,)), until=rate * steps).last_steps == (steps,)
 
 
 def test_runs_are_counted() -> None:
-    sweep = Sweep(alpha=(1, 2, 3), width=(5, 6), seed=(0, 1, 2, 3), learning_rate=(0.1,), steps=1)
+    sweep = Sweep(
+        TwoLayer(alpha=(1, 2, 3), width=(5, 6)), dynamics=Descent(learning_rate=(0.1,)), seed=(0, 1, 2, 3), steps=1
+    )
     assert sweep.run_count == 24
     assert (sweep.itemsize, replace(sweep, dtype="float32").itemsize) == (8, 4)
