@@ -1,60 +1,81 @@
-"""Which trainer a sweep takes: in steps or in continuous time. Both are driven in the same way."""
+"""How does a sweep become a trainer? Its model becomes a network, its dynamics a stepper, its axes those of runs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
-from mstage.simulate.sweep import Trainer
+import numpy as np
+
+from mstage.errors import UsageError
+from mstage.simulate.devices import has_spare_cores, use_all_cores
+from mstage.simulate.dynamics.descent import DescentStepper
+from mstage.simulate.dynamics.optimizers import check_optimizer
+from mstage.simulate.models.built_in import network_of
+from mstage.simulate.models.network import objective_of
+from mstage.simulate.problems import too_large_batch
+from mstage.simulate.trainer import Trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    import numpy as np
-
+    from mstage.simulate.dynamics.flow import FlowStepper
+    from mstage.simulate.dynamics.stepper import Stepper
+    from mstage.simulate.models.network import Network
     from mstage.simulate.problems import Dataset
     from mstage.spec import Sweep
 
 
-class AnyPosition(Protocol):
-    """Where the runs of one width are.
+def trainer_of(
+    sweep: Sweep, dataset: Dataset, width: int, runs: Sequence[Mapping[str, float]] | None = None
+) -> Trainer:
+    """The trainer of runs of one width.
 
-    Attributes:
-        step: The step that all of them have reached.
-        record: The record that comes next, an index into the sweep's `loss_steps`.
-        work: Steps or attempts that a run has been given.
-    """
-
-    @property
-    def step(self) -> int: ...  # noqa: D102
-    @property
-    def record(self) -> int: ...  # noqa: D102
-    @property
-    def work(self) -> int: ...  # noqa: D102
-
-
-class AnyTrainer(Protocol):
-    """What `sweep.Trainer` and `flow.FlowTrainer` have in common; see them."""
-
-    record_steps: np.ndarray
-    run_count: int
-
-    def start(self) -> Any: ...  # noqa: D102
-    def advance(self, position: Any, end_record: int, most_steps: int) -> tuple[Any, np.ndarray]: ...  # noqa: D102
-    def weights(self, position: Any) -> dict[str, np.ndarray]: ...  # noqa: D102
-    def ends(self, position: Any) -> dict[str, np.ndarray]: ...  # noqa: D102
-    def leaves(self, position: Any) -> list[np.ndarray]: ...  # noqa: D102
-    def restore(self, record: int, leaves: Sequence[np.ndarray]) -> Any: ...  # noqa: D102
-    def memory_bytes(self) -> int: ...  # noqa: D102
-
-
-def trainer_of(sweep: Sweep, dataset: Dataset, width: int) -> AnyTrainer:
-    """The trainer of the runs of one width.
+    Args:
+        sweep: What to train.
+        dataset: The training set of its problem.
+        width: Hidden neurons.
+        runs: Which runs, each as its values by the name of their axis; all of the width when None.
 
     Raises:
         UsageError: The optimizer or the batch size does not suit.
     """
+    use_all_cores()
+    runs = runs_of(sweep) if runs is None else runs
+    network = network_of(sweep, width, dataset.input.shape[1])
+    columns = {name: np.array([run[name] for run in runs]) for name in runs[0]}
+    columns["seed"] = columns["seed"].astype(np.uint32)
     if sweep.dynamics == "flow":
-        from mstage.simulate.flow import FlowTrainer  # diffrax takes a second to import
+        stepper: Stepper[Any] = _flow(sweep, network)
+        columns["tolerance"] = np.full(len(runs), sweep.tolerance)
+        last_steps = np.full(len(runs), sweep.last_steps[0])
+    else:
+        stepper = _descent(sweep, network, dataset, has_spare_cores(len(runs)))
+        last_steps = np.array([sweep.last_step(float(rate)) for rate in columns["learning_rate"]])
+        columns["learning_rate"] = columns["learning_rate"].astype(sweep.dtype)
+    samples = dataset.input.astype(sweep.dtype), dataset.target.astype(sweep.dtype)
+    stop_at = -np.inf if sweep.stop_at is None else sweep.stop_at
+    return Trainer(network, stepper, samples, columns, last_steps, np.array(sweep.loss_steps, np.int64), stop_at)
 
-        return FlowTrainer(sweep, dataset, width)
-    return Trainer(sweep, dataset, width)
+
+def runs_of(sweep: Sweep) -> list[dict[str, float]]:
+    """The runs of each width, as their values by the name of their axis."""
+    axes = {name: values for name, values in sweep.axes.items() if name != "width"}
+    return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+
+
+def _descent(sweep: Sweep, network: Network, dataset: Dataset, is_spare: bool) -> DescentStepper:
+    check_optimizer(sweep.optimizer)
+    samples, size = dataset.target.shape[0], sweep.batch_size
+    if size is not None and size > samples:
+        raise UsageError(too_large_batch(size, dataset.name, samples))
+    objective = objective_of(network, samples, has_spare_cores=is_spare)
+    batch = None if size is None else objective_of(network, size, has_spare_cores=is_spare)
+    return DescentStepper(objective, batch, sweep.optimizer, size or samples, samples)
+
+
+def _flow(sweep: Sweep, network: Network) -> FlowStepper:
+    from mstage.simulate.dynamics.flow import NARROW_TOLERANCE, FlowStepper  # diffrax takes a second to import
+
+    products = "float32" if (sweep.tolerance or 0) >= NARROW_TOLERANCE else sweep.dtype
+    return FlowStepper(network, products, sweep.tick, sweep.last_steps[-1])

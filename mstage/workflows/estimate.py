@@ -15,14 +15,14 @@ import pandas as pd
 
 from mstage.errors import UsageError
 from mstage.simulate.problems import load_problem
-from mstage.simulate.sweep import MAX_SEGMENT_RECORDS
+from mstage.simulate.trainer import MAX_SEGMENT_RECORDS
 from mstage.simulate.trainers import trainer_of
 from mstage.store.layout import chunk_records, stored_bytes, weight_bytes
 from mstage.workflows.write_behind import MAX_WAITING_BYTES
 
 if TYPE_CHECKING:
     from mstage.simulate.problems import Dataset
-    from mstage.simulate.trainers import AnyTrainer
+    from mstage.simulate.trainer import Trainer
     from mstage.spec import Sweep
 
 PROBE_SECONDS = 0.5
@@ -179,7 +179,7 @@ def check_disk(sweep: Sweep, dim: int, path: Path) -> None:
         )
 
 
-def memory_bytes(sweep: Sweep, trainer: AnyTrainer, width: int, dim: int) -> int:
+def memory_bytes(sweep: Sweep, trainer: Trainer, width: int, dim: int) -> int:
     """Memory that the process takes at most while it trains the runs of a width.
 
     Beside what the trainer takes there are a snapshot in the making, one in the hands of the store and once more as it

@@ -47,7 +47,9 @@ def predict(source: Sweep | str | Path) -> SweepTheory:
     if source.batch_size is not None and source.batch_size > len(data.target):
         raise UsageError(too_large_batch(source.batch_size, data.name, len(data.target)))
     if not source.has_time:
-        from mstage.simulate.dynamics import check_optimizer  # takes JAX, which plain gradient descent needs not
+        from mstage.simulate.dynamics.optimizers import (
+            check_optimizer,
+        )  # takes JAX, which plain gradient descent needs not
 
         check_optimizer(source.optimizer)
     about = {"name": data.name, "preparation": data.preparation}

@@ -17,15 +17,15 @@ import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
-
-from mstage.recording import Recording
-from mstage.simulate.blocks import Tiles
 from mstage.simulate.flow import FlowTrainer
 from mstage.simulate.flow_runs import FlowPlan, FlowProgram, FlowRuns, advance_run, flow_of, initial_state
 from mstage.simulate.networks import ACTIVATIONS, loss_alone
-from mstage.simulate.problems import load_problem
 from mstage.simulate.runs import Data
 from mstage.simulate.sweep import MAX_SEGMENT_RECORDS, Trainer
+
+from mstage.recording import Recording
+from mstage.simulate.blocks import Tiles
+from mstage.simulate.problems import load_problem
 from mstage.simulate.trainers import AnyTrainer
 from mstage.spec import Sweep
 
