@@ -28,7 +28,7 @@ BELOW = {
 }
 OWNERS = {
     "jax": ("mstage/simulate/",), "jaxlib": ("mstage/simulate/",), "optax": ("mstage/simulate/",),
-    "diffrax": ("mstage/simulate/flow",), "ot": ("mstage/analysis/drift",), "zarr": ("mstage/store/",),
+    "diffrax": ("mstage/simulate/dynamics/flow",), "ot": ("mstage/analysis/drift",), "zarr": ("mstage/store/",),
     "matplotlib": ("mstage/render/figures",), "rich": ("mstage/cli/", "mstage/render/"), "typer": ("mstage/cli/",),
     "ml_dtypes": ("mstage/readers/",), "tensorboard": ("mstage/readers/tensorboard",),
 }  # fmt: skip
@@ -101,7 +101,7 @@ def test_modules_and_functions_are_short(path):
         ("mstage/errors.py", "from mstage.spec import Sweep"),
         ("mstage/cli/train.py", "from . import console"),
         ("mstage/workflows/train.py", "import jax.numpy as jnp"),
-        ("mstage/simulate/sweep.py", "from diffrax import Tsit5"),
+        ("mstage/simulate/trainer.py", "from diffrax import Tsit5"),
         ("mstage/render/tables.py", "from matplotlib import pyplot"),
         ("mstage/analysis/rates.py", "def f():\n    from rich.text import Text"),
     ],

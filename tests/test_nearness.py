@@ -6,7 +6,7 @@ import pytest
 
 from mstage.errors import unknown_name
 from mstage.nearness import nearest
-from mstage.spec.models import ACTIVATIONS
+from mstage.spec.models.two_layer import ACTIVATIONS
 from mstage.spec.problems import PROBLEMS
 from mstage.spec.sweep import sweep_keys
 

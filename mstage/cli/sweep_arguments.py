@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from mstage.errors import UsageError
 from mstage.spec import Flow, Sweep, Table
+from mstage.spec.keys import foreign_keys
 from mstage.spec.parameters import declared
-from mstage.spec.sweep import foreign_keys
 from mstage.spec.text import read_sweep_file, spelled
 
 if TYPE_CHECKING:

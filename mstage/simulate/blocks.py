@@ -25,15 +25,8 @@ FEW_COLUMNS = 4  # up to here a product goes column by column, see `products`
 USUAL_CACHE = 2**21  # bytes, where the machine does not tell
 
 
-def largest_block(width: int, samples: int, dtype: str) -> int:
-    """The most runs of a block.
-
-    Args:
-        width: Hidden neurons.
-        samples: Of a step: the batch size, or all.
-        dtype: Of the weights.
-    """
-    bytes_each = width * samples * np.dtype(dtype).itemsize
+def largest_block(bytes_each: int) -> int:
+    """The most runs of a block, from the bytes of the largest array that a step of one run works on."""
     return int(np.clip(second_level_cache() // CACHE_SHARE // bytes_each, 1, MOST_RUNS))
 
 

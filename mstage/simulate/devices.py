@@ -13,7 +13,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from mstage.simulate.blocks import processors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 RUN_AXIS = "runs"
 BY_RUN, WHOLE = PartitionSpec(RUN_AXIS), PartitionSpec()
@@ -30,8 +30,12 @@ def use_all_cores() -> None:
 
 @dataclass(frozen=True)
 class Layout:
-    """How runs lie on devices: `size` places, in blocks of `block`, over the devices of `mesh`."""
+    """How runs lie on devices: in `size` places, by blocks of `block`, over the devices of `mesh`.
 
+    Neighbours are alike, so their blocks are dealt out to the devices in turn.
+    """
+
+    runs: int
     size: int
     block: int
     mesh: Mesh
@@ -42,26 +46,28 @@ class Layout:
         devices = _devices_for(runs)
         each = -(-runs // len(devices))
         block = min(range(1, largest + 1), key=lambda b: (-(-each // b) * b, -b))
-        return cls(len(devices) * (-(-each // block) * block), block, Mesh(np.array(devices), (RUN_AXIS,)))
+        return cls(runs, len(devices) * (-(-each // block) * block), block, Mesh(np.array(devices), (RUN_AXIS,)))
 
-    def pad(self, runs: list[Any]) -> list[Any]:
-        """The runs, the last of them again in the places that are left over."""
-        return runs + [runs[-1]] * (self.size - len(runs))
+    @property
+    def order(self) -> np.ndarray:
+        """Which run is in each place, shape (size,); numbers from `runs` on are of empty places."""
+        return np.arange(self.size).reshape(-1, self.devices, self.block).swapaxes(0, 1).ravel()
+
+    def places(self, by_run: np.ndarray) -> np.ndarray:
+        """An array of runs as one of places; the empty ones repeat the last run."""
+        places: np.ndarray = by_run[np.minimum(self.order, self.runs - 1)]
+        return places
+
+    def by_run(self, places: Any) -> np.ndarray:
+        """An array of places as one of runs."""
+        values = np.asarray(places)
+        out = np.empty_like(values)
+        out[self.order] = values
+        return out[: self.runs]
 
     def put(self, tree: Any) -> Any:
-        """The arrays of a tree on the devices, split along their leading axis."""
+        """The arrays of a tree, which lead with the axis of places, on the devices."""
         return jax.device_put(tree, NamedSharding(self.mesh, BY_RUN))
-
-    def restored(self, like: Any, leaves: Sequence[np.ndarray]) -> Any:
-        """The leaves of a checkpoint as a tree on the devices.
-
-        Raises:
-            ValueError: They are not the leaves of a tree like `like`.
-        """
-        shapes, structure = jax.tree.flatten(like)
-        if [(s.shape, s.dtype) for s in shapes] != [(leaf.shape, leaf.dtype) for leaf in leaves]:
-            raise ValueError("the checkpoint is of another sweep or another number of cores")
-        return self.put(jax.tree.unflatten(structure, leaves))
 
     @property
     def devices(self) -> int:
@@ -84,7 +90,9 @@ def _devices_for(runs: int) -> list[Any]:
     return jax.devices()[:runs]
 
 
-def over_devices(program: Callable[..., Any], mesh: Mesh, specs: tuple[PartitionSpec, ...], donated: int) -> Any:
+def over_devices(
+    program: Callable[..., Any], mesh: Mesh, specs: tuple[PartitionSpec, ...], donated: int
+) -> Callable[..., Any]:
     """A program over the runs of one device, compiled for all the devices of a mesh.
 
     Args:
@@ -94,13 +102,14 @@ def over_devices(program: Callable[..., Any], mesh: Mesh, specs: tuple[Partition
         donated: The argument whose memory the result may take.
     """
     mapped = jax.shard_map(program, mesh=mesh, in_specs=specs, out_specs=BY_RUN, check_vma=False)
-    return jax.jit(
+    compiled: Callable[..., Any] = jax.jit(
         mapped,
         in_shardings=tuple(NamedSharding(mesh, spec) for spec in specs),
         out_shardings=NamedSharding(mesh, BY_RUN),
         donate_argnums=donated,
         compiler_options=WIDE_VECTORS if mesh.devices.flat[0].platform == "cpu" else None,
     )
+    return compiled
 
 
 @contextmanager

@@ -1,61 +1,77 @@
-"""Which trainer a sweep takes: in steps or in continuous time. Both are driven in the same way."""
+"""How does a sweep become a trainer? Its model becomes a network, its dynamics a stepper, its axes those of runs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from mstage.simulate.sweep import Trainer
+import numpy as np
+
+from mstage.errors import UsageError
+from mstage.simulate.devices import has_spare_cores, use_all_cores
+from mstage.simulate.dynamics.descent import DescentStepper
+from mstage.simulate.dynamics.optimizers import check_optimizer
+from mstage.simulate.models.built_in import network_of
+from mstage.simulate.models.network import objective_of
+from mstage.simulate.problems import too_large_batch
+from mstage.simulate.trainer import Trainer
 from mstage.spec import Flow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    import numpy as np
-
+    from mstage.simulate.dynamics.flow import FlowStepper
+    from mstage.simulate.dynamics.stepper import Stepper
+    from mstage.simulate.models.network import Network
     from mstage.simulate.problems import Dataset
-    from mstage.spec import Sweep
+    from mstage.spec import Descent, Sweep
 
 
-class AnyPosition(Protocol):
-    """Where the runs of one width are.
+def trainer_of(
+    sweep: Sweep, dataset: Dataset, program: Mapping[str, float], runs: Sequence[Mapping[str, float]] | None = None
+) -> Trainer:
+    """The trainer of runs that share a compilation.
 
-    Attributes:
-        step: The step that all of them have reached.
-        record: The record that comes next, an index into the sweep's `loss_steps`.
-        work: Steps or attempts that a run has been given.
-    """
-
-    @property
-    def step(self) -> int: ...  # noqa: D102
-    @property
-    def record(self) -> int: ...  # noqa: D102
-    @property
-    def work(self) -> int: ...  # noqa: D102
-
-
-class AnyTrainer(Protocol):
-    """What `sweep.Trainer` and `flow.FlowTrainer` have in common; see them."""
-
-    record_steps: np.ndarray
-    run_count: int
-
-    def start(self) -> Any: ...  # noqa: D102
-    def advance(self, position: Any, end_record: int, most_steps: int) -> tuple[Any, np.ndarray]: ...  # noqa: D102
-    def weights(self, position: Any) -> dict[str, np.ndarray]: ...  # noqa: D102
-    def ends(self, position: Any) -> dict[str, np.ndarray]: ...  # noqa: D102
-    def leaves(self, position: Any) -> list[np.ndarray]: ...  # noqa: D102
-    def restore(self, record: int, leaves: Sequence[np.ndarray]) -> Any: ...  # noqa: D102
-    def memory_bytes(self) -> int: ...  # noqa: D102
-
-
-def trainer_of(sweep: Sweep, dataset: Dataset, width: int) -> AnyTrainer:
-    """The trainer of the runs of one width.
+    Args:
+        sweep: What to train.
+        dataset: The training set of its problem.
+        program: The values of the static parameters, one of `sweep.programs`.
+        runs: Which runs, each as its values by name; all of `sweep.runs_of_a_program` when None.
 
     Raises:
         UsageError: The optimizer or the batch size does not suit.
     """
-    if isinstance(sweep.dynamics, Flow):
-        from mstage.simulate.flow import FlowTrainer  # diffrax takes a second to import
+    use_all_cores()
+    runs = sweep.runs_of_a_program if runs is None else runs
+    network = network_of(sweep.model, program, dataset.input.shape[1], sweep.dtype)
+    columns = {name: np.array([run[name] for run in runs]) for name in runs[0]}
+    columns["seed"] = columns["seed"].astype(np.uint32)
+    dynamics = sweep.dynamics
+    if isinstance(dynamics, Flow):
+        stepper: Stepper[Any] = _flow(sweep, dynamics, network)
+        columns["tolerance"] = np.full(len(runs), dynamics.tolerance)
+        last_steps = np.full(len(runs), sweep.last_steps[0])
+    else:
+        stepper = _descent(dynamics, network, dataset, has_spare_cores(len(runs)))
+        rates = columns["learning_rate"].tolist()
+        last_steps = np.array([dynamics.last_step(rate, sweep.until, sweep.steps) for rate in rates])
+        columns["learning_rate"] = columns["learning_rate"].astype(sweep.dtype)
+    samples = dataset.input.astype(sweep.dtype), dataset.target.astype(sweep.dtype)
+    stop_at = -np.inf if sweep.stop_at is None else sweep.stop_at
+    return Trainer(network, stepper, samples, columns, last_steps, np.array(sweep.loss_steps, np.int64), stop_at)
 
-        return FlowTrainer(sweep, dataset, width)
-    return Trainer(sweep, dataset, width)
+
+def _descent(dynamics: Descent, network: Network, dataset: Dataset, is_spare: bool) -> DescentStepper:
+    check_optimizer(dynamics.optimizer)
+    samples, size = dataset.target.shape[0], dynamics.batch_size
+    if size is not None and size > samples:
+        raise UsageError(too_large_batch(size, dataset.name, samples))
+    objective = objective_of(network, samples, has_spare_cores=is_spare)
+    batch = None if size is None else objective_of(network, size, has_spare_cores=is_spare)
+    return DescentStepper(objective, batch, dynamics.optimizer, size or samples, samples)
+
+
+def _flow(sweep: Sweep, dynamics: Flow, network: Network) -> FlowStepper:
+    from mstage.simulate.dynamics.flow import NARROW_TOLERANCE, FlowStepper  # diffrax takes a second to import
+
+    products = "float32" if dynamics.tolerance >= NARROW_TOLERANCE else sweep.dtype
+    return FlowStepper(network, products, sweep.tick, sweep.last_steps[-1])

@@ -1,7 +1,7 @@
 """What to run: frozen dataclasses that list their own parameters, and nothing but the standard library."""
 
 from mstage.spec.dynamics import FLOW_TICKS, Descent, Flow, Optimizer
-from mstage.spec.models import TwoLayer
+from mstage.spec.models.two_layer import TwoLayer
 from mstage.spec.problems import BuiltIn, Problem, Table
 from mstage.spec.recording import Recording
 from mstage.spec.sweep import Sweep

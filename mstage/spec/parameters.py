@@ -131,6 +131,10 @@ class Number(Parameter[Any, Any]):
     only_varied: bool = False
     optional: bool = False
 
+    def spans(self, values: tuple[Any, ...]) -> bool:
+        """Whether some values are an axis of results."""
+        return not self.only_varied or len(values) > 1
+
     @property
     def kind(self) -> type[int] | type[float]:
         """`int` or `float`."""
@@ -239,14 +243,14 @@ def plain_values(owner: Any) -> dict[str, Any]:
     return {key: known.plain(value) for key, (known, value) in held.items() if value is not None}
 
 
-def axes_of(*owners: Any) -> dict[str, tuple[Any, ...]]:
-    """The axes of what is held together, each with its values, in the order that all results have."""
-    found: dict[str, tuple[Any, ...]] = {}
+def numbers_of(*owners: Any) -> dict[str, tuple[Number, tuple[Any, ...]]]:
+    """The numbers that may vary in what is held together, each with its values, in the order that all results have."""
+    found = {}
     for owner in owners:
         for key, known in declared(owner).items():
             values = getattr(owner, known.name)
-            if isinstance(known, Number) and known.is_axis and values and not (known.only_varied and len(values) == 1):
-                found[key] = values
+            if isinstance(known, Number) and known.is_axis and values is not None:
+                found[key] = (known, values)
     return {name: found[name] for name in [*filter(found.__contains__, LEADING_AXES), *found]}
 
 

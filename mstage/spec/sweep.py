@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Self
 
-from mstage.errors import UsageError, printable, shown, unknown_name
+from mstage.errors import UsageError, printable, unknown_name
 from mstage.spec.dynamics import DYNAMICS, FLOW_TICKS, Descent, Dynamics
-from mstage.spec.models import MODELS, Model, TwoLayer
+from mstage.spec.keys import keys_of_parts, name_of, parts_of
+from mstage.spec.models import MODELS, Model
+from mstage.spec.models.two_layer import TwoLayer
 from mstage.spec.parameters import (
     Choice,
     Field,
@@ -21,18 +24,16 @@ from mstage.spec.parameters import (
     Number,
     Plain,
     WholeNumbers,
-    axes_of,
     declared,
+    numbers_of,
     plain_values,
     read_parameters,
 )
 from mstage.spec.problems import BuiltIn, Problem, Table
 from mstage.spec.recording import Recording
-from mstage.spec.text import MAX_VALUES, one_name, one_number, spelled
 
 DTYPES = ("float64", "float32")
 MAX_RECORDS_OF_A_RUN = 1_000_000  # more is a slip of the keyboard, and would fill the memory before the disk
-FAMILIES: Mapping[str, Mapping[str, type]] = {"model": MODELS, "dynamics": DYNAMICS}  # the first is the default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,21 @@ class Sweep:
     @property
     def axes(self) -> dict[str, tuple[float, ...]]:
         """The axes of every result, by name in their order, each with its values."""
-        return axes_of(self.model, self, self.problem, self.dynamics)
+        return {name: values for name, (known, values) in self._numbers.items() if known.spans(values)}
+
+    @property
+    def programs(self) -> list[dict[str, float]]:
+        """What is compiled on its own: the values of the static parameters, by name, those first that vary last."""
+        return _combinations({name: values for name, (known, values) in self._numbers.items() if known.is_static})
+
+    @property
+    def runs_of_a_program(self) -> list[dict[str, float]]:
+        """The runs of each program: the values of all other parameters by name, in the order of the axes."""
+        return _combinations({name: values for name, (known, values) in self._numbers.items() if not known.is_static})
+
+    @property
+    def _numbers(self) -> dict[str, tuple[Number, tuple[Any, ...]]]:
+        return numbers_of(self.model, self, self.problem, self.dynamics)
 
     @property
     def run_count(self) -> int:
@@ -183,7 +198,7 @@ class Sweep:
 
     def to_dict(self) -> dict[str, Any]:
         """The sweep as plain values, with the keys of a sweep file; `from_dict` reads it back."""
-        names = {"model": _name_of("model", self.model), "dynamics": _name_of("dynamics", self.dynamics)}
+        names = {"model": name_of("model", self.model), "dynamics": name_of("dynamics", self.dynamics)}
         parts = (self.model, self.problem, self.dynamics, self, self.recording)
         return names | {key: value for part in parts for key, value in plain_values(part).items()}
 
@@ -208,7 +223,7 @@ class Sweep:
             if len(known) < len(given):
                 twice = next(key for key in given if "-" in key and key.replace("-", "_") in given)
                 raise UsageError(f"`{twice}` and `{twice.replace('-', '_')}` are the same key; give one of them")
-            return cls(**_arguments(known))
+            return cls(**parts_of(known), **read_parameters(cls, known))
         except UsageError as error:
             raise UsageError(f"{source}: {printable(str(error))}") from None
 
@@ -224,68 +239,10 @@ class Sweep:
                 )
 
 
+def _combinations(values: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
+    return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
+
+
 def sweep_keys() -> list[str]:
     """The keys of a sweep file, which are the options of `mstage train` that describe a sweep."""
-    parts = (BuiltIn, Table, *MODELS.values(), *DYNAMICS.values(), Sweep, Recording)
-    return ["model", "dynamics", "seeds", *dict.fromkeys(key for part in parts for key in declared(part))]
-
-
-def foreign_keys(values: Mapping[str, Any]) -> dict[str, str]:
-    """Keys that belong to other models or dynamics than some values name -> the option that has them."""
-    found: dict[str, str] = {}
-    for family, members in FAMILIES.items():
-        chosen = values.get(family, next(iter(members)))
-        own = declared(members[chosen]) if chosen in members else sweep_keys()
-        for name, member in members.items():
-            found |= {key: f"--{family} {name}" for key in declared(member) if key not in own}
-    return found
-
-
-def _arguments(values: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `Sweep` from the keys of a sweep file, each turned into its own type."""
-    arguments: dict[str, Any] = {}
-    chosen = {family: _member(family, values) for family in FAMILIES}
-    for key, option in foreign_keys(values).items():
-        if key in values:
-            raise UsageError(
-                f"{spelled(key)} `{shown(values[key])}`: belongs to {option}; leave it out, or give {option}"
-            )
-    for family, member in chosen.items():
-        arguments[family] = member(**read_parameters(member, values))
-    arguments["problem"] = _problem(values)
-    arguments["recording"] = Recording(**read_parameters(Recording, values))
-    arguments |= read_parameters(Sweep, values)
-    if "seeds" in values:
-        if "seed" in values:
-            raise UsageError("both `seed` and `seeds` are given; give the seeds themselves or their number")
-        count = one_number("seeds", values["seeds"], int)
-        if not 1 <= count <= MAX_VALUES:
-            raise UsageError(f"seeds {count}: has to be from 1 to {MAX_VALUES}")
-        arguments["seed"] = tuple(range(count))
-    return arguments
-
-
-def _problem(values: dict[str, Any]) -> Problem:
-    if "data" not in values:
-        others = [key for key in declared(Table) if key in values]
-        if others:
-            raise UsageError(f"`{spelled(others[0])}` belongs to a table; name it with --data FILE")
-        return BuiltIn(**read_parameters(BuiltIn, values))
-    if "problem" in values:
-        raise UsageError("both `problem` and `data` are given; a sweep learns one of them")
-    if "target" not in values:
-        raise UsageError(f"data {values['data']}: say which column to predict with --target COLUMN")
-    return Table(**read_parameters(Table, values))
-
-
-def _member(family: str, values: Mapping[str, Any]) -> type:
-    """The model or the dynamics that some values name, the first of its family if they name none."""
-    members = FAMILIES[family]
-    name = one_name(family, values.get(family, next(iter(members))))
-    if name not in members:
-        raise UsageError(unknown_name(family, name, members))
-    return members[name]
-
-
-def _name_of(family: str, one: object) -> str:
-    return next(name for name, member in FAMILIES[family].items() if member is type(one))
+    return [*keys_of_parts(), *declared(Sweep)]

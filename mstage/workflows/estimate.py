@@ -15,7 +15,7 @@ import pandas as pd
 
 from mstage.errors import UsageError
 from mstage.simulate.problems import load_problem
-from mstage.simulate.sweep import MAX_SEGMENT_RECORDS
+from mstage.simulate.trainer import MAX_SEGMENT_RECORDS
 from mstage.simulate.trainers import trainer_of
 from mstage.spec import Flow
 from mstage.store.layout import chunk_records, stored_bytes, weight_bytes
@@ -23,7 +23,7 @@ from mstage.workflows.write_behind import MAX_WAITING_BYTES
 
 if TYPE_CHECKING:
     from mstage.simulate.problems import Dataset
-    from mstage.simulate.trainers import AnyTrainer
+    from mstage.simulate.trainer import Trainer
     from mstage.spec import Sweep
 
 PROBE_SECONDS = 0.5
@@ -115,7 +115,7 @@ def estimate(sweep: Sweep) -> Estimate:
     widths = []
     for width in map(int, sweep.axes["width"]):
         begun = time.monotonic()
-        trainer = trainer_of(sweep, dataset, width)
+        trainer = trainer_of(sweep, dataset, {"width": width})
         position = trainer.start()
         compilation = time.monotonic() - begun
         runs = trainer.run_count
@@ -155,7 +155,7 @@ def check_memory(sweep: Sweep, dataset: Dataset) -> None:
         UsageError: It does, or it cannot be trained at all.
     """
     width, dim = int(max(sweep.axes["width"])), dataset.input.shape[1]
-    needed = memory_bytes(sweep, trainer_of(sweep, dataset, width), width, dim)
+    needed = memory_bytes(sweep, trainer_of(sweep, dataset, {"width": width}), width, dim)
     there = available_bytes()
     if needed > there:
         runs = sweep.run_count // len(sweep.axes["width"])
@@ -183,7 +183,7 @@ def check_disk(sweep: Sweep, dim: int, path: Path) -> None:
         )
 
 
-def memory_bytes(sweep: Sweep, trainer: AnyTrainer, width: int, dim: int) -> int:
+def memory_bytes(sweep: Sweep, trainer: Trainer, width: int, dim: int) -> int:
     """Memory that the process takes at most while it trains the runs of a width.
 
     Beside what the trainer takes there are a snapshot in the making, one in the hands of the store and once more as it

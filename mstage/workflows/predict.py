@@ -50,7 +50,9 @@ def predict(source: Sweep | str | Path) -> SweepTheory:
     if batch is not None and batch > len(data.target):
         raise UsageError(too_large_batch(batch, data.name, len(data.target)))
     if isinstance(source.dynamics, Descent) and not source.has_time:
-        from mstage.simulate.dynamics import check_optimizer  # takes JAX, which plain gradient descent needs not
+        from mstage.simulate.dynamics.optimizers import (
+            check_optimizer,  # takes JAX, which plain gradient descent needs not
+        )
 
         check_optimizer(source.dynamics.optimizer)
     about = {"name": data.name, "preparation": data.preparation}

@@ -16,7 +16,7 @@ import xarray as xr
 from mstage.errors import InputError, UsageError, shown
 from mstage.history import RunStatus
 from mstage.simulate.problems import Dataset, load_problem
-from mstage.simulate.trainers import AnyPosition, AnyTrainer, trainer_of
+from mstage.simulate.trainers import trainer_of
 from mstage.spec import Flow
 from mstage.store.reader import open_sweep, stored_problem, stored_sweep
 from mstage.store.writer import SweepWriter
@@ -26,6 +26,7 @@ from mstage.workflows.write_behind import WriteBehind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mstage.simulate.trainer import Position, Trainer
     from mstage.spec import Sweep
 
 CALL_SECONDS = 0.3  # length of one call of the compiled program: how long Ctrl-C and the progress bar wait
@@ -114,7 +115,7 @@ def _train_widths(writer: SweepWriter, dataset: Dataset, account: _Account, comm
         for width in map(int, writer.sweep.axes["width"]):
             if not writer.is_complete(width):
                 with WriteBehind() as behind:
-                    trainer = trainer_of(writer.sweep, dataset, width)
+                    trainer = trainer_of(writer.sweep, dataset, {"width": width})
                     _train_width(writer, behind, trainer, width, account, commit_seconds)
     except MemoryError:  # there is no going on with a sweep that does not fit
         writer.discard()
@@ -122,7 +123,7 @@ def _train_widths(writer: SweepWriter, dataset: Dataset, account: _Account, comm
 
 
 def _train_width(
-    writer: SweepWriter, behind: WriteBehind, trainer: AnyTrainer, width: int, account: _Account, commit_seconds: float
+    writer: SweepWriter, behind: WriteBehind, trainer: Trainer, width: int, account: _Account, commit_seconds: float
 ) -> None:
     """Train one width from its committed extent to its end."""
     committed, total = writer.committed(width), trainer.record_steps.size
@@ -151,9 +152,9 @@ def _train_width(
     account.finished(width, trainer.ends(position))
 
 
-def _restored(writer: SweepWriter, trainer: AnyTrainer, width: int, record: int) -> AnyPosition:
+def _restored(writer: SweepWriter, trainer: Trainer, width: int, record: int) -> Position:
     try:
-        position: AnyPosition = trainer.restore(record, writer.checkpoint(width))
+        position: Position = trainer.restore(record, writer.checkpoint(width))
     except ValueError as error:
         raise InputError(
             f"{writer.path}: width {width} cannot go on ({shown(error, 200)}). Train it anew with --overwrite."

@@ -13,7 +13,7 @@ import mstage
 from mstage.analysis.predictions import Theory
 from mstage.analysis.theory import TAYLOR, ProblemConstants, problem_constants
 from mstage.errors import InputError, UsageError
-from mstage.simulate.networks import ACTIVATIONS
+from mstage.simulate.models.activations import ACTIVATIONS
 from mstage.simulate.problems import load_problem
 from mstage.spec import BuiltIn
 

@@ -17,14 +17,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mstage.simulate.blocks import Tiles
-from mstage.simulate.flow import FlowTrainer
-from mstage.simulate.flow_runs import FlowPlan, FlowProgram, FlowRuns, advance_run, flow_of, initial_state
-from mstage.simulate.networks import ACTIVATIONS, loss_alone
+from mstage.simulate.dynamics.flow import FlowStepper, advance_run
+from mstage.simulate.dynamics.stepper import Plan
+from mstage.simulate.models.network import Data, SquaredLoss
+from mstage.simulate.models.two_layer import TwoLayerNetwork
 from mstage.simulate.problems import load_problem
-from mstage.simulate.runs import Data
-from mstage.simulate.sweep import MAX_SEGMENT_RECORDS, Trainer
-from mstage.simulate.trainers import AnyTrainer
+from mstage.simulate.trainer import MAX_SEGMENT_RECORDS, Trainer, started
+from mstage.simulate.trainers import trainer_of
 from mstage.spec import BuiltIn, Flow, Recording, Sweep, TwoLayer
 from tests.sweeps import changed
 
@@ -36,7 +35,7 @@ MOST_DENSE = 1600  # weights; a step of Kvaerno5 costs their cube
 MOST_ROWS = 4800  # of a matrix that is factorised to tell what a step costs at least
 
 
-def losses_of(trainer: AnyTrainer) -> tuple[np.ndarray, float, dict[str, np.ndarray]]:
+def losses_of(trainer: Trainer) -> tuple[np.ndarray, float, dict[str, np.ndarray]]:
     """Losses of a trainer's runs, the seconds that they took, and the ends."""
     position, parts, total = trainer.start(), [], trainer.record_steps.size
     begun = time.perf_counter()
@@ -67,7 +66,7 @@ def flow_sweep(problem: str, width: int, until: float, **changes: object) -> Swe
 
 
 def flow_escape(sweep: Sweep) -> float:
-    losses, _, _ = losses_of(FlowTrainer(sweep, load_problem(sweep.problem), sweep.model.width[0]))
+    losses, _, _ = losses_of(trainer_of(sweep, load_problem(sweep.problem), sweep.programs[0]))
     level = 0.9 * best_linear(sweep.problem.name)
     return escape_time(np.array(sweep.loss_steps) * sweep.tick, losses[0], level)
 
@@ -84,7 +83,7 @@ def cost() -> None:
             sweep = flow_sweep(problem, width, 2 * truth)
             stretch = max(200, 2_000_000 // width)
             descent = Sweep(TwoLayer(width=(width,)), problem=problem, steps=stretch, recording=RECORDS)
-            flow, steps = FlowTrainer(sweep, data, width), Trainer(descent, data, width)
+            flow, steps = trainer_of(sweep, data, {"width": width}), trainer_of(descent, data, {"width": width})
             ratios, seconds = [], []
             for _ in range(ROUNDS):
                 _, spent, ends = losses_of(flow)
@@ -104,7 +103,7 @@ def cost() -> None:
         print(f"  {problem}: attempts grow by {growth:.2f} from width {WIDTHS[0]} to {WIDTHS[-1]}; goal: under 1.5")
 
 
-def others(problem: str, width: int, truth: float, error: float, flow: FlowTrainer) -> None:
+def others(problem: str, width: int, truth: float, error: float, flow: Trainer) -> None:
     """diffrax's Tsit5 and Kvaerno5 at the error of the flow, beside it."""
     data = load_problem(BuiltIn(problem))
     allowed = max(error, 1e-3)
@@ -132,7 +131,7 @@ def others(problem: str, width: int, truth: float, error: float, flow: FlowTrain
         )
 
 
-def dense_step(width: int, flow: FlowTrainer) -> None:
+def dense_step(width: int, flow: Trainer) -> None:
     """One factorisation of Kvaerno5's matrix, which it needs for every step, beside all that the flow does.
 
     Above `MOST_ROWS` the time is that of as many rows times the cube of what is missing.
@@ -156,16 +155,16 @@ def dense_step(width: int, flow: FlowTrainer) -> None:
 def rival(solver: diffrax.AbstractSolver, tolerance: float, width: int, data, until: float) -> Callable:
     """A compiled solution by diffrax, which gives times and losses."""
     with jax.enable_x64(True):
-        program = FlowProgram("tanh", width, "float64", "float64")
+        network = TwoLayerNetwork("tanh", width, 2, "float64")
         pair = Data(jnp.asarray(data.input), jnp.asarray(data.target))
-        start = initial_state(program, FlowRuns(np.float64(1), np.uint32(0), np.float64(1)), pair).now.weights
+        start = network.init(jax.random.key(0, impl="threefry2x32"), {"alpha": jnp.ones(())})
         times = np.geomspace(until / 1000, until, 1000)
-        term = diffrax.ODETerm(flow_of(program, pair))
+        term = diffrax.ODETerm(FlowStepper(network, "float64", 1.0, 1).flow)
         control = diffrax.PIDController(rtol=tolerance, atol=tolerance / width)
 
         def loss(t, weights, args):
             del t
-            return loss_alone(ACTIVATIONS["tanh"], weights, *args, Tiles(args[1].size, args[1].size))
+            return SquaredLoss(network).loss(weights, args)
 
         @jax.jit
         def solve(start):
@@ -188,22 +187,22 @@ def batch(width: int = 400, easy: int = 7, until: float = 300.0) -> None:
     alphas = {"easy": [1.0] * easy, "hard": [12.0], "both": [1.0] * easy + [12.0]}
     spent = {}
     data = load_problem(BuiltIn("cub1d"))
-    program = FlowProgram("tanh", width, "float64", "float32")
+    network = TwoLayerNetwork("tanh", width, 2, "float64")
+    stepper = FlowStepper(network, "float32", 1.0, 1)
     with jax.enable_x64(True):
         pair = Data(jnp.asarray(data.input), jnp.asarray(data.target))
         times = np.full(MAX_SEGMENT_RECORDS, np.inf)
-        plan = FlowPlan(
-            np.bool_(True), np.float64(until), times, np.float64(-np.inf), np.float64(1e-3), np.int64(10**6)
-        )
+        plan = Plan(np.bool_(False), 0.0, np.float64(until), times, np.float64(-np.inf), np.int64(10**6))
         for name, values in alphas.items():
             seeds = np.arange(len(values), dtype=np.uint32)
-            runs = FlowRuns(np.array(values), seeds, np.full(len(values), until))
-            state = jax.vmap(partial(initial_state, program), in_axes=(0, None))(runs, pair)
+            ones = np.ones(len(values))
+            runs = {"alpha": np.array(values), "seed": seeds, "horizon": until * ones, "tolerance": 1e-3 * ones}
+            state = jax.vmap(partial(started, network, stepper), in_axes=(0, None))(runs, pair)
             losses = jnp.full((len(values), MAX_SEGMENT_RECORDS), jnp.nan)
             for form in ("own pace", "one pace"):
 
                 def one(run, place):
-                    return advance_run(program, run, pair, plan, place)
+                    return advance_run(stepper.flow, run, pair, plan, place)
 
                 def mapped(runs, place, form=form, one=one):
                     return (

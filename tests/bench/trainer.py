@@ -19,7 +19,7 @@ from jax.sharding import Mesh, PartitionSpec
 import mstage
 from mstage.simulate.devices import use_all_cores
 from mstage.simulate.problems import Dataset, load_problem
-from mstage.simulate.sweep import Trainer
+from mstage.simulate.trainers import trainer_of
 from mstage.spec import BuiltIn
 from tests.bench import torch_forms
 
@@ -97,8 +97,8 @@ def trainer_step(width: int, x: np.ndarray, y: np.ndarray, dtype: str, runs: int
         steps=10**8,
         dtype=dtype,
         recording=mstage.Recording("log:200", 0),
-    )
-    trainer = Trainer(sweep, dataset, width)
+    )  # fmt: skip
+    trainer = trainer_of(sweep, dataset, {"width": width})
     position = trainer.start()
 
     def step() -> None:
@@ -183,7 +183,7 @@ def overhead(rounds: int = 3) -> None:
     """A sweep that is recorded, shown and committed, beside its steps alone, in time of the processors."""
     for steps in (12_000, 60_000):
         sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.0, 1.5), width=(400,)), seed=tuple(range(8)), steps=steps)
-        trainer = Trainer(sweep, load_problem(BuiltIn("cub1d")), 400)
+        trainer = trainer_of(sweep, load_problem(BuiltIn("cub1d")), {"width": 400})
         shares, seconds = [], []
         for _ in range(rounds):
             with TemporaryDirectory() as folder:

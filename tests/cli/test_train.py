@@ -249,7 +249,7 @@ def test_too_little_memory_says_what_to_do(
     def too_large(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("mstage.simulate.sweep.Trainer.start", too_large)
+    monkeypatch.setattr("mstage.simulate.trainer.Trainer.start", too_large)
     monkeypatch.chdir(tmp_path)
     outcome = mstage(capsys, "train", "--width", "8", "--steps", "30", "-o", "x")
     assert_refused(outcome, 3, "out of memory. Train fewer runs at once; `mstage train --dry-run`")

@@ -15,13 +15,14 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from mstage.history import RunStatus
-from mstage.simulate.flow import FlowTrainer
-from mstage.simulate.flow_linearisation import ExplicitLinearisation, linearise, linearise_network
-from mstage.simulate.flow_solver import GradientFlow, PredictiveController, RosenbrockW, velocity
-from mstage.simulate.networks import ACTIVATIONS, Weights
+from mstage.simulate.dynamics.flow_solver import GradientFlow, PredictiveController, RosenbrockW, velocity
+from mstage.simulate.models.activations import ACTIVATIONS
+from mstage.simulate.models.linearisation import ExplicitLinearisation, linearise
+from mstage.simulate.models.network import Data
+from mstage.simulate.models.two_layer_linearisation import linearise_two_layer
+from mstage.simulate.models.two_layer_loss import Weights
 from mstage.simulate.problems import load_problem
-from mstage.simulate.runs import Data
-from mstage.simulate.sweep import Trainer
+from mstage.simulate.trainers import trainer_of
 from mstage.spec import BuiltIn, Descent, Flow, Recording, Sweep, Table, TwoLayer
 from tests import twin
 from tests.simulate.test_trainer import compilations, drawn
@@ -35,7 +36,7 @@ FLOW = Sweep(
 
 def run(sweep: Sweep, width: int | None = None, most: int = 10**6) -> tuple[np.ndarray, dict, dict]:
     """Losses (runs, records), the ends and the last weights of a sweep's width."""
-    trainer = FlowTrainer(sweep, load_problem(sweep.problem), width or sweep.model.width[0])
+    trainer = trainer_of(sweep, load_problem(sweep.problem), {"width": width or sweep.model.width[0]})
     position, parts, total = trainer.start(), [], trainer.record_steps.size
     while position.record < total:
         position, losses = trainer.advance(position, min(position.record + 100, total), most)
@@ -44,7 +45,7 @@ def run(sweep: Sweep, width: int | None = None, most: int = 10**6) -> tuple[np.n
 
 
 def residuals(weights: Weights, data: Data) -> jax.Array:
-    return weights.output @ jnp.tanh(weights.input @ data.inputs.T) - data.targets
+    return weights.output_weight @ jnp.tanh(weights.input_weight @ data.inputs.T) - data.targets
 
 
 class NoJacobian(NamedTuple):
@@ -68,7 +69,7 @@ def setting(width: int, scale: float = 0.5) -> tuple[Weights, Data]:
 
 def network_flow(products: str = "float64", activation: str = "tanh") -> GradientFlow:
     sigma = ACTIVATIONS[activation]
-    return GradientFlow(lambda weights, data: linearise_network(sigma, products, weights, *data))
+    return GradientFlow(lambda weights, data: linearise_two_layer(sigma, products, weights, data))
 
 
 def solved(
@@ -127,7 +128,7 @@ def test_order_by_regression(jacobian: str) -> None:
         flow = {
             "-J'J/n": exact,
             "-J'J/n of float32": network_flow("float32"),
-            "0": GradientFlow(lambda y, d: NoJacobian(*linearise_network(ACTIVATIONS["tanh"], "float64", y, *d)[:2])),
+            "0": GradientFlow(lambda y, d: NoJacobian(*linearise_two_layer(ACTIVATIONS["tanh"], "float64", y, d)[:2])),
         }[jacobian]
         truth = reference(exact, weights, data, 2.0)
         counts = np.array([8, 16, 32, 64])
@@ -203,7 +204,7 @@ def test_closed_form_of_a_linear_network() -> None:
         out = solved(
             network_flow(activation="identity"), weights, data, 25.0, controller=PredictiveController(1e-9), ts=ts
         ).ys
-        found = (out.output * out.input[:, :, 2]).sum(axis=1)
+        found = (out.output_weight * out.input_weight[:, :, 2]).sum(axis=1)
         s0, top = float((start**2).sum()), lam / stretch
         np.testing.assert_allclose(found, top / (1 + (top / s0 - 1) * np.exp(-2 * lam * ts)), rtol=1e-6)
 
@@ -224,8 +225,8 @@ def test_agrees_with_a_high_order_runge_kutta_method() -> None:
                 for a, w in zip(*path, strict=True)
             ]
             np.testing.assert_allclose(losses[index], expected, rtol=1e-6)
-            np.testing.assert_allclose(weights["output_weight"][index], path.output[-1], rtol=1e-6, atol=1e-8)
-            np.testing.assert_allclose(weights["input_weight"][index], path.input[-1], rtol=1e-6, atol=1e-8)
+            np.testing.assert_allclose(weights["output_weight"][index], path.output_weight[-1], rtol=1e-6, atol=1e-8)
+            np.testing.assert_allclose(weights["input_weight"][index], path.input_weight[-1], rtol=1e-6, atol=1e-8)
 
 
 def test_descent_tends_to_it_linearly_in_the_learning_rate() -> None:
@@ -233,16 +234,8 @@ def test_descent_tends_to_it_linearly_in_the_learning_rate() -> None:
     flow, _, _ = run(sweep)
     gaps = []
     for rate in (0.04, 0.02, 0.01):
-        trainer = Trainer(
-            Sweep(
-                TwoLayer(width=(30,)),
-                dynamics=Descent(learning_rate=(rate,)),
-                until=8.0,
-                recording=Recording("every:1000000", 0),
-            ),
-            load_problem(BuiltIn("cub1d")),
-            30,
-        )
+        one = Sweep(TwoLayer(width=30), dynamics=Descent(rate), until=8.0, recording=Recording("every:1000000", 0))
+        trainer = trainer_of(one, load_problem(BuiltIn("cub1d")), {"width": 30})
         position, _ = trainer.advance(trainer.start(), trainer.record_steps.size, 10**6)
         gaps.append(trainer.ends(position)["final_loss"][0] - flow[0, -1])
     assert 1.9 < gaps[0] / gaps[1] < 2.1
@@ -258,9 +251,9 @@ def test_linearisation_is_that_of_jax(activation: str, dim: int) -> None:
         sigma = ACTIVATIONS[activation]
 
         def residual(weights: Weights) -> jax.Array:
-            return weights.output @ sigma(weights.input @ x.T)[0] - y
+            return weights.output_weight @ sigma(weights.input_weight @ x.T)[0] - y
 
-        at = linearise_network(sigma, "float64", weights, x, y)
+        at = linearise_two_layer(sigma, "float64", weights, Data(x, y))
         flat, unravel = ravel_pytree(weights)
         jacobian = jax.jacobian(lambda flat: residual(unravel(flat)))(flat)
         direction = random.normal(size=flat.size)
@@ -270,7 +263,7 @@ def test_linearisation_is_that_of_jax(activation: str, dim: int) -> None:
         np.testing.assert_allclose(at.push(unravel(direction)), jacobian @ direction, rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(ravel_pytree(at.pull(y))[0], jacobian.T @ y, rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(at.explicit().jacobian, jacobian, rtol=1e-10, atol=1e-12)
-        padded = linearise_network(sigma, "float32", weights, x, y).explicit()
+        padded = linearise_two_layer(sigma, "float32", weights, Data(x, y)).explicit()
         np.testing.assert_allclose(padded.jacobian, jacobian, rtol=1e-5, atol=1e-5)
         general = linearise(residual, "float64", weights)
         np.testing.assert_allclose(general.jacobian, jacobian, rtol=1e-10, atol=1e-12)
@@ -292,11 +285,11 @@ def test_three_ways_to_one_inverse(width: int, shift: float) -> None:
         assert isinstance(known, ExplicitLinearisation)
         dense = np.eye(flat.size) + shift * np.asarray(known.jacobian.T @ known.jacobian)
         expected = np.linalg.solve(dense, ravel_pytree(direction)[0])
-        network = linearise_network(ACTIVATIONS["tanh"], "float64", weights, *data)
+        network = linearise_two_layer(ACTIVATIONS["tanh"], "float64", weights, data)
         for at in (known, network, network.explicit()):
             found = ravel_pytree(at.inverse(jnp.asarray(shift))(direction))[0]
             np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-9)
-        narrow = linearise_network(ACTIVATIONS["tanh"], "float32", weights, *data)
+        narrow = linearise_two_layer(ACTIVATIONS["tanh"], "float32", weights, data)
         found = ravel_pytree(narrow.inverse(jnp.asarray(shift))(direction))[0]
         np.testing.assert_allclose(found, expected, atol=2e-3)  # of numbers of size 1
 

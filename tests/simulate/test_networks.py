@@ -9,13 +9,14 @@ import pytest
 
 from mstage.simulate import blocks
 from mstage.simulate.blocks import MOST_RUNS, Tiles, largest_block, second_level_cache, tiles
-from mstage.simulate.networks import ACTIVATIONS, Weights, loss_alone, loss_and_gradient
-from mstage.simulate.runs import Data
+from mstage.simulate.models.activations import ACTIVATIONS
+from mstage.simulate.models.network import Data
+from mstage.simulate.models.two_layer_loss import TwoLayerLoss, Weights
 
 RANDOM = np.random.default_rng(6)
 INPUTS, TARGETS = RANDOM.standard_normal((21, 3)), RANDOM.standard_normal(21)
 WEIGHTS = (RANDOM.standard_normal(7), RANDOM.standard_normal((7, 3)))
-WHOLE = Tiles(21, 21)
+DATA = Data(INPUTS, TARGETS)
 
 
 @pytest.fixture(autouse=True)
@@ -29,31 +30,33 @@ def test_gradient_is_that_of_reverse_mode(name: str) -> None:
     sigma = ACTIVATIONS[name]
 
     def loss(weights: Weights) -> jax.Array:
-        value, _ = sigma(weights.input @ INPUTS.T)
-        return jnp.mean((weights.output @ value - TARGETS) ** 2) / 2
+        value, _ = sigma(weights.input_weight @ INPUTS.T)
+        return jnp.mean((weights.output_weight @ value - TARGETS) ** 2) / 2
 
     weights = Weights(*map(jnp.asarray, WEIGHTS))
-    value, gradient = loss_and_gradient(sigma, weights, INPUTS, TARGETS, WHOLE)
+    objective = TwoLayerLoss(name, Tiles(21, 21))
+    value, gradient = objective.loss_and_gradient(weights, DATA)
     expected = jax.grad(loss)(weights)
     np.testing.assert_allclose(value, loss(weights), rtol=1e-13)
-    np.testing.assert_allclose(loss_alone(sigma, weights, INPUTS, TARGETS, WHOLE), value, rtol=1e-13)
-    np.testing.assert_allclose(gradient.output, expected.output, rtol=1e-11, atol=1e-14)
-    np.testing.assert_allclose(gradient.input, expected.input, rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(objective.loss(weights, DATA), value, rtol=1e-13)
+    np.testing.assert_allclose(gradient.output_weight, expected.output_weight, rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(gradient.input_weight, expected.input_weight, rtol=1e-11, atol=1e-14)
 
 
 @pytest.mark.parametrize("size", [4, 7, 11, 24])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_tiles_and_their_zeros_change_nothing(name: str, size: int) -> None:
     sigma, weights, cut = ACTIVATIONS[name], Weights(*map(jnp.asarray, WEIGHTS)), Tiles(21, size)
+    whole, tiled = TwoLayerLoss(name, Tiles(21, 21)), TwoLayerLoss(name, cut)
     assert abs(float(sigma(jnp.zeros(()))[0])) < np.finfo(float).eps
-    padded = Data.of(INPUTS, TARGETS, cut)
+    padded = tiled.data(INPUTS, TARGETS)
     assert padded.targets.shape == (cut.number * size,)
-    loss, gradient = loss_and_gradient(sigma, weights, INPUTS, TARGETS, WHOLE)
-    found, slope = loss_and_gradient(sigma, weights, *padded, cut)
-    np.testing.assert_allclose([found, loss_alone(sigma, weights, *padded, cut)], [loss, loss], rtol=1e-12)
+    loss, gradient = whole.loss_and_gradient(weights, DATA)
+    found, slope = tiled.loss_and_gradient(weights, padded)
+    np.testing.assert_allclose([found, tiled.loss(weights, padded)], [loss, loss], rtol=1e-12)
     for one, other in zip(gradient, slope, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-15)
-    by_reverse_mode = jax.grad(lambda w: loss_alone(sigma, w, *padded, cut))(weights)
+    by_reverse_mode = jax.grad(lambda w: tiled.loss(w, padded))(weights)
     for one, other in zip(gradient, by_reverse_mode, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-14)
 
@@ -96,9 +99,9 @@ def test_tiles_add_few_zeros(width: int, dtype: str) -> None:
 
 
 def test_blocks_stay_in_the_cache() -> None:
-    assert largest_block(10, 8, "float64") == MOST_RUNS
-    assert largest_block(10**6, 10**3, "float32") == 1
-    one = largest_block(200, 40, "float64")
-    assert largest_block(200, 40, "float32") >= one
-    assert largest_block(400, 40, "float64") <= one
+    assert largest_block(10 * 8 * 8) == MOST_RUNS
+    assert largest_block(10**6 * 10**3 * 4) == 1
+    one = largest_block(200 * 40 * 8)
+    assert largest_block(200 * 40 * 4) >= one
+    assert largest_block(400 * 40 * 8) <= one
     assert one * 200 * 40 * 8 <= max(second_level_cache() / 8, 200 * 40 * 8)

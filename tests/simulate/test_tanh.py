@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from mstage.simulate.tanh import FITS, Fit, tanh
+from mstage.simulate.models.tanh import FITS, Fit, tanh
 
 RANDOM = np.random.default_rng(9)
 EVERYWHERE = np.concatenate([

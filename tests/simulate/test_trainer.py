@@ -17,9 +17,9 @@ from mstage.history import RunStatus
 from mstage.simulate.blocks import tiles
 from mstage.simulate.devices import Layout
 from mstage.simulate.problems import load_problem
-from mstage.simulate.sweep import Trainer
+from mstage.simulate.trainers import trainer_of
 from mstage.spec import BuiltIn, Descent, Optimizer, Recording, Sweep, TwoLayer
-from mstage.spec.models import ACTIVATIONS
+from mstage.spec.models.two_layer import ACTIVATIONS
 from tests import twin
 from tests.sweeps import changed
 
@@ -30,7 +30,7 @@ def run(
     sweep: Sweep, width: int | None = None, most_steps: int = 10**6
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict]:
     """Losses (runs, records), the ends and the last weights of a sweep's width."""
-    trainer = Trainer(sweep, load_problem(sweep.problem), width or sweep.model.width[0])
+    trainer = trainer_of(sweep, load_problem(sweep.problem), {"width": width or sweep.model.width[0]})
     position, parts = trainer.start(), []
     total = trainer.record_steps.size
     while position.record < total:
@@ -214,7 +214,7 @@ def test_batches_go_once_through_the_samples_each_epoch() -> None:
     losses, _, _ = run(sweep)
     a, w = drawn(0.6, 3, 9, 2)
     expected, unseen = [], list(range(40))
-    trainer = Trainer(sweep, data, 9)
+    trainer = trainer_of(sweep, data, {"width": 9})
     position = trainer.start()
     for step in range(30):
         expected.append(twin.loss("tanh", a, w, data.input, data.target))
@@ -268,7 +268,9 @@ def test_layout_wastes_no_block(runs: int, largest: int) -> None:
     assert layout.size % (devices * layout.block) == 0
     assert layout.size - runs < devices
     assert layout.block <= largest
-    assert len(layout.pad(list(range(runs)))) == layout.size
+    names = np.arange(runs)
+    assert layout.places(names).shape == (layout.size,)
+    np.testing.assert_array_equal(layout.by_run(layout.places(names)), names)
 
 
 @pytest.mark.parametrize(
@@ -284,4 +286,4 @@ def test_layout_wastes_no_block(runs: int, largest: int) -> None:
 def test_refuses_what_cannot_be_trained(change: dict, message: str) -> None:
     sweep = changed(Sweep(steps=10), **change)
     with pytest.raises(UsageError, match=message):
-        Trainer(sweep, load_problem(BuiltIn("cub1d")), 10)
+        trainer_of(sweep, load_problem(BuiltIn("cub1d")), {"width": 10})

@@ -12,9 +12,10 @@ import typer
 from mstage.cli import sweep_options
 from mstage.errors import UsageError
 from mstage.spec.dynamics import DYNAMICS
+from mstage.spec.keys import FAMILIES
 from mstage.spec.models import MODELS
-from mstage.spec.parameters import Choice, Number, Numbers, Plain, WholeNumbers, axes_of, declared
-from mstage.spec.sweep import FAMILIES, Sweep, sweep_keys
+from mstage.spec.parameters import Choice, Number, Numbers, Plain, WholeNumbers, declared, numbers_of
+from mstage.spec.sweep import Sweep, sweep_keys
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,10 @@ def test_a_dataclass_of_parameters_is_like_any_other() -> None:
 
 
 def test_axes_stand_in_the_order_of_all_results() -> None:
-    assert axes_of(Product(kappa=(1, 2))) == {"alpha": (0.5,), "kappa": (1.0, 2.0)}
-    assert list(axes_of(Product(depth=(2, 3)))) == ["alpha", "kappa", "depth"]
+    found = numbers_of(Product(kappa=(1, 2)))
+    assert {name: values for name, (_, values) in found.items()} == {"alpha": (0.5,), "kappa": (1, 2), "depth": (2,)}
+    assert list(found) == ["alpha", "kappa", "depth"]
+    assert [known.spans(values) for known, values in found.values()] == [True, True, False]
     assert list(Sweep(steps=1).axes) == ["alpha", "width", "seed", "learning_rate"]
 
 

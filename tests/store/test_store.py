@@ -348,7 +348,7 @@ def test_what_does_not_fit_into_memory_leaves_nothing(tmp_path: Path, monkeypatc
     def too_large(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("mstage.simulate.sweep.Trainer.start", too_large)
+    monkeypatch.setattr("mstage.simulate.trainer.Trainer.start", too_large)
     with pytest.raises(MemoryError):
         train(SMALL, tmp_path / "sweep.zarr")
     assert list(tmp_path.iterdir()) == []
@@ -385,7 +385,7 @@ def test_a_note_that_comes_while_it_trains_stays(tmp_path: Path, monkeypatch: py
         (path / "notes.txt").write_text("years of work")
         raise MemoryError
 
-    monkeypatch.setattr("mstage.simulate.sweep.Trainer.start", too_large)
+    monkeypatch.setattr("mstage.simulate.trainer.Trainer.start", too_large)
     with pytest.raises(MemoryError):
         train(SMALL, path)
     assert [file.name for file in path.rglob("*")] == ["notes.txt"]

@@ -29,7 +29,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mstage.simulate.flow_linearisation import Linearisation, Tree
+    from mstage.simulate.models.linearisation import Linearisation, Params
 
 Array: TypeAlias = jax.Array
 Control: TypeAlias = tuple[Array, Array, Array]  # last accepted step, its error, whether the last attempt was rejected
@@ -47,15 +47,15 @@ class GradientFlow:
         linearise: (weights, args) -> the linearisation of the residuals there.
     """
 
-    linearise: Callable[[Tree, Any], Linearisation]
+    linearise: Callable[[Params, Any], Linearisation]
 
-    def __call__(self, t: Any, y: Tree, args: Any) -> Tree:
+    def __call__(self, t: Any, y: Params, args: Any) -> Params:
         """The velocity of the weights, as `diffrax.ODETerm` wants it."""
         del t
         return velocity(self.linearise(y, args))
 
 
-def velocity(at: Linearisation) -> Tree:
+def velocity(at: Linearisation) -> Params:
     """-J'e/n."""
     count = at.residual.shape[0]
     return jax.tree.map(lambda leaf: -leaf / count, at.gradient)
@@ -97,14 +97,14 @@ class RosenbrockW(diffrax.AbstractSolver[Any]):
         del terms
         return ORDER
 
-    def init(self, terms: Any, t0: Any, t1: Any, y0: Tree, args: Any) -> Any:
+    def init(self, terms: Any, t0: Any, t1: Any, y0: Params, args: Any) -> Any:
         """The linearisation at the start, which is the state of the solver."""
         del terms, t0, t1
         return self.flow.linearise(y0, args)
 
     def step(
-        self, terms: Any, t0: Any, t1: Any, y0: Tree, args: Any, solver_state: Any, made_jump: Any
-    ) -> tuple[Tree, Tree, dict[str, Tree], Any, diffrax.RESULTS]:
+        self, terms: Any, t0: Any, t1: Any, y0: Params, args: Any, solver_state: Any, made_jump: Any
+    ) -> tuple[Params, Params, dict[str, Params], Any, diffrax.RESULTS]:
         """One step, as diffrax asks for it."""
         del terms, made_jump
         length = t1 - t0
@@ -113,11 +113,11 @@ class RosenbrockW(diffrax.AbstractSolver[Any]):
         moves = [jax.tree.map(lambda f: length.astype(f.dtype) * f, velocity(at)) for at in (solver_state, after)]
         return y1, error, {"y0": y0, "y1": y1, "k0": moves[0], "k1": moves[1]}, after, SUCCESSFUL
 
-    def func(self, terms: Any, t0: Any, y0: Tree, args: Any) -> Tree:
+    def func(self, terms: Any, t0: Any, y0: Params, args: Any) -> Params:
         """The velocity."""
         return terms.vf(t0, y0, args)
 
-    def attempt(self, at: Linearisation, y0: Tree, length: Array, args: Any) -> tuple[Tree, Tree]:
+    def attempt(self, at: Linearisation, y0: Params, length: Array, args: Any) -> tuple[Params, Params]:
         """The weights a step further and the estimate of their error, one factorisation and three velocities.
 
         In the unknowns U = Gamma k, which spare products with A: (I - h gamma A) U_i = h gamma f(y0 + sum_j a_ij U_j) +
@@ -135,7 +135,7 @@ class RosenbrockW(diffrax.AbstractSolver[Any]):
         solve = at.inverse(length * self.gamma / at.residual.shape[0])
         moved = length * self.gamma
 
-        def stage(unknowns: Tree, number: Array) -> tuple[Tree, None]:
+        def stage(unknowns: Params, number: Array) -> tuple[Params, None]:
             """The next unknown, into its place; those that are yet to come are 0."""
             here = self.flow(None, _combined(y0, jnp.asarray(inner)[number], unknowns), args)
             start = jax.tree.map(lambda f: moved.astype(f.dtype) * f, here)
@@ -149,7 +149,7 @@ class RosenbrockW(diffrax.AbstractSolver[Any]):
         return _combined(y0, jnp.asarray(result), unknowns), _combined(nothing, jnp.asarray(estimate), unknowns)
 
 
-def largest(tree: Tree) -> Array:
+def largest(tree: Params) -> Array:
     """The largest absolute value among the numbers of a tree."""
     return jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree)]))
 
@@ -178,7 +178,7 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
 
     rtol: Any
     atol: Any = 0.0
-    norm: Callable[[Tree], Any] = staticmethod(largest)
+    norm: Callable[[Params], Any] = staticmethod(largest)
     safety: float = 0.9
     least: float = 0.2
     most: float = 10.0
@@ -189,7 +189,7 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
         return self
 
     def init(
-        self, terms: Any, t0: Any, t1: Any, y0: Tree, dt0: Any, args: Any, func: Any, error_order: Any
+        self, terms: Any, t0: Any, t1: Any, y0: Params, dt0: Any, args: Any, func: Any, error_order: Any
     ) -> tuple[Any, Control]:
         """The end of the first step, of length `dt0`, or one that follows from the velocity."""
         del t1
@@ -197,14 +197,22 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
             dt0 = self.first_step(y0, func(terms, t0, y0, args), error_order)
         return t0 + dt0, (jnp.zeros_like(dt0), jnp.ones_like(dt0), jnp.array(False))
 
-    def first_step(self, y0: Tree, speed: Tree, error_order: int) -> Array:
+    def first_step(self, y0: Params, speed: Params, error_order: int) -> Array:
         """A careful first step, from how long the weights take to move by their own size."""
         moved, size = self.norm(speed), self.norm(y0)
         share = FIRST_STEP * jnp.asarray(self.rtol) ** (1 / error_order)
         return jnp.where((moved > 0) & (size > 0), share * (size / moved).astype(share.dtype), 1)
 
     def adapt_step_size(
-        self, t0: Any, t1: Any, y0: Tree, y1_candidate: Tree, args: Any, y_error: Tree, error_order: Any, state: Control
+        self,
+        t0: Any,
+        t1: Any,
+        y0: Params,
+        y1_candidate: Params,
+        args: Any,
+        y_error: Params,
+        error_order: Any,
+        state: Control,
     ) -> tuple[Array, Any, Any, bool, Control, diffrax.RESULTS]:
         """Whether a step is accepted, and the next one."""
         del args
@@ -214,7 +222,7 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
         return accepted, start, start + factor * length, False, state, SUCCESSFUL
 
     def judge(
-        self, times: tuple[Array, Array], step: tuple[Tree, Tree, Tree], error_order: int, state: Control
+        self, times: tuple[Array, Array], step: tuple[Params, Params, Params], error_order: int, state: Control
     ) -> tuple[Array, Array, Control]:
         """Whether a step is accepted, the factor to the next one, and what the next judgement needs.
 
@@ -237,7 +245,7 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
         length, error = (jnp.where(accepted, new, old) for new, old in zip(*kept, strict=True))
         return accepted, factor, (length, error, ~accepted)
 
-    def error(self, times: tuple[Array, Array], step: tuple[Tree, Tree, Tree]) -> Array:
+    def error(self, times: tuple[Array, Array], step: tuple[Params, Params, Params]) -> Array:
         """The error of a step, 1 where it is the largest that is allowed; the arguments are those of `judge`."""
         length, end = times
         before, after, estimate = step
@@ -252,7 +260,7 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
         return jnp.where(self.norm(estimate) == 0, 0, error)  # of weights that are all 0 and stay so
 
 
-def _share(tree: Tree, direction: Tree) -> Array:
+def _share(tree: Params, direction: Params) -> Array:
     """How many times a direction goes into a tree, by least squares; 0 if it is none."""
     scale = largest(direction)
     unit = jax.tree.map(lambda leaf: leaf / jnp.where(scale > 0, scale, 1), direction)  # its squares do not underflow
@@ -262,6 +270,6 @@ def _share(tree: Tree, direction: Tree) -> Array:
     return jnp.where(scale > 0, product / jnp.where(scale > 0, square * scale, 1), 0)
 
 
-def _combined(start: Tree, coefficients: Array, trees: Tree) -> Tree:
+def _combined(start: Params, coefficients: Array, trees: Params) -> Params:
     """A tree and a combination of others, which are stacked along a leading axis."""
     return jax.tree.map(lambda y, u: y + jnp.tensordot(coefficients.astype(u.dtype), u, axes=1), start, trees)

@@ -1,27 +1,15 @@
-"""Which network is trained: one dataclass a model, which lists its own parameters.
-
-A new model is a dataclass here and a line in `MODELS`; its parameters are then options of `mstage train`, keys of a
-sweep file, axes and columns.
-"""
+"""Two-layer networks."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 from mstage.errors import UsageError
 from mstage.spec.parameters import Choice, Number, Numbers, Plain, WholeNumbers
 
 ACTIVATIONS = ("tanh", "jax-tanh", "shifted-tanh", "relu", "gelu", "sin", "identity")
 SMALLEST_EXPONENT = {"float64": -307, "float32": -37}  # of 10, of weights that are not 0
-
-
-class Model(Protocol):
-    """A network with its parameters, the numeric ones as tuples."""
-
-    def check_dtype(self, dtype: str) -> None:
-        """Refuse weights that are 0 in a `dtype`."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +56,11 @@ class TwoLayer:
         default="tanh",
     )
 
+    def shapes(self, inputs: int) -> dict[str, dict[str, int]]:
+        """The weights a_k and w_k, each with the sizes of its axes, at the first width."""
+        neurons = {"neuron": self.width[0]}
+        return {"output_weight": neurons, "input_weight": neurons | {"dim": inputs}}
+
     def check_dtype(self, dtype: str) -> None:
         """Refuse weights that are 0 in a `dtype`.
 
@@ -80,6 +73,3 @@ class TwoLayer:
                 f"alpha {alpha:g} at width {width}: weights of standard deviation width^-alpha are 0 in {dtype}; "
                 f"take a smaller alpha"
             )
-
-
-MODELS: dict[str, type[Model]] = {"two-layer": TwoLayer}

@@ -1,7 +1,7 @@
 """Where a run of the gradient flow is, and what can be read off the step behind it.
 
 A run is never clipped to a record. What lies between two of its steps is read off cubic Hermite polynomials: of the
-logarithm of the loss, and of the weights for the snapshots.
+logarithm of the loss, and of the parameters for the snapshots.
 
 References:
     Fritsch and Carlson, "Monotone piecewise cubic interpolation", SIAM J. Numer. Anal. 17 (1980).
@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mstage.simulate.networks import Weights
+from mstage.history import RunStatus
 
 if TYPE_CHECKING:
-    from mstage.simulate.flow_solver import Control
-    from mstage.simulate.runs import Value
+    from mstage.simulate.dynamics.flow_solver import Control
+    from mstage.simulate.models.linearisation import Params
 
 Array: TypeAlias = jax.Array
 BISECTIONS = 60
@@ -29,8 +29,8 @@ class Moment(NamedTuple):
     """Where a run is between two steps, and how it moves there."""
 
     time: Array
-    weights: Weights
-    velocity: Weights
+    params: Params
+    velocity: Params
     residual: Array  # (n,)
     slope: Array  # (n,): how the residuals move
 
@@ -50,13 +50,31 @@ class FlowState(NamedTuple):
     rejected: Array
 
 
-def is_arrived(state: FlowState, target: Value) -> Value:
+def unmeasured(params: Params, targets: Array, is_empty: Array) -> FlowState:
+    """The state of a run at time 0; that of a place that no run takes has ended there."""
+    zero, one = jnp.zeros((), "float64"), jnp.ones((), "float64")
+    still = Moment(zero, params, jax.tree.map(jnp.zeros_like, params), targets, jnp.zeros_like(targets))
+    return FlowState(
+        last=still,
+        now=still,
+        is_measured=jnp.array(False),
+        length=zero,
+        control=(zero, one, jnp.array(False)),
+        status=jnp.where(is_empty, RunStatus.FINISHED, RunStatus.RUNNING).astype("int32"),
+        end_time=jnp.where(is_empty, 0.0, jnp.inf).astype("float64"),
+        final_loss=jnp.full((), jnp.nan, targets.dtype),
+        accepted=jnp.zeros((), "int64"),
+        rejected=jnp.zeros((), "int64"),
+    )
+
+
+def is_arrived(state: FlowState, target: Any) -> Any:
     """Whether a run is past a time or has ended before it."""
     return (state.is_measured & (state.now.time >= target)) | (state.end_time <= state.now.time)
 
 
-def weights_at(state: FlowState, time: float) -> Weights:
-    """The weights of runs, as arrays of NumPy, at a time within the last step of each.
+def params_at(state: FlowState, time: float) -> Params:
+    """The parameters of runs, as arrays of NumPy, at a time within the last step of each.
 
     Args:
         state: Of several runs, each leaf leading with their axis.
@@ -71,11 +89,11 @@ def weights_at(state: FlowState, time: float) -> Weights:
         shape = (-1,) + (1,) * (leaves[0].ndim - 1)
         ratio, extent = (part.reshape(shape).astype(leaves[0].dtype) for part in (share, length))
         with np.errstate(invalid="ignore", over="ignore"):  # of runs that diverged
-            weights: np.ndarray = _hermite(ratio, extent, (leaves[0], leaves[1]), (leaves[2], leaves[3]))
-        return weights
+            found: np.ndarray = _hermite(ratio, extent, (leaves[0], leaves[1]), (leaves[2], leaves[3]))
+        return found
 
-    found: Weights = jax.tree.map(read, state.last.weights, state.last.velocity, state.now.weights, state.now.velocity)
-    return found
+    last, now = state.last, state.now
+    return jax.tree.map(read, last.params, last.velocity, now.params, now.velocity)
 
 
 def crossing(state: FlowState, level: Array) -> Array:

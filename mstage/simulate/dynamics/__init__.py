@@ -1,0 +1,1 @@
+"""How networks move: in steps of an optimizer, or along the gradient flow."""

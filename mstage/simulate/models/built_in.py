@@ -1,0 +1,69 @@
+"""Which network does the model of a sweep stand for? Its own form where it has one, else what the model says itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import jax
+
+from mstage.simulate.models.two_layer import TwoLayerNetwork
+from mstage.spec import TwoLayer
+from mstage.spec.models import HasOutputs, Model, at_program
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mstage.simulate.models.network import Network, Scales
+
+Array: TypeAlias = jax.Array
+
+
+@dataclass(frozen=True)
+class ModelNetwork:
+    """The network that a model describes itself; see `network.Network`.
+
+    Attributes:
+        model: At one program.
+        dim: Inputs.
+        dtype: Of the weights.
+    """
+
+    model: HasOutputs
+    dim: int
+    dtype: str
+
+    def init(self, key: Array, scales: Scales) -> dict[str, Array]:
+        """The weights that the model makes of normals, which are drawn in float64 whatever the dtype."""
+        shapes = self.model.shapes(self.dim)  # type: ignore[attr-defined]  # every model has them
+        keys = jax.random.split(key, len(shapes))
+        normals = {
+            name: jax.random.normal(key, tuple(sizes.values()), "float64")
+            for key, (name, sizes) in zip(keys, shapes.items(), strict=True)
+        }
+        return {name: weight.astype(self.dtype) for name, weight in self.model.init(normals, scales).items()}
+
+    def outputs(self, params: dict[str, Array], inputs: Array) -> Array:
+        """f(x_i), shape (n,)."""
+        outputs: Array = self.model.outputs(params, inputs)
+        return outputs
+
+
+def network_of(model: Model, program: Mapping[str, float], dim: int, dtype: str) -> Network:
+    """The network of a model at the values of its static parameters.
+
+    Args:
+        model: The model of a sweep.
+        program: The values of the static parameters.
+        dim: How many numbers an input has.
+        dtype: Of the weights.
+
+    Raises:
+        TypeError: The model says not what its network computes.
+    """
+    one = at_program(model, program)
+    if isinstance(one, TwoLayer):
+        return TwoLayerNetwork(one.activation, one.width[0], dim, dtype)
+    if not isinstance(one, HasOutputs):
+        raise TypeError(f"{type(one).__name__} has no `init` and `outputs`")
+    return ModelNetwork(one, dim, dtype)

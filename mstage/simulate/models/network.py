@@ -1,0 +1,130 @@
+"""What is a network to whoever trains it? Its initial parameters and its outputs; all else follows by JAX.
+
+What follows is the squared loss with its gradient, which descent needs, and the Jacobian of the residuals, which the
+gradient flow needs. A model that has a faster form of either brings it along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+import jax
+
+from mstage.simulate.blocks import largest_block
+from mstage.simulate.devices import tree_bytes
+from mstage.simulate.models.linearisation import Linearisation, Params, linearise
+
+Array: TypeAlias = jax.Array
+Scales: TypeAlias = Mapping[str, Array]  # the values of a run by the name of their axis, each of shape ()
+
+
+class Data(NamedTuple):
+    """The training set or a batch of it, as arrays of JAX or of NumPy.
+
+    Attributes:
+        inputs: x_i, shape (n and zeros, dim); the zeros are those that an objective asks for.
+        targets: y_i, shape (n and zeros,).
+    """
+
+    inputs: Any
+    targets: Any
+
+
+class Network(Hashable, Protocol):
+    """A family of functions f(params, x) of one static shape; two equal ones share one compilation."""
+
+    def init(self, key: Array, scales: Scales) -> Params:
+        """The initial parameters of one run: a named tree (a NamedTuple, a dictionary, ...) of arrays of one dtype.
+
+        Args:
+            key: Of the run's seed.
+            scales: The run's values by the name of their axis, `alpha` among them; they are traced.
+        """
+
+    def outputs(self, params: Params, inputs: Array) -> Array:
+        """f(x_i), shape (n,), of inputs of shape (n, dim)."""
+
+
+class Objective(Hashable, Protocol):
+    """The loss 1/(2n) sum_i (f(x_i) - y_i)^2 of a network over n samples."""
+
+    def data(self, inputs: Any, targets: Any) -> Data:
+        """The samples as this objective takes them; both may have leading axes, and arrays of NumPy stay that."""
+
+    def loss(self, params: Params, data: Data) -> Array:
+        """The loss, shape ()."""
+
+    def loss_and_gradient(self, params: Params, data: Data) -> tuple[Array, Params]:
+        """The loss and its gradient, a tree as the parameters."""
+
+    def largest_block(self, params: Params, data: Data) -> int:
+        """How many runs of such shapes a core's cache holds at once."""
+
+    def working_bytes(self, params: Params, data: Data) -> int:
+        """Memory that a gradient takes at such shapes."""
+
+
+@runtime_checkable
+class HasObjective(Protocol):
+    """A network that computes its loss and gradient in a way of its own."""
+
+    def objective(self, samples: int, *, has_spare_cores: bool) -> Objective:
+        """The loss over so many samples; `has_spare_cores` says that a device has more cores than one."""
+
+
+@runtime_checkable
+class HasLinearisation(Protocol):
+    """A network that linearises its residuals in a way of its own."""
+
+    def linearise(self, products: str, params: Params, data: Data) -> Linearisation:
+        """The residuals f(x_i) - y_i at some parameters, with their Jacobian in products of the dtype `products`."""
+
+
+@dataclass(frozen=True)
+class SquaredLoss:
+    """The objective of any network, by reverse mode; see `Objective`."""
+
+    network: Network
+
+    def data(self, inputs: Any, targets: Any) -> Data:
+        """The samples as they are."""
+        return Data(inputs, targets)
+
+    def loss(self, params: Params, data: Data) -> Array:
+        """The loss, shape ()."""
+        residual = self.network.outputs(params, data.inputs) - data.targets
+        loss: Array = residual @ residual / (2 * residual.shape[0])
+        return loss
+
+    def loss_and_gradient(self, params: Params, data: Data) -> tuple[Array, Params]:
+        """The loss and its gradient."""
+        both: tuple[Array, Params] = jax.value_and_grad(self.loss)(params, data)
+        return both
+
+    def largest_block(self, params: Params, data: Data) -> int:
+        """How many runs have their largest array in the cache."""
+        return largest_block(max(self._array_bytes(params, data)))
+
+    def working_bytes(self, params: Params, data: Data) -> int:
+        """Bytes of all arrays on the way to a gradient."""
+        return sum(self._array_bytes(params, data))
+
+    def _array_bytes(self, params: Params, data: Data) -> list[int]:
+        equations = jax.make_jaxpr(self.loss_and_gradient)(params, data).eqns
+        return [tree_bytes(variable.aval) for equation in equations for variable in equation.outvars]
+
+
+def objective_of(network: Network, samples: int, *, has_spare_cores: bool) -> Objective:
+    """The loss of a network over so many samples: its own form of it, or that of JAX."""
+    if isinstance(network, HasObjective):
+        return network.objective(samples, has_spare_cores=has_spare_cores)
+    return SquaredLoss(network)
+
+
+def linearisation_of(network: Network, products: str, params: Params, data: Data) -> Linearisation:
+    """The residuals of a network with their Jacobian: its own form of it, or that of JAX."""
+    if isinstance(network, HasLinearisation):
+        return network.linearise(products, params, data)
+    return linearise(lambda at: network.outputs(at, data.inputs) - data.targets, products, params)

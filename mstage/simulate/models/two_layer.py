@@ -1,0 +1,71 @@
+"""Two-layer networks f(x) = sum_k a_k sigma(w_k . x) with a_k, w_k ~ N(0, width^(-2 alpha)).
+
+There is no factor 1/width and no bias of its own: where a problem wants one, its inputs end in a 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from mstage.simulate.blocks import tiles
+from mstage.simulate.models.activations import ACTIVATIONS
+from mstage.simulate.models.two_layer_linearisation import linearise_two_layer
+from mstage.simulate.models.two_layer_loss import TwoLayerLoss, Weights
+from mstage.simulate.products import outer
+
+if TYPE_CHECKING:
+    from mstage.simulate.models.linearisation import Linearisation
+    from mstage.simulate.models.network import Data, Scales
+
+Array: TypeAlias = jax.Array
+
+
+@dataclass(frozen=True)
+class TwoLayerNetwork:
+    """Two-layer networks of one width, with a loss and a linearisation of their own; see `network.Network`.
+
+    Attributes:
+        activation: sigma, one of `ACTIVATIONS`.
+        width: Hidden neurons.
+        dim: Inputs.
+        dtype: Of the weights.
+    """
+
+    activation: str
+    width: int
+    dim: int
+    dtype: str
+
+    def init(self, key: Array, scales: Scales) -> Weights:
+        """Weights of standard deviation width^-alpha.
+
+        The normals are drawn in float64 whatever the dtype, so that a seed means the same network in both, and do not
+        depend on alpha, so that runs of one seed differ by their scale alone.
+        """
+        output_key, input_key = jax.random.split(key)
+        scale = jnp.exp(-scales["alpha"] * math.log(self.width))
+        return Weights(
+            (scale * jax.random.normal(output_key, (self.width,), "float64")).astype(self.dtype),
+            (scale * jax.random.normal(input_key, (self.width, self.dim), "float64")).astype(self.dtype),
+        )
+
+    def outputs(self, params: Weights, inputs: Array) -> Array:
+        """f(x_i), shape (n,)."""
+        value, _ = ACTIVATIONS[self.activation](outer(params.input_weight, inputs))
+        return params.output_weight @ value
+
+    def objective(self, samples: int, *, has_spare_cores: bool) -> TwoLayerLoss:
+        """The loss over so many samples, in tiles that the cache holds."""
+        return TwoLayerLoss(
+            self.activation, tiles(samples, self.width, self.dim, self.dtype, has_spare_cores=has_spare_cores)
+        )
+
+    def linearise(self, products: str, params: Weights, data: Data) -> Linearisation:
+        """The residuals with their Jacobian, which is written down where there are fewer weights than samples."""
+        at = linearise_two_layer(ACTIVATIONS[self.activation], products, params, data)
+        return at.explicit() if self.width * (self.dim + 1) < data.targets.shape[0] else at

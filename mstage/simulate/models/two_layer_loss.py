@@ -1,0 +1,131 @@
+"""The loss of a two-layer network and its gradient, written out and gone through tile by tile.
+
+The gradient is written out because it shares sigma with the forward pass and keeps one array of shape (width, samples)
+alive instead of the several that reverse mode saves; the tests hold it against `jax.grad`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mstage.simulate.blocks import largest_block
+from mstage.simulate.models.activations import ACTIVATIONS
+from mstage.simulate.models.network import Data
+from mstage.simulate.products import outer, times
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mstage.simulate.blocks import Tiles
+    from mstage.simulate.models.activations import Activation
+
+Array: TypeAlias = jax.Array
+
+WORKING_ARRAYS = 4  # of shape (width, samples of a tile) that a gradient holds at once
+
+
+class Weights(NamedTuple):
+    """The weights of one network.
+
+    Attributes:
+        output_weight: a_k, shape (width,).
+        input_weight: w_k, shape (width, dim).
+    """
+
+    output_weight: Array
+    input_weight: Array
+
+
+@dataclass(frozen=True)
+class TwoLayerLoss:
+    """The loss over the samples of some tiles; see `network.Objective`.
+
+    Attributes:
+        activation: sigma.
+        tiles: How the samples are gone through; its zeros follow them.
+    """
+
+    activation: str
+    tiles: Tiles
+
+    def data(self, inputs: Any, targets: Any) -> Data:
+        """Samples with the zeros of the tiles.
+
+        Arrays of NumPy stay that: outside the program JAX would compile another one for each shape that it pads.
+        """
+        lead, pad = [(0, 0)] * (targets.ndim - 1), np.pad if isinstance(targets, np.ndarray) else jnp.pad
+        zeros = (0, self.tiles.zeros)
+        return Data(pad(inputs, (*lead, zeros, (0, 0))), pad(targets, (*lead, zeros)))
+
+    def loss(self, params: Weights, data: Data) -> Array:
+        """The loss 1/(2n) sum_i (f(x_i) - y_i)^2, shape ()."""
+        sigma = self._sigma
+
+        def part(inputs: Array, targets: Array) -> Array:
+            value, _ = sigma(outer(params.input_weight, inputs))
+            residual = params.output_weight @ value - targets
+            return residual @ residual / (2 * self.tiles.samples)
+
+        loss: Array = _total(part, data, self.tiles)
+        return loss
+
+    def loss_and_gradient(self, params: Weights, data: Data) -> tuple[Array, Weights]:
+        """The loss, shape (), and its gradient, of the shapes of the weights."""
+        sigma = self._sigma
+
+        def part(inputs: Array, targets: Array) -> tuple[Array, Weights]:
+            value, slope = sigma(outer(params.input_weight, inputs))
+            residual = params.output_weight @ value - targets
+            share = residual / self.tiles.samples
+            steep = (
+                params.output_weight[:, None] * slope
+            )  # rows of whole vectors, which those of input weights need not be
+            return residual @ share / 2, Weights(value @ share, times(steep, share[:, None] * inputs))
+
+        both: tuple[Array, Weights] = _total(part, data, self.tiles)
+        return both
+
+    def largest_block(self, params: Weights, data: Data) -> int:
+        """How many runs have their array of shape (width, samples) in the cache."""
+        del data
+        return largest_block(self.tiles.samples * _row_bytes(params))
+
+    def working_bytes(self, params: Weights, data: Data) -> int:
+        """Bytes of the arrays of a tile."""
+        del data
+        return WORKING_ARRAYS * self.tiles.size * _row_bytes(params)
+
+    @property
+    def _sigma(self) -> Activation:
+        return ACTIVATIONS[self.activation]
+
+
+def _row_bytes(params: Weights) -> int:
+    """Bytes of one number for each neuron."""
+    return int(params.output_weight.size) * np.dtype(params.output_weight.dtype).itemsize
+
+
+def _total(part: Callable[[Array, Array], Any], data: Data, tiles: Tiles) -> Any:
+    """The sum over tiles of what a function makes of one.
+
+    A tile is handed from round to round: one that is cut out of all the samples where it is used would be cut out anew
+    for every number that is made of it.
+    """
+    if tiles.number == 1:
+        return part(*data)
+    split = tuple(leaf.reshape((tiles.number, tiles.size, *leaf.shape[1:])) for leaf in data)
+
+    def tile(number: Array | int) -> tuple[Array, ...]:
+        return tuple(jax.lax.dynamic_index_in_dim(leaf, number, keepdims=False) for leaf in split)
+
+    def add(number: Array, carry: tuple[Any, tuple[Array, ...]]) -> tuple[Any, tuple[Array, ...]]:
+        total, here = carry
+        return jax.tree.map(jnp.add, total, part(*here)), tile(jnp.minimum(number + 1, tiles.number - 1))
+
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(part, *tile(0)))
+    return jax.lax.fori_loop(0, tiles.number, add, (nothing, tile(0)))[0]

@@ -1,0 +1,87 @@
+"""The keys of a sweep file, and the parts of a sweep that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mstage.errors import UsageError, shown, unknown_name
+from mstage.spec.dynamics import DYNAMICS
+from mstage.spec.models import MODELS
+from mstage.spec.parameters import declared, read_parameters
+from mstage.spec.problems import BuiltIn, Problem, Table
+from mstage.spec.recording import Recording
+from mstage.spec.text import MAX_VALUES, one_name, one_number, spelled
+
+FAMILIES: Mapping[str, Mapping[str, type]] = {"model": MODELS, "dynamics": DYNAMICS}  # the first is the default
+
+
+def keys_of_parts() -> list[str]:
+    """The keys that describe the parts of a sweep, those that choose one among them."""
+    parts = (BuiltIn, Table, *MODELS.values(), *DYNAMICS.values(), Recording)
+    return [*FAMILIES, "seeds", *dict.fromkeys(key for part in parts for key in declared(part))]
+
+
+def foreign_keys(values: Mapping[str, Any]) -> dict[str, str]:
+    """Keys that belong to other models or dynamics than some values name -> the option that has them."""
+    found: dict[str, str] = {}
+    for family, members in FAMILIES.items():
+        chosen = values.get(family, next(iter(members)))
+        own = declared(members[chosen]) if chosen in members else keys_of_parts()
+        for name, member in members.items():
+            found |= {key: f"--{family} {name}" for key in declared(member) if key not in own}
+    return found
+
+
+def parts_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a sweep, and its seeds if they are counted, from the keys of a sweep file; other keys are left aside.
+
+    Raises:
+        UsageError: A value makes no sense, or belongs to another model or other dynamics.
+    """
+    parts: dict[str, Any] = {}
+    chosen = {family: _member(family, values) for family in FAMILIES}
+    for key, option in foreign_keys(values).items():
+        if key in values:
+            raise UsageError(
+                f"{spelled(key)} `{shown(values[key])}`: belongs to {option}; leave it out, or give {option}"
+            )
+    for family, member in chosen.items():
+        parts[family] = member(**read_parameters(member, values))
+    parts["problem"] = _problem(values)
+    parts["recording"] = Recording(**read_parameters(Recording, values))
+    if "seeds" in values:
+        if "seed" in values:
+            raise UsageError("both `seed` and `seeds` are given; give the seeds themselves or their number")
+        count = one_number("seeds", values["seeds"], int)
+        if not 1 <= count <= MAX_VALUES:
+            raise UsageError(f"seeds {count}: has to be from 1 to {MAX_VALUES}")
+        parts["seed"] = tuple(range(count))
+    return parts
+
+
+def _problem(values: Mapping[str, Any]) -> Problem:
+    if "data" not in values:
+        others = [key for key in declared(Table) if key in values]
+        if others:
+            raise UsageError(f"`{spelled(others[0])}` belongs to a table; name it with --data FILE")
+        return BuiltIn(**read_parameters(BuiltIn, values))
+    if "problem" in values:
+        raise UsageError("both `problem` and `data` are given; a sweep learns one of them")
+    if "target" not in values:
+        raise UsageError(f"data {values['data']}: say which column to predict with --target COLUMN")
+    return Table(**read_parameters(Table, values))
+
+
+def _member(family: str, values: Mapping[str, Any]) -> type:
+    """The model or the dynamics that some values name, the first of its family if they name none."""
+    members = FAMILIES[family]
+    name = one_name(family, values.get(family, next(iter(members))))
+    if name not in members:
+        raise UsageError(unknown_name(family, name, members))
+    return members[name]
+
+
+def name_of(family: str, one: object) -> str:
+    """The name of a model or of dynamics."""
+    return next(name for name, member in FAMILIES[family].items() if member is type(one))
