@@ -34,7 +34,7 @@ def foreign_keys(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def parts_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of a sweep, and its seeds if they are counted, from the keys of a sweep file; other keys are left aside.
+    """The parts of a sweep, and its seeds if they are counted, from the keys of a file; other keys are left aside.
 
     Raises:
         UsageError: A value makes no sense, or belongs to another model or other dynamics.
