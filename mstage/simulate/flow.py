@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from jax.sharding import Mesh
 
-    from mstage.simulate.problems import Dataset
     from mstage.spec import Sweep
+    from mstage.training_set import TrainingSet
 
 NARROW_TOLERANCE = 1e-6  # down to here the products with J are of float32, whose rounding is far below
 
@@ -55,7 +55,7 @@ class FlowPosition:
 class FlowTrainer:
     """Integrates the gradient flow of the runs of one width."""
 
-    def __init__(self, sweep: Sweep, dataset: Dataset, width: int) -> None:
+    def __init__(self, sweep: Sweep, dataset: TrainingSet, width: int) -> None:
         use_all_cores()
         self.record_steps = np.array(sweep.loss_steps, np.int64)
         self._tick = sweep.tick

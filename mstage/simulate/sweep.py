@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from jax.sharding import Mesh
 
-    from mstage.simulate.problems import Dataset
     from mstage.spec import Sweep
+    from mstage.training_set import TrainingSet
 
 MAX_SEGMENT_RECORDS = 256
 WORKING_ARRAYS = 4  # of shape (width, samples) that a step holds at once for each run of a block
@@ -71,7 +71,7 @@ class Trainer:
         UsageError: The optimizer or the batch size does not suit.
     """
 
-    def __init__(self, sweep: Sweep, dataset: Dataset, width: int) -> None:
+    def __init__(self, sweep: Sweep, dataset: TrainingSet, width: int) -> None:
         use_all_cores()
         check_optimizer(sweep.optimizer)
         samples = dataset.target.shape[0]

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from mstage.simulate.problems import Dataset
     from mstage.spec import Sweep
+    from mstage.training_set import TrainingSet
 
 
 class AnyPosition(Protocol):
@@ -47,7 +47,7 @@ class AnyTrainer(Protocol):
     def memory_bytes(self) -> int: ...  # noqa: D102
 
 
-def trainer_of(sweep: Sweep, dataset: Dataset, width: int) -> AnyTrainer:
+def trainer_of(sweep: Sweep, dataset: TrainingSet, width: int) -> AnyTrainer:
     """The trainer of the runs of one width.
 
     Raises:

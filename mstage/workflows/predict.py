@@ -11,8 +11,9 @@ import numpy as np
 from mstage.analysis.predictions import SweepTheory, Theory
 from mstage.analysis.theory import problem_constants
 from mstage.errors import UsageError
-from mstage.simulate.problems import load_problem, too_large_batch
+from mstage.simulate.problems import too_large_batch
 from mstage.store.reader import stored_problem, stored_sweep
+from mstage.workflows.problems import training_set_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +44,7 @@ def predict(source: Sweep | str | Path) -> SweepTheory:
     if isinstance(source, (str, Path)):
         problem = stored_problem(source)
         return theory_of(stored_sweep(source), problem.attrs, problem)
-    data = load_problem(source.problem)
+    data = training_set_of(source.problem)
     if source.batch_size is not None and source.batch_size > len(data.target):
         raise UsageError(too_large_batch(source.batch_size, data.name, len(data.target)))
     if not source.has_time:

@@ -24,6 +24,7 @@ from mstage.simulate.problems import load_problem
 from mstage.simulate.runs import Data
 from mstage.simulate.sweep import Trainer
 from mstage.spec import Sweep, Table
+from mstage.workflows.problems import training_set_of
 from tests import twin
 from tests.simulate.test_trainer import compilations, drawn
 
@@ -33,7 +34,7 @@ FLOW = Sweep(alpha=(1.0,), width=(30,), seed=(0, 4), dynamics="flow", until=60.0
 
 def run(sweep: Sweep, width: int | None = None, most: int = 10**6) -> tuple[np.ndarray, dict, dict]:
     """Losses (runs, records), the ends and the last weights of a sweep's width."""
-    trainer = FlowTrainer(sweep, load_problem(sweep.problem), width or sweep.width[0])
+    trainer = FlowTrainer(sweep, training_set_of(sweep.problem), width or sweep.width[0])
     position, parts, total = trainer.start(), [], trainer.record_steps.size
     while position.record < total:
         position, losses = trainer.advance(position, min(position.record + 100, total), most)
