@@ -17,7 +17,7 @@ class ColumnsError(Exception):
     """Why pandas cannot make columns of a text."""
 
 
-def parse_columns(file: IO[Any], separator: str, *, cuts_long_rows: bool, **options: Any) -> pd.DataFrame:
+def parse_columns(file: IO[str] | IO[bytes], separator: str, *, cuts_long_rows: bool, **options: Any) -> pd.DataFrame:
     """The cells of a text, as numbers where a whole column has nothing else.
 
     Args:

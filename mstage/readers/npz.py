@@ -1,8 +1,8 @@
 """Which arrays does an npz file hold, without trusting what it says of itself?
 
-An npz file is a zip archive of npy arrays. What the directory of the archive and the header of an array claim is
-compared with what there is before any room is made for it, and members that are no arrays are never unpacked. An array
-is reached by its place in the file, so that a file of thousands is not looked through for each of them.
+An npz file is a zip archive of npy arrays. The sizes that the archive's directory and an array's header claim are
+compared with what is there before any memory is allocated, and members that are no arrays are never unpacked. Each
+member is opened at its offset, so that the directory of thousands is not parsed once for each.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_MEMBERS = 20_000
-MAX_DIRECTORY = 4 * 2**20  # bytes of the list of the members, at least 46 a member
+MAX_DIRECTORY = 4 * 2**20  # bytes of the archive's directory, at least 46 a member
 LONGEST_HEADER = 2**16  # bytes of an npy header: one line with a dtype and a shape
-MAX_UNPACKED = 256 * 2**20  # bytes of a member that may be packed as tightly as it likes
-TIGHTEST = 50  # times that a larger one may be unpacked; weights are hardly packed at all
+MAX_UNPACKED = 256 * 2**20  # bytes that a member may unpack to, whatever its compression ratio
+MAX_RATIO = 50  # compression ratio of a larger member; real weights hardly compress
 LOCAL_HEADER = 30  # bytes that a member begins with
 END, END_64, LOCATOR_64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
-DAMAGE = (  # what zipfile, its decompressors and NumPy raise where a file is not what it should be
+DAMAGE = (  # what zipfile, its decompressors and NumPy raise on a damaged file
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError, struct.error, RecursionError, MemoryError,
     EOFError, ValueError, NotImplementedError, RuntimeError, OverflowError, SyntaxError, KeyError, TypeError,
 )  # fmt: skip
@@ -49,11 +49,11 @@ class Array:
     """An array in an archive, before it is read.
 
     Attributes:
-        name: As it was saved.
-        shape: Its axes.
-        dtype: Of its values, as the header has it.
-        is_fortran: Whether the first axis runs fastest.
-        member: Where it lies.
+        name: The name that it was saved under.
+        shape: Its lengths along each axis.
+        dtype: Type of its values, from the header.
+        is_fortran: Whether the first axis varies fastest (Fortran order).
+        member: Its entry in the archive's directory.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Array:
     member: zipfile.ZipInfo
 
     def open(self, file: BinaryIO) -> zipfile.ZipExtFile:
-        """A stream of its values, from the file that it was found in."""
+        """Open a stream of its values in the file that it was found in."""
         stream = open_member(file, self.member)
         read_header(stream)
         return stream
@@ -77,7 +77,7 @@ class Array:
         if self.dtype.hasobject:
             raise ValueError("it holds Python objects, which are never unpickled")
         with self.open(file) as stream:
-            data = stream.read()  # no more than the directory says, which the header agrees with
+            data = stream.read()  # bounded by the directory's size, which agrees with the header
         return np.frombuffer(data, self.dtype).reshape(self.shape, order="F" if self.is_fortran else "C")
 
 
@@ -112,10 +112,10 @@ def arrays_of(file: BinaryIO) -> list[Array]:
 
 
 def members_of(file: BinaryIO) -> list[zipfile.ZipInfo]:
-    """What a zip archive holds.
+    """The members of a zip archive.
 
     Raises:
-        ValueError: It holds more than an npz file does.
+        ValueError: It has too many members.
         zipfile.BadZipFile: It is damaged.
     """
     if _directory_bytes(file) > MAX_DIRECTORY:
@@ -128,16 +128,20 @@ def members_of(file: BinaryIO) -> list[zipfile.ZipInfo]:
 
 
 def array_of(file: BinaryIO, member: zipfile.ZipInfo) -> Array:
-    """An array of an archive, by its header.
+    """Read the header of an array in an archive.
 
     Raises:
-        ValueError: It is none, does not fit its header, or is packed so tightly that it can only be meant to harm.
+        ValueError: It is no array, its size contradicts its header, or its compression ratio is that of a zip bomb.
     """
-    if member.file_size > max(MAX_UNPACKED, TIGHTEST * member.compress_size):
+    if member.file_size > max(MAX_UNPACKED, MAX_RATIO * member.compress_size):
         raise ValueError(
             f"{member.filename} would become {member.file_size >> 20:,} MiB of {member.compress_size >> 10:,} KiB"
         )
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # a few bytes of others become gigabytes
+    # A few bytes of the other methods can unpack to gigabytes.
+    if member.compress_type not in (
+        zipfile.ZIP_STORED,
+        zipfile.ZIP_DEFLATED,
+    ):
         raise ValueError(f"{member.filename} is packed as numpy.savez does not")
     with open_member(file, member) as stream:
         shape, is_fortran, dtype = read_header(stream)
@@ -148,10 +152,10 @@ def array_of(file: BinaryIO, member: zipfile.ZipInfo) -> Array:
 
 
 def open_member(file: BinaryIO, member: zipfile.ZipInfo) -> zipfile.ZipExtFile:
-    """A stream of a member's content, which checks its sum at the end.
+    """Open a stream of a member's content, which verifies its checksum at the end.
 
     Raises:
-        zipfile.BadZipFile: There is no member in that place.
+        zipfile.BadZipFile: There is no member at its offset.
     """
     file.seek(member.header_offset)
     head = file.read(LOCAL_HEADER)
@@ -159,12 +163,12 @@ def open_member(file: BinaryIO, member: zipfile.ZipInfo) -> zipfile.ZipExtFile:
         raise zipfile.BadZipFile(f"{member.filename} is not where it should be")
     if member.flag_bits & 1:
         raise zipfile.BadZipFile(f"{member.filename} is encrypted")
-    file.seek(sum(struct.unpack("<HH", head[-4:])), 1)  # its name once more, and what else is said of it
+    file.seek(sum(struct.unpack("<HH", head[-4:])), 1)  # its name, repeated, and the extra field
     return zipfile.ZipExtFile(file, "r", member)
 
 
 def read_header(file: zipfile.ZipExtFile | BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, whether the first axis runs fastest, and dtype of the npy array that begins here.
+    """Shape, whether in Fortran order, and dtype of the npy array that begins here.
 
     Raises:
         ValueError: It is none.
@@ -172,7 +176,7 @@ def read_header(file: zipfile.ZipExtFile | BinaryIO) -> tuple[tuple[int, ...], b
     version = npy.read_magic(file)
     read = {(1, 0): npy.read_array_header_1_0}.get(version, npy.read_array_header_2_0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of headers that older versions have written
+        warnings.simplefilter("ignore")  # about headers written by older versions of NumPy
         shape, is_fortran, dtype = read(file, max_header_size=LONGEST_HEADER)
     if any(axis < 0 for axis in shape):
         raise ValueError(f"an array has the shape {shape}")
@@ -180,7 +184,7 @@ def read_header(file: zipfile.ZipExtFile | BinaryIO) -> tuple[tuple[int, ...], b
 
 
 def _directory_bytes(file: BinaryIO) -> int:
-    """How long the list of the members says that it is, at any place where an archive may end; 0 if it has no end."""
+    """The largest directory size claimed by any end record that the file may hold; 0 if it has none."""
     size = file.seek(0, 2)
     file.seek(max(0, size - 2**16 - 100))
     tail = file.read()

@@ -1,7 +1,7 @@
 """Which files are the checkpoints of a run, in which order, and which tensors does each hold?
 
-A checkpoint is one file, several that hold a part each (`model-00001-of-00003.safetensors`), or a folder of either, as
-`checkpoint-500/model.safetensors`. A folder of checkpoints is looked through to that depth and no further.
+A checkpoint is one file, several files that hold a part each (`model-00001-of-00003.safetensors`), or a folder with
+either, as `checkpoint-500/model.safetensors`. Folders are searched to that depth and no deeper.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})$")
 INDEX = ".safetensors.index.json"
-MAX_INDEX = 32 * 2**20  # bytes of one, which becomes twenty times as much while it is read
+MAX_INDEX = 32 * 2**20  # bytes; parsing one takes twenty times as much memory
 WHOLE_MODELS = (
     "model",
     "pytorch_model",
@@ -40,9 +40,9 @@ class Checkpoint:
     """The weights of a run at one step.
 
     Attributes:
-        step: Of the training, as the names count it or as it was given.
-        files: Where they lie, one or several that hold a part each.
-        tensors: By name; values are read when they are used.
+        step: Step of the training, from the names or as given.
+        files: The files, one or several that hold a part each.
+        tensors: Its tensors by name; their values are read when they are used.
     """
 
     step: float
@@ -52,7 +52,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class _Files:
-    """The files of one checkpoint, and the name that they share."""
+    """The files of one checkpoint, and the stem that their names share."""
 
     folder: Path
     stem: str
@@ -64,12 +64,12 @@ class _Files:
 
 
 def open_checkpoints(sources: Iterable[str | Path], steps: Sequence[float] | None = None) -> tuple[Checkpoint, ...]:
-    """Find checkpoints and read what they hold, but not yet its values.
+    """Find checkpoints and read which tensors they hold, but not yet the values.
 
     Args:
         sources: Files, folders of one checkpoint, or folders of several.
-        steps: Of the checkpoints in their order: that of the sources, and of their names within a folder. Told by the
-            names if None.
+        steps: Steps of the checkpoints, in the order of the sources and, within a folder, of the names; None takes them
+            from the names.
 
     Returns:
         The checkpoints in the order of their steps, at least two.
@@ -80,9 +80,9 @@ def open_checkpoints(sources: Iterable[str | Path], steps: Sequence[float] | Non
     """
     found: dict[str, _Files] = {}
     for one in _files_of_sources([Path(source) for source in sources]):
-        found.setdefault(os.path.realpath(one.files[0]), one)  # the same file under two names is one checkpoint
+        found.setdefault(os.path.realpath(one.files[0]), one)  # a file and a link to it are one checkpoint
     groups = list(found.values())
-    tensors = {one.shown: _tensors(one) for one in groups}  # first, for what is no checkpoint has no step either
+    tensors = {one.shown: _tensors(one) for one in groups}  # first, since what is no checkpoint has no step either
     if len(groups) < 2:
         named = f"{groups[0].shown}: is a single checkpoint" if groups else "no checkpoint is named"
         raise InputError(f"{named}; a drift is measured between two or more, one a step")
@@ -117,7 +117,7 @@ def _files_of_folder(folder: Path) -> list[_Files]:
             names = ", ".join(f"`{one.stem}`" for one in models[:3])
             raise InputError(f"{child}: holds several checkpoints ({names}); name the folder of one run, or its files")
         below += models
-    if below and (len(here) < 2):  # a model beside folders of checkpoints is the last one, saved once more
+    if below and (len(here) < 2):  # a model beside folders of checkpoints is the final one, saved again
         return below
     if here:
         return here
@@ -131,7 +131,7 @@ def _files_of_folder(folder: Path) -> list[_Files]:
 
 
 def _models(folder: Path) -> list[_Files]:
-    """The checkpoints right in a folder: one if it is laid out as that of a single model."""
+    """The checkpoints directly in a folder: one if the folder looks like that of a single model."""
     found = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
     files: list[Path] = sorted(found, key=lambda path: natural_order(path.name))
     groups = _in_one_piece(files)
@@ -141,7 +141,7 @@ def _models(folder: Path) -> list[_Files]:
 
 
 def _in_one_piece(files: Iterable[Path | _Files]) -> list[_Files]:
-    """Files, those that hold parts of one checkpoint put together; what has been put together stays as it is."""
+    """Group the files that hold parts of one checkpoint; what is grouped already stays as it is."""
     groups: dict[tuple[Path, str, int], list[Path | _Files]] = {}
     for one in files:
         part = PART.match(one.stem)
@@ -156,7 +156,7 @@ def _in_one_piece(files: Iterable[Path | _Files]) -> list[_Files]:
 
 
 def _put_together(folder: Path, stem: str, count: int, members: Sequence[Path | _Files]) -> _Files:
-    """One checkpoint of the files that hold it; `count` is how many there should be, 0 where it is no matter of parts.
+    """One checkpoint from its files; `count` is how many parts there should be, 0 where it is not split.
 
     Raises:
         InputError: One is missing.

@@ -1,7 +1,7 @@
 """Which format is a file of weights in, and what tensors does it hold?
 
-Told by how the file begins and not by its name. Whatever would have to be unpickled is refused, since unpickling runs
-what the file says: for PyTorch's own files with the line that converts them.
+The first bytes tell the format, not the name. Files that would have to be unpickled are refused, since unpickling
+executes code in the file; for PyTorch's own files the refusal holds a command that converts them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mstage.readers.checkpoints.tensor_files import StoredTensor
 
 EXPECTED_WEIGHTS = "expected safetensors or npz"
-SUFFIXES = (".safetensors", ".npz")  # of what is looked for in a folder
+SUFFIXES = (".safetensors", ".npz")  # of checkpoints in a folder
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
 ANY_ZIP = b"PK"  # an empty archive too, whose reader says that it is empty
 FOREIGN = {
@@ -40,7 +40,7 @@ CONVERSION = (
 
 
 def read_tensors(path: Path) -> dict[str, StoredTensor]:
-    """The tensors of a file by their names; values are read later.
+    """The tensors of a file by name, without their values.
 
     Raises:
         InputError: It is in no format that is read, or damaged.
@@ -64,7 +64,7 @@ def read_tensors(path: Path) -> dict[str, StoredTensor]:
 
 
 def torch_refusal(path: Path) -> InputError:
-    """What is said of a file that would have to be unpickled."""
+    """The error for a file that would have to be unpickled."""
     name = path.with_suffix("") if path.suffix.lower() in TORCH_SUFFIXES else path
     line = f"{CONVERSION} {quote(str(path))} {quote(f'{name}.safetensors')}"
     return InputError(f"{path}: is pickled (PyTorch), which is never read, since it runs code; convert it with: {line}")

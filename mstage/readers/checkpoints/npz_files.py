@@ -1,7 +1,7 @@
 """What tensors does an npz file hold?
 
-An npz file is a zip archive of npy arrays. Shapes come from the header of each, values a few rows at a time through
-the archive, which checks their sum; pickled objects are refused before anything of them is read.
+Shapes come from the header of each array; values are read some rows at a time through the archive, which verifies their
+checksum. Pickled objects are refused before they are read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def read_npz(path: Path) -> dict[str, StoredTensor]:
-    """The arrays of a file, by their names in the order of the archive.
+    """The arrays of a file by name, in the order of the archive.
 
     Raises:
         InputError: It is no npz file, is damaged, or holds Python objects.
@@ -42,7 +42,7 @@ def read_npz(path: Path) -> dict[str, StoredTensor]:
 
 
 def archived_names(path: Path) -> list[str]:
-    """What a zip archive holds.
+    """The names of the members of a zip archive.
 
     Raises:
         InputError: It is damaged.
@@ -64,7 +64,7 @@ def _tensor(path: Path, array: Array) -> StoredTensor:
 
 def _parts(path: Path, array: Array, dtype: np.dtype) -> Iterator[np.ndarray]:
     with _file(path) as file, array.open(file) as stream:
-        if array.is_fortran:  # its rows are scattered: it has to be read whole
+        if array.is_fortran:  # its rows are not contiguous: it has to be read whole
             values = np.frombuffer(stream.read(), dtype).reshape(array.shape, order="F")
             yield np.ascontiguousarray(as_floats(values))
             return
@@ -72,7 +72,7 @@ def _parts(path: Path, array: Array, dtype: np.dtype) -> Iterator[np.ndarray]:
 
 
 def _meant(dtype: np.dtype) -> np.dtype:
-    """NumPy writes bfloat16, for which npy has no name, as nameless pieces of two bytes; nothing else becomes those."""
+    """The type that was saved: npy has no name for bfloat16, which NumPy writes as untyped items of two bytes."""
     return np.dtype(ml_dtypes.bfloat16) if dtype == np.dtype("V2") else dtype
 
 
@@ -81,7 +81,7 @@ def _is_float(dtype: np.dtype) -> bool:
 
 
 def _all(file: BufferedIOBase, count: int) -> bytes:
-    """So many bytes of a stream that may give fewer at a time; fewer only where it ends."""
+    """Read exactly `count` bytes of a stream that may return fewer at a time; fewer only at its end."""
     parts = io.BytesIO()
     while (left := count - parts.tell()) and (part := file.read(left)):
         parts.write(part)
@@ -90,7 +90,7 @@ def _all(file: BufferedIOBase, count: int) -> bytes:
 
 @contextmanager
 def _file(path: Path) -> Iterator[BinaryIO]:
-    """A file that is read from.
+    """Open a file; whatever turns out to be damaged while it is open is an `InputError`.
 
     Raises:
         InputError: It is damaged.

@@ -1,8 +1,8 @@
 """What tensors does a safetensors file hold?
 
-The format is a length of 8 bytes, a JSON header of that length, and the values in one piece; we read it ourselves,
-since the package of the format gives NumPy no bfloat16. The header is checked as that package does it, so that a file
-that is cut short or overwritten is told from a whole one before any value is read.
+A file is a length of 8 bytes, a JSON header of that length, and the values. We read it ourselves, since the safetensors
+package does not read bfloat16 into NumPy. The header is validated as that package does it, so that a truncated or
+overwritten file is found out before any value is read.
 
 References:
     https://huggingface.co/docs/safetensors (the format).
@@ -26,10 +26,10 @@ from mstage.readers.checkpoints.tensor_files import StoredTensor, row_parts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-LONGEST_OF_FORMAT = 100_000_000  # bytes of a header, as the package of the format has it
-LENGTH = 8  # bytes, of the length of the header
-LONGEST_HEADER = 16 * 2**20  # bytes, of some 100,000 tensors; it becomes many times as much while it is read
-MAX_DIMENSIONS = 64  # as NumPy has it
+LONGEST_OF_FORMAT = 100_000_000  # bytes of a header, the limit of the safetensors package
+LENGTH = 8  # bytes that hold the length of the header
+LONGEST_HEADER = 16 * 2**20  # bytes, enough for 100,000 tensors; parsing takes many times as much memory
+MAX_DIMENSIONS = 64  # NumPy's limit
 
 FLOATS: dict[str, np.dtype] = {
     name: np.dtype(kind).newbyteorder("<")
@@ -44,7 +44,7 @@ FLOATS: dict[str, np.dtype] = {
         "F8_E5M2FNUZ": ml_dtypes.float8_e5m2fnuz,
     }.items()
 }
-OTHERS = {  # bits a value, and why they are no weights
+OTHERS = {  # bits of a value, and why such values are no weights
     "F8_E8M0": (8, "scales of a quantised tensor"),
     "F6_E2M3": (6, "packed numbers of 6 bits"),
     "F6_E3M2": (6, "packed numbers of 6 bits"),
@@ -55,7 +55,7 @@ OTHERS = {  # bits a value, and why they are no weights
 
 
 def read_safetensors(path: Path) -> dict[str, StoredTensor]:
-    """The tensors of a file, by their names in the order of the header.
+    """The tensors of a file by name, in the order of the header.
 
     Raises:
         InputError: It is no safetensors file, or not a whole one.
@@ -84,13 +84,13 @@ def read_safetensors(path: Path) -> dict[str, StoredTensor]:
 
 
 def looks_like_safetensors(start: bytes) -> bool:
-    """Whether a file that begins so is safetensors, whole or not."""
-    length = int.from_bytes(start[:LENGTH], "little")  # whose bytes may be those that other formats begin with
+    """Whether the first bytes are those of a safetensors file, complete or not."""
+    length = int.from_bytes(start[:LENGTH], "little")  # of a file in another format, any number
     return length <= LONGEST_OF_FORMAT and start[LENGTH : LENGTH + 1] == b"{"
 
 
-def _tensor(path: Path, name: str, entry: Any, values: int) -> StoredTensor:
-    """One tensor of the header; `values` is where the values of the file begin."""
+def _tensor(path: Path, name: str, entry: object, values: int) -> StoredTensor:
+    """A tensor by its entry in the header; `values` is the offset of the values in the file."""
     match entry:
         case {"dtype": str(kind), "shape": list(shape), "data_offsets": [int(begin), int(end)]}:
             pass
@@ -119,7 +119,7 @@ def _parts(path: Path, shape: tuple[int, ...], dtype: np.dtype, begin: int) -> I
 
 
 def _check_places(header: Mapping[str, Any], size: int) -> None:
-    """Hold that the tensors fill the values of the file, one after the other.
+    """Check that the tensors fill the values of the file without gap or overlap.
 
     Raises:
         ValueError: They overlap, leave a hole, or the file ends before or after the last of them.
@@ -134,7 +134,7 @@ def _check_places(header: Mapping[str, Any], size: int) -> None:
         raise ValueError(f"its values should have {place:,} bytes, there are {size:,}")
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("two tensors have one name")

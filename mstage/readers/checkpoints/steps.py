@@ -1,8 +1,8 @@
 """At which step of the training was each of some checkpoints saved?
 
-Names say so in many ways: `step_100`, `checkpoint-500`, `epoch=3-step=1200`, `model.10k`. A number behind a word that
-counts steps is taken where every name has it, else the one number in which the names differ. Where that is not clear,
-there is no answer, for a wrong clock is worse than a question.
+Names are written in many ways: `step_100`, `checkpoint-500`, `epoch=3-step=1200`, `model.10k`. If every name has a
+number after the same word for steps, that is the step; otherwise it is the only number in which the names differ. If
+neither is so, the steps are unknown and the user is asked: a wrong clock would be worse.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def steps_of_names(names: Sequence[str]) -> tuple[float, ...] | None:
 
 
 def natural_order(name: str) -> list[str | int]:
-    """A key that sorts names with the numbers in them as numbers: `layer.2` before `layer.10`."""
+    """A key that sorts names by the value of the numbers in them: `layer.2` before `layer.10`."""
     parts = re.split(r"(\d+)", name)
     return [int(part) if place % 2 else part for place, part in enumerate(parts)]
 
 
 def _different(numbers: Sequence[tuple[str, str]]) -> tuple[float, ...] | None:
-    """The values of numbers with their units, whole where they can be; None where two are the same."""
+    """The values of numbers with their units, as int where possible; None where two are equal or one is too large."""
     values = [float(digits) * UNITS[unit] if "." in digits else int(digits) * UNITS[unit] for digits, unit in numbers]
     clear = len(set(values)) == len(values) and all(value < MAX_STEP for value in values)
     return tuple(values) if clear else None

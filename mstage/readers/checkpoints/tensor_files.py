@@ -1,8 +1,8 @@
-"""What is a tensor that lies in a file, before it is read?
+"""What is known of a tensor in a file before its values are read?
 
-Its name, shape and kind are known from the file's header; its values come a few rows at a time, so that a tensor need
-not fit into memory twice. Values are read and not memory-mapped: a training run may cut short the file that it is
-rewriting, which ends a process that has it mapped.
+Its shape and type come from the file's header; its values are read some rows at a time, so that a tensor need not fit
+into memory twice. Files are not memory-mapped: a training run may truncate the file that it is rewriting, which kills a
+process that has it mapped.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class StoredTensor:
     """A tensor in a file.
 
     Attributes:
-        shape: Its axes; the first one counts its rows.
-        kind: What its values are, in the words of its format.
+        shape: Its lengths along each axis; the first is its number of rows.
+        kind: Type of its values, as its format calls it.
         flaw: Why its values are no weights, as `whole numbers`; empty if they are, and only then can it be read.
-        parts: Its values in the order of its rows, as arrays of whole rows, each of floating-point numbers.
+        parts: Its values, as floating-point arrays of whole rows, in order.
     """
 
     shape: tuple[int, ...]
@@ -39,13 +39,13 @@ class StoredTensor:
 def row_parts(
     shape: tuple[int, ...], dtype: np.dtype, take: Callable[[int, int], bytes], begin: int = 0
 ) -> Iterator[np.ndarray]:
-    """The rows of a tensor that lies in one piece, about a million values at a time.
+    """Read the rows of a contiguous tensor, about a million values at a time.
 
     Args:
-        shape: Of the tensor; a single number counts as one row of one.
-        dtype: Of its values.
-        take: Reads so many bytes from that place on; fewer only where the file ends.
-        begin: Place of its first byte.
+        shape: Shape of the tensor; a scalar counts as one row of one value.
+        dtype: Type of its values.
+        take: Reads a number of bytes (second argument) at an offset (first); fewer only at the end of the file.
+        begin: Offset of its first byte.
 
     Raises:
         EOFError: There are fewer bytes than the shape needs.
@@ -62,8 +62,8 @@ def row_parts(
 
 
 def as_floats(values: np.ndarray) -> np.ndarray:
-    """Floating-point values, of whatever kind, as the smaller of float32 and float64 that holds them exactly.
+    """Floating-point values of any type as float32 where that is exact, else as float64.
 
-    Only what is longer than float64 is rounded.
+    Only types longer than float64 are rounded.
     """
     return values.astype(np.float32 if values.dtype.itemsize <= 4 else np.float64)

@@ -1,7 +1,7 @@
 """Which series do the arrays of a binary file hold: npz, npy or Parquet?
 
-An npz file is a column an array, those of equal length beside each other; a single npy array is one series. Nothing is
-ever unpickled.
+Each array of an npz file is a column, and those of equal length share their rows; a single npy array is one series.
+Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mstage.readers.logs.source_bytes import SourceBytes
 
 EXPECTED_COLUMNS = "expected columns of numbers"
-MAX_COLUMNS = 64  # of a two-dimensional array that are taken for series
+MAX_COLUMNS = 64  # of a two-dimensional array; wider ones are no series
 LEAVE_OUT = "Leave out those that are not looked at."
 
 
@@ -77,7 +77,7 @@ def _is_numeric(kind: str) -> bool:
 
 
 def _arrays(source: SourceBytes) -> list[tuple[str, np.ndarray]]:
-    """The arrays of a file by name, what is no array or would have to be unpickled left aside."""
+    """The arrays of numbers in a file by name; everything else is ignored."""
     with refuse_damage(source.name, "NumPy", EXPECTED_COLUMNS):
         if source.data.startswith(NPY):
             return [("values", _single(source.data))]
@@ -96,7 +96,7 @@ def _arrays(source: SourceBytes) -> list[tuple[str, np.ndarray]]:
 
 
 def _single(data: bytes) -> np.ndarray:
-    """The array of an npy file, whose head may promise more than there is.
+    """The array of an npy file, whose header may claim more than there is.
 
     Raises:
         ValueError: It does, or it holds objects.

@@ -1,8 +1,8 @@
-"""Which clocks does a series have, and which of them is the one to see it against?
+"""Which clocks does a series have, and against which of them should it be seen?
 
-A clock has a kind, so that logs that call theirs `step`, `iter` and `global_step` can be set beside each other. One
-that begins anew in every epoch is counted on; a constant, or an epoch that most of the values share, is none. There is
-always the number of the record.
+A clock has a kind, so that logs that call theirs `step`, `iter` and `global_step` can be compared. A step that restarts
+in every epoch is counted on over the epochs. A constant column, or an epoch that most values share, is no clock. The
+number of the record is always one.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from mstage.errors import InputError, printable, shown
 from mstage.readers.logs.log import Log, Series
 from mstage.readers.logs.names import CLOCK_KINDS, EPOCH, RECORD, SECONDS, STEP, TIME, clock_kind, name_of
 
-MIN_KNOWN = 0.5  # of the values have a place on the clock
-MIN_DISTINCT = 0.5  # of the places on a clock that is not a step
-MIN_ASCENDING = 0.9
-UNIX_TIME = 1e8  # seconds since 1970 are more, those of a run fewer
+MIN_KNOWN = 0.5  # share of the values that have a place on the clock
+MIN_DISTINCT = 0.5  # share of the places on a clock other than a step that differ
+MIN_ASCENDING = 0.9  # share of the steps from one place to the next that do not go back
+UNIX_TIME = 1e8  # seconds: more are a time since 1970, fewer that of a run
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Where the values of a series stand.
+    """The places of the values of a series.
 
     Attributes:
         name: As the log has it.
         kind: `step`, `epoch` and so on; the name itself of a column that is no clock by its name.
-        values: One for each value of the series.
-        counted_on: How often the log's own clock begins anew.
+        values: The place of each value of the series.
+        counted_on: How often the log's own clock restarts.
     """
 
     name: str
@@ -41,10 +41,10 @@ class Clock:
 
 @dataclass(frozen=True)
 class ClockChoice:
-    """Which clock to take, of each series of each log.
+    """Which clock to take for each series of each log.
 
     Attributes:
-        kind: Of the clock.
+        kind: Kind of the clock.
         name: The column that the user asks for, if it is one.
     """
 
@@ -103,7 +103,7 @@ def clocks_of(series: Series) -> list[Clock]:
 
 
 def make_clock(series: Series, name: str) -> Clock:
-    """A column as the clock of a series: counted on where it begins anew, from 0 where it is the time of day."""
+    """A column as the clock of a series: counted on where it restarts, and from 0 where it is a time since 1970."""
     kind = clock_kind(name) or name
     values = series.clock(name)
     begin = values[np.isfinite(values)].min(initial=np.inf) if kind in (SECONDS, TIME) else 0.0
@@ -120,9 +120,9 @@ def make_clock(series: Series, name: str) -> Clock:
 
 
 def counted_on(steps: np.ndarray, epochs: np.ndarray) -> tuple[np.ndarray, int]:
-    """Steps that begin anew with every epoch as steps that do not, and how often they do.
+    """Steps that restart in every epoch as steps that do not, and how often they restart.
 
-    An epoch is taken to be as long as the largest step seen in one of them, and the distance between two records.
+    An epoch is taken to be as long as the range of steps seen within epochs plus the median distance of two records.
     """
     known = np.flatnonzero(np.isfinite(steps) & np.isfinite(epochs))
     seen, epoch = steps[known], epochs[known]
@@ -161,7 +161,7 @@ def is_newest_first(places: np.ndarray) -> bool:
 
 
 def goes_back(places: np.ndarray) -> np.ndarray:
-    """The numbers of the values, from 0, before which a clock goes back; none of a log that is newest first."""
+    """The indices of the values at which a clock goes back; none for a log that is newest first."""
     if is_newest_first(places):
         return np.empty(0, int)
     known = np.flatnonzero(np.isfinite(places))

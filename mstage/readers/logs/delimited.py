@@ -1,7 +1,7 @@
 """What does a text of columns hold: CSV, TSV, or columns set apart by spaces, with or without a line of names?
 
-pandas' C parser does the reading. Lines that do not fit (half of a line, names written again by a run that went on in
-the same file) are left out and counted; a blank cell is no value, `nan` in a cell is one.
+Lines that do not fit (a line cut in half, a header written again by a run that was resumed) are left out and counted.
+A blank cell is no value; `nan` in a cell is one.
 
 Lightning, Keras, Ultralytics, fastai, timm and Weights & Biases write such files.
 """
@@ -37,8 +37,8 @@ NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?%?|[-+]?(
 BLANK = ("", "-", "--", "n/a", "na", "none", "null", "<na>", "nil")
 NAN = ("nan", "+nan", "-nan")
 WRAPPED = r"^\s*(?:tensor\(|array\(|np\.float\d+\()?\[?\s*([-+]?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))\b.*$"
-MIN_NUMBERS = 0.3  # share of the cells below the names that are numbers or blank in a table of values
-MIN_TEXT = 0.5  # a column of which more is no number is text
+MIN_NUMBERS = 0.3  # share of the cells below the header that are numbers or blank in a table of numbers
+MIN_TEXT = 0.5  # share of the cells of a column that are no numbers in a column of text
 MAX_COLUMNS = 5_000
 
 
@@ -48,8 +48,8 @@ class Dialect:
 
     Attributes:
         separator: A character, or a pattern for spaces.
-        names: Of the columns; made up where the text has none.
-        has_names: Whether the first line holds them.
+        names: Names of the columns; made up where there is no header.
+        has_names: Whether the first line is a header.
         decimal: `.` or `,`.
     """
 
@@ -77,7 +77,7 @@ def dialect_of(text: str) -> Dialect | None:
 
 
 def _single_column(lines: Sequence[str]) -> Dialect | None:
-    """The dialect of numbers one below the other, with a name above them or without; None if there is anything else."""
+    """The dialect of a single column of numbers, with or without a header; None if it is something else."""
     first, rest = lines[0].strip().strip('"').lstrip("# "), [line.strip().strip('"') for line in lines[1:]]
     cells = [cell for cell in rest if cell.lower() not in BLANK]
     if not cells or len(first) > LONGEST_HEADING or not all(NUMBER.fullmatch(cell) for cell in cells):
@@ -104,7 +104,7 @@ def _dialect(separator: str, first: Sequence[str], rest: Sequence[Sequence[str]]
     blank = sum(cell.lower() in BLANK for cell in cells)
     if cells and (sum(numbers) + blank < MIN_NUMBERS * len(cells) or not any(numbers)):
         return None
-    if separator == SPACES and not all(numbers):  # words of a sentence can be equally many by chance
+    if separator == SPACES and not all(numbers):  # sentences can have equally many words by chance
         return None
     decimal = (
         "," if separator != "," and any(re.fullmatch(r"[-+]?\d*,\d+(e[-+]?\d+)?", cell) for cell in cells) else "."
@@ -121,7 +121,7 @@ def _dialect(separator: str, first: Sequence[str], rest: Sequence[Sequence[str]]
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of columns, a second `loss` being `loss (2)`."""
+    """Names of columns made distinct: a second `loss` becomes `loss (2)`."""
     counts: dict[str, int] = {}
     found = []
     for name in (name or f"column {place}" for place, name in enumerate(names, 1)):
@@ -196,9 +196,9 @@ class DelimitedReader:
         return f"a {kinds.get(self._dialect.separator, 'space-separated')} table"
 
     def _frame(self, text: str) -> pd.DataFrame:
-        """The cells of some lines, numbers where a whole column has nothing else."""
+        """The cells of some lines, as numbers where a whole column has nothing else."""
         spaces = self._dialect.separator == SPACES
-        if text.count('"') % 2:  # one of them is damage, and would make a single cell of all that follows
+        if text.count('"') % 2:  # an odd one is damage, and would make one cell of all that follows
             text = text.replace('"', "")
         try:
             return parse_columns(
@@ -217,7 +217,7 @@ def _numbers(series: pd.Series[Any], decimal: str = ".") -> tuple[Column, int]:
     """The numbers in a column, none where it is text, and how many cells hold something else."""
     if series.dtype.kind in "iufb" and not isinstance(series.dtype, pd.CategoricalDtype):
         plain = series.to_numpy(float)
-        rows = np.flatnonzero(~np.isnan(plain))  # nan in a cell would have made it a column of text
+        rows = np.flatnonzero(~np.isnan(plain))  # a literal `nan` would have made it a column of text
         return Column(rows, plain[rows]), 0
     cells = series.dropna().astype(str)
     values = _values(cells, decimal)

@@ -1,7 +1,7 @@
 """Which runs does a folder of TensorBoard hold, and what does a single event file?
 
-Every folder below with event files is a run, named by its path; its files, in the order of their names, are one log,
-as they are when training was stopped and went on.
+Every folder below with event files is a run, named by its path. Its files, in the order of their names, are one log: a
+resumed training writes a further file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mstage.readers.signatures import GZIP
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_FILES = 20_000  # that are looked into
+MAX_FILES = 20_000  # that are opened
 HEAD_BYTES = 64
 PIECE = 2**23
 EVENT_FILES = "TensorBoard event files"
@@ -62,7 +62,7 @@ def event_files(source: str, *, name_single: bool = False) -> dict[str, list[Pat
 
     Args:
         source: The folder.
-        name_single: Whether a run has a name where it is the only one.
+        name_single: Whether the only run has a name.
 
     Raises:
         InputError: There are none.
@@ -109,7 +109,7 @@ def _is_event_file(path: Path) -> bool:
 
 
 def _read_file(reader: EventReader, path: Path) -> int:
-    """Read a file; returns how many bytes at its end are no whole record."""
+    """Read a file; returns how many bytes at its end are an incomplete record."""
     try:
         with open_file(path) as file:
             is_gzip = file.read(len(GZIP)) == GZIP
@@ -120,7 +120,7 @@ def _read_file(reader: EventReader, path: Path) -> int:
 
 
 def feed_events(reader: EventReader, file: BinaryIO) -> int:
-    """Read a stream piece by piece; returns how many bytes at its end are no whole record."""
+    """Read a stream in pieces; returns how many bytes at its end are an incomplete record."""
     rest = b""
     while part := file.read(PIECE):
         rest += part

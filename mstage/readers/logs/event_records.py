@@ -1,8 +1,8 @@
 """Where are the records of an event file, which of them are whole, and what in them may be scalars?
 
-A record is its length and the checksum of that, its content, and the checksum of that. The content is a protocol buffer
-whose values may be images of megabytes or millions in number, and becomes many times its size when it is parsed. So of
-a large one only the small values are kept: a scalar is never larger.
+A record is its length, a checksum of the length, its content, and a checksum of the content. The content is a protocol
+buffer whose values may be large images or very many; parsing it takes many times its size. So only the small values of
+a large record are kept: a scalar is always small.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-HEAD, TAIL = 12, 4  # bytes around a record: its length and the checksum of that; the checksum of its content
+HEAD, TAIL = 12, 4  # bytes before the content (length, checksum) and after it (checksum)
 LARGEST_CHECKED = 4096  # bytes; larger records hold images or graphs
-LARGEST_SCALAR = 4096  # bytes of a value with its tag and what it says of itself
+LARGEST_SCALAR = 4096  # bytes of a value with its tag and metadata
 SMALLEST_SCALAR = 9  # bytes of a record that holds one
-MAX_FIELDS = 20_000  # of one record: scalars are logged one or some at once
+MAX_FIELDS = 20_000  # of one record: scalars are logged a few at a time
 MAX_RECORD = 2**28
-FEW = 16  # records whose checksums are computed one by one: each byte of them would cost as much as that of many
+FEW = 16  # longest records, whose checksums are computed one by one; the others together, which pays for many
 STEP_AND_TIME, SUMMARY, VALUE = (1, 2), 5, 1  # fields of an event, and of its summary
-SIZES = {1: 8, 5: 4}  # bytes of a field of fixed size, by its kind
+SIZES = {1: 8, 5: 4}  # bytes of a field of fixed size, by its wire type
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def records_of(data: bytes, checksum: Callable[[bytes], int]) -> Records:
 
 
 def whole_records(data: bytes, records: Records, table: np.ndarray, checksum: Callable[[bytes], int]) -> list[bool]:
-    """Whether the content of each record agrees with the checksum behind it; large ones are believed."""
+    """Whether the content of each record agrees with its checksum; large ones are not checked."""
     starts, lengths = np.array(records.starts, int), np.array(records.lengths, int)
     whole = np.ones(starts.size, bool)
     checked = np.flatnonzero(lengths <= LARGEST_CHECKED)
@@ -83,15 +83,15 @@ def whole_records(data: bytes, records: Records, table: np.ndarray, checksum: Ca
 
 
 def masked_checksums(content: np.ndarray, start: np.ndarray, length: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """The checksums of pieces of some bytes as event files have them: CRC-32C, turned by 15 bits, plus a constant.
+    """The masked checksums of pieces of some bytes: CRC-32C, rotated by 15 bits, plus a constant.
 
-    All pieces are gone through together, a byte of each at a time.
+    All pieces are processed together, one byte of each at a time.
 
     Args:
         content: The bytes, uint8.
         start: Where each piece begins, shape (pieces,).
         length: How long it is, descending, shape (pieces,).
-        table: The 256 remainders of CRC-32C, uint32.
+        table: The lookup table of CRC-32C, 256 values, uint32.
     """
     remainder = np.full(start.size, 0xFFFFFFFF, np.uint32)
     ends = start.size - np.searchsorted(length[::-1], np.arange(length.max(initial=0)), side="right")
@@ -104,10 +104,10 @@ def masked_checksums(content: np.ndarray, start: np.ndarray, length: np.ndarray,
 
 
 def without_large_values(record: bytes) -> bytes:
-    """An event with those of its values that are small enough to be scalars.
+    """An event without the values that are too large to be scalars.
 
     Raises:
-        ValueError: It is no protocol buffer, or has more values than anybody logs at once.
+        ValueError: It is no protocol buffer, or has too many values.
     """
     kept: list[bytes] = []
     count = 0
@@ -131,7 +131,7 @@ def without_large_values(record: bytes) -> bytes:
 
 
 def _fields(data: bytes, place: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """Of each field of a protocol buffer: its number, where it begins, where its content begins, where it ends.
+    """The fields of a protocol buffer: number, and the offsets of its start, its content and its end.
 
     Raises:
         ValueError: It is none.
@@ -155,7 +155,7 @@ def _fields(data: bytes, place: int, end: int) -> Iterator[tuple[int, int, int, 
 
 
 def _number(data: bytes, place: int) -> tuple[int, int]:
-    """A number of variable length, and where it ends."""
+    """Decode a varint; returns its value and the offset of its end."""
     value = shift = 0
     for byte in data[place : place + 10]:
         value |= (byte & 0x7F) << shift

@@ -1,8 +1,9 @@
 """What is new in a log that is still being written?
 
-A file is read from where it was left: whole lines, whole records; half of one waits for its other half. A file that
-has become shorter, was replaced, or begins differently (Lightning writes its file anew when a column is added) is read
-from its start. What cannot be read in parts (JSON documents, npz, Parquet, gzip) is read anew whenever it has changed.
+A file is read on from where reading stopped, by whole lines or records; an incomplete one waits for its rest. A file
+that became shorter, was replaced, or begins differently (Lightning rewrites its file when a column is added) is read
+from its start. Formats that cannot be read in parts (JSON documents, npz, Parquet, gzip) are read again whenever the
+file has changed.
 """
 
 from __future__ import annotations
@@ -32,16 +33,16 @@ from mstage.readers.logs.source_bytes import (
 from mstage.readers.logs.tensorboard import EventReader, is_event_file
 from mstage.readers.signatures import GZIP, NPY, PARQUET, ZIP
 
-HEAD = 1024  # bytes at the beginning of a file by which it is known again
-LONGEST_FIRST = 2**20  # characters, after which a reader stays as it is
-MIN_HEAD = 64  # bytes without which nothing is said of a file that has no second line yet
+HEAD = 1024  # first bytes of a file, by which it is recognised
+LONGEST_FIRST = 2**20  # characters, after which the choice of a reader is final
+MIN_HEAD = 64  # bytes, fewer of which do not tell the format unless there are two lines
 
 
 class FollowedLog(Protocol):
     """A log that may grow.
 
     Attributes:
-        ended: Whether nothing can come any more.
+        ended: Whether nothing more can come.
     """
 
     ended: bool
@@ -70,9 +71,9 @@ def follow_log(source: str, reader: str | None = None, pattern: str | None = Non
 
 
 class _Lines:
-    """Text of a log as it comes in pieces: whole lines go to a reader.
+    """Hands the whole lines of a text that arrives in pieces to a reader.
 
-    The reader is chosen anew, by all of the text, until it has found a loss: what comes first is often something else.
+    The reader is chosen again, by all of the text so far, until it finds a loss: logs often begin with something else.
     """
 
     def __init__(self, source: str, reader: str | None, pattern: str | None) -> None:
@@ -103,7 +104,7 @@ class _Lines:
 
     def _choose(self, text: str, *, last: bool) -> bool:
         self._first = text
-        if not text.strip() or (text.count("\n") < 2 and not last):  # a line of names alone tells too little
+        if not text.strip() or (text.count("\n") < 2 and not last):  # a header alone does not tell enough
             return False
         self._reader = text_reader(self._source, text, self._format, self._pattern)
         if self._reader is None:
@@ -128,11 +129,11 @@ class FollowedFile:
     def __init__(self, source: str, reader: str | None = None, pattern: str | None = None) -> None:
         self.source, self._format, self._pattern = source, reader, pattern
         self.ended = False
-        self._whole: Log | None = None  # of what is not read in parts; holds until there is a better one
+        self._whole: Log | None = None  # of a format that is not read in parts; kept until a newer one can be read
         self._begin()
 
     def _begin(self) -> None:
-        """Know nothing of the file."""
+        """Forget all that was read of the file."""
         self._place, self._head = 0, b""
         self._seen: tuple[int, int, int] | None = None
         self._lines = _Lines(named(self.source), self._format, self._pattern)
@@ -175,7 +176,7 @@ class FollowedFile:
         return self._lines.log() or self._whole
 
     def _sniff(self, head: bytes) -> bool:
-        """Tell whether the file can be read in parts; returns whether there is enough to tell."""
+        """Find out whether the file can be read in parts; returns False while there is too little to tell."""
         if len(head) < MIN_HEAD and head.count(b"\n") < 2:
             return False
         may_be_events = self._format == "tensorboard" or (self._format is None and is_event_file(head))
@@ -203,7 +204,7 @@ class FollowedFile:
         return found
 
     def _read_anew(self) -> bool:
-        """Read all of the file, which may be in the middle of being written."""
+        """Read all of the file, which may be half written."""
         try:
             self._whole = read_log(self.source, self._format, self._pattern)
         except InputError:
@@ -235,7 +236,7 @@ class FollowedFolder:
         try:
             runs = event_files(self._source, name_single=True)
         except InputError:
-            return False  # nothing there yet
+            return False  # there is nothing yet
         grown = False
         for run, paths in runs.items():
             reader = self._runs.setdefault(run, EventReader(self._source, run))

@@ -1,6 +1,6 @@
 """What does a JSON log hold: lines of records, the state of a Hugging Face trainer, or a document of lists?
 
-JSON Lines are parsed in pieces; a line that is no record is left out and counted, as the last line of a killed run is.
+JSON Lines are parsed in pieces; a line that is no record, as the last one of a killed run, is left out and counted.
 A document is one of three: it has a `log_history` (Hugging Face), or is a list of records, or holds lists of numbers by
 name (what Keras' `history.history` is). Detectron2, MMEngine and LLaMA-Factory write JSON Lines.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -30,10 +29,10 @@ from mstage.readers.logs.source_bytes import lines_of
 LINES_LOOKED_AT = 50
 LINES_PARSED_TOGETHER = 20_000
 MAX_NO_RECORDS = 1_000_000  # lines
-MAX_CONTAINERS = 8_000_000  # lists and records in all the lines, which take some ten seconds
-MAX_IN_DOCUMENT = 1_500_000  # lists and records in a document, which take a gigabyte
+MAX_CONTAINERS = 8_000_000  # lists and records in all the lines: some ten seconds
+MAX_IN_DOCUMENT = 1_500_000  # lists and records in a document: a gigabyte
 LONGEST_RECORD = 4 * 2**20  # characters of a line
-MAX_DOCUMENT = 48 * 2**20  # characters; a document becomes objects all at once
+MAX_DOCUMENT = 48 * 2**20  # characters; a document is parsed at once
 LONGEST_HEAD = 2**20
 EXPECTED_JSON = "expected lines of records, a `log_history` as Hugging Face has it, or lists of numbers by name"
 
@@ -58,11 +57,11 @@ def _is_list(text: str) -> bool:
     return len(text) <= MAX_DOCUMENT and isinstance(_parsed(text), list)
 
 
-def _is_flat(record: Any) -> bool:
+def _is_flat(record: object) -> bool:
     return isinstance(record, dict) and not any(isinstance(value, (list, dict)) for value in record.values())
 
 
-def _parsed(line: str) -> Any:
+def _parsed(line: str) -> object:
     """A line as JSON, None if it is none."""
     try:
         return json.loads(line)
@@ -75,7 +74,7 @@ def _may_be_record(line: str) -> bool:
 
 
 def _containers(text: str) -> int:
-    """How many lists and records there are: each takes a hundred times the room of its two characters."""
+    """How many lists and records there are: each takes a hundred times the memory of its two characters."""
     return text.count("{") + text.count("[")
 
 
@@ -114,7 +113,7 @@ class JsonLinesReader:
         remarks = counted_remarks([(self._no_records, "lines that are no JSON records left out")])
         return Log(self._source, "JSON Lines", series_of(self._columns.joined()), remarks)
 
-    def _records(self, lines: list[str]) -> list[dict[str, Any]]:
+    def _records(self, lines: list[str]) -> list[dict[str, object]]:
         try:  # together is twice as fast
             if max(map(len, lines)) > LONGEST_RECORD:
                 raise ValueError
@@ -155,7 +154,7 @@ def read_document(source: str, text: str) -> Log:
     return _log(source, document)
 
 
-def _log(source: str, document: Any) -> Log:
+def _log(source: str, document: object) -> Log:
     if isinstance(document, dict) and isinstance(document.get("log_history"), list):
         records = [one for one in document["log_history"] if isinstance(one, dict)]
         return Log(source, "the state of a Hugging Face trainer", series_of(columns_of(records)))
@@ -177,7 +176,7 @@ def _log(source: str, document: Any) -> Log:
     raise InputError(f"{source}: is JSON without any series{f' (it has {keys})' if keys else ''}; {EXPECTED_JSON}.")
 
 
-def _lists(document: Mapping[str, Any], prefix: str = "") -> tuple[Series, ...]:
+def _lists(document: Mapping[str, object], prefix: str = "") -> tuple[Series, ...]:
     """Lists of numbers by name as series, those of equal length beside each other."""
     columns = {
         f"{prefix}{name}": Column.whole(np.array([_number_or_nan(value) for value in values]))
@@ -189,11 +188,11 @@ def _lists(document: Mapping[str, Any], prefix: str = "") -> tuple[Series, ...]:
     return own + tuple(one for series in inner for one in series)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
-def _number_or_nan(value: Any) -> float:
-    """A number of a list, NaN for null: what is left out there moves the others."""
+def _number_or_nan(value: object) -> float:
+    """A number of a list, NaN for null, so that the others keep their places."""
     found = number(value)
     return float("nan") if found is None else found

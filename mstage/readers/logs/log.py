@@ -1,8 +1,8 @@
 """What is a training log, whatever wrote it?
 
-A log is a set of series, each of them numbers in some of the rows of a table: a row is a line of a CSV file, a record
-of JSON Lines, an event of TensorBoard. The columns beside a series, taken at its own rows, are the clocks that it can
-be seen against. A value that was logged as NaN is in the column; a cell that is blank is not.
+A log is a set of series. A series is a column of numbers, with values in some of the log's rows: a row is a line of a
+CSV file, a record of JSON Lines, an event of TensorBoard. The other columns, at the rows of the series, are the clocks
+that it can be plotted against. A value logged as NaN is in the column; a blank cell is not.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from mstage.readers.logs.names import clock_kind, name_of
 
 @dataclass(frozen=True)
 class Column:
-    """Numbers in some of the rows of a table.
+    """Numbers in some of the rows of a log.
 
     Attributes:
-        rows: Numbers of the rows, ascending, shape (values,).
-        values: What stands there, shape (values,), float64; NaN where NaN was logged.
+        rows: Indices of the rows, ascending, shape (values,).
+        values: The value in each of them, shape (values,), float64; NaN where NaN was logged.
     """
 
     rows: np.ndarray
@@ -35,7 +35,7 @@ class Column:
         return cls(np.arange(values.size), np.asarray(values, float))
 
     def at(self, rows: np.ndarray) -> np.ndarray:
-        """The values in some rows, NaN where there is none."""
+        """The values in some rows, NaN where a row has none."""
         if rows.size == self.rows.size and (rows is self.rows or np.array_equal(rows, self.rows)):
             return self.values
         if self.rows.size == 0:
@@ -129,7 +129,7 @@ class Series:
     Attributes:
         name: As the log has it.
         column: Its values.
-        beside: The other columns of the same rows by name: the clocks, and whatever else a user may call one.
+        beside: All columns of the same rows by name: the clocks, and others that the user may choose as one.
         run: Which run of the log it belongs to; empty where the log does not tell runs apart.
     """
 
@@ -183,7 +183,7 @@ def series_of(columns: Columns, run: str = "") -> tuple[Series, ...]:
 
 
 def series_of_lists(columns: Mapping[str, Column]) -> tuple[Series, ...]:
-    """The series of columns that may be of different lengths, those of equal length beside each other."""
+    """The series of columns of several lengths; those of equal length share their rows."""
     by_length: dict[int, dict[str, Column]] = {}
     for name, column in columns.items():
         by_length.setdefault(column.values.size, {})[name] = column

@@ -1,8 +1,8 @@
 """What does the name of a column say: is it a clock, of which kind, or a loss, and how likely the one that is trained?
 
-A name is split into words (`train/loss_epoch`, `trainLoss` and `Train loss` are written by different tools and say
-the same). Clocks are known by their whole name; losses by the words in it: those that make it a held-out loss, and
-those that make it a part of the loss, count against it.
+A name is split into words, since `train/loss_epoch`, `trainLoss` and `Train loss` mean the same. A clock is known by
+its whole name. A loss is known by single words; others in the name tell a held-out loss or a part of the loss, which
+are less likely the one that is trained.
 """
 
 from __future__ import annotations
@@ -62,16 +62,16 @@ def words(name: str) -> tuple[str, ...]:
 def clock_kind(name: str) -> str | None:
     """The kind of clock that a column is by its name, None if it is none: `trainer/global_step` is a step.
 
-    What comes before the last slash is where a tool puts its own clock, and may be anything.
+    What comes before the last slash is the namespace of a tool, and may be anything.
     """
     return _KIND_OF.get(" ".join(words(name.rpartition("/")[2])))
 
 
 def loss_rank(name: str) -> tuple[bool, int, int] | None:
-    """How likely a series is the training loss, less is likelier; None if its name does not speak of a loss.
+    """A sort key, the likeliest training loss first; None if the name is not that of a loss.
 
-    Held-out losses come last, then what is only like a loss (a mean squared error), then the parts of a loss: each
-    word that is not known to say nothing (as `box` in `train/box_loss`) puts it further back.
+    Held-out losses come after all others, and what is only like a loss (a mean squared error) after losses. Each word
+    that tells one part of a loss from another (as `box` in `train/box_loss`) makes it less likely.
     """
     found = words(name)
     if _NOT_A_LOSS.intersection(found):
@@ -87,9 +87,9 @@ def loss_rank(name: str) -> tuple[bool, int, int] | None:
 
 
 def name_of(text: str) -> str:
-    """A name that a file gives, or what a user calls it: not endlessly long, single spaces and none around it.
+    """A name from a file or a user, shortened, with single spaces and none around it.
 
-    Control characters stay in it: who shows it makes it printable.
+    Control characters stay in it: whoever prints it makes it printable.
     """
     return shortened(re.sub(" {2,}", " ", text[: 2 * LONGEST_NAME].strip(" \t\r\n\xa0")))
 

@@ -1,7 +1,7 @@
-"""How do records of names and values, one after the other, become columns?
+"""How do records of names and values become columns?
 
 A record may nest (`{"train": {"loss": 1}}` is `train/loss`); a value may be a number, a number in quotes, or a duration
-as `0:01:30`, which becomes seconds. null is no value, NaN is one; lists and other texts are left aside.
+as `0:01:30`, which becomes seconds. null is no value, NaN is one; lists and other texts are ignored.
 """
 
 from __future__ import annotations
@@ -9,18 +9,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 
 from mstage.readers.logs.log import Column, Columns
 
-DEEPEST = 4  # levels of a record that are looked into
+DEEPEST = 4  # levels of nesting that are read
 MAX_NAMES = 5_000  # a file with more is not a log of series
 DURATION = re.compile(r"(?:(\d+) days?, )?(\d+):([0-5]?\d):([0-5]?\d(?:\.\d+)?)")
 
 
-def number(value: Any) -> float | None:
+def number(value: object) -> float | None:
     """A value as a number, None if it is none."""
     if isinstance(value, float):
         return value
@@ -46,7 +45,7 @@ def _seconds(match: re.Match[str]) -> float:
     return 86400 * float(days) + whole if days else whole
 
 
-def columns_of(records: Iterable[Mapping[str, Any]]) -> Columns:
+def columns_of(records: Iterable[Mapping[str, object]]) -> Columns:
     """The columns of some records, in the order in which their names come up."""
     rows: dict[str, list[int]] = {}
     values: dict[str, list[float]] = {}
@@ -66,9 +65,9 @@ def columns_of(records: Iterable[Mapping[str, Any]]) -> Columns:
 
 
 def _add(
-    rows: dict[str, list[int]], values: dict[str, list[float]], row: int, name: Any, value: Any, levels: int
+    rows: dict[str, list[int]], values: dict[str, list[float]], row: int, name: object, value: object, levels: int
 ) -> None:
-    """Put a value that is no plain number where it belongs."""
+    """Add a value that is no plain number, or those nested in it, to the columns."""
     if isinstance(value, dict):
         if levels:
             for inner, one in value.items():

@@ -1,7 +1,8 @@
 """Which of a log's series is meant, and against which clock?
 
-The user says, or the likeliest are taken: the training loss by its name, of several alike the one with most values; the
-first clock there is of step, epoch, tokens, samples, seconds. What was taken is kept beside what else there was.
+The user says, or the likeliest are taken: the series whose name is most like that of a training loss (of several such,
+the one with most values), and the first that there is of step, epoch, tokens, samples and seconds. A choice also tells
+what else could have been taken.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from mstage.readers.logs.clocks import Clock, clocks_of, common_kind, is_newest_
 from mstage.readers.logs.log import Log, Series
 from mstage.readers.logs.names import RECORD, is_anonymous, loss_rank, name_of
 
-MIN_POINTS = 8  # fewer show no stages
+MIN_POINTS = 8  # of a curve; fewer show no stages
 NAMES_LISTED = 12
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What the user says.
+    """What the user asks for.
 
     Attributes:
         loss: Names of series, or patterns of them (`*loss*`); the likeliest training loss if there are none.
@@ -45,7 +46,7 @@ class ChosenSeries:
     Attributes:
         log: Where it comes from.
         series: Which it is.
-        clock: What it is seen against.
+        clock: Where its values lie.
     """
 
     log: Log
@@ -54,7 +55,7 @@ class ChosenSeries:
 
     @cached_property
     def kept(self) -> np.ndarray:
-        """Which of the values have a place on the clock."""
+        """Which of the values have a finite place on the clock."""
         kept: np.ndarray = np.isfinite(self.clock.values)
         return kept
 
@@ -65,7 +66,7 @@ class ChosenSeries:
 
     @property
     def repeated(self) -> int:
-        """How many of the values stand at a place on the clock that another one shares."""
+        """How many of the values share their place on the clock with an earlier one."""
         places = self.clock.values[self.kept]
         return int(places.size - np.unique(places).size)
 
@@ -84,7 +85,7 @@ class ChosenSeries:
         """
         kind = self.clock.kind
         clock, values = self.clock.values[self.kept], self.series.column.values[self.kept]
-        if self.newest_first:  # so that of several at one place the last that was recorded comes last
+        if self.newest_first:  # so that of several at one place the one recorded last comes last
             clock, values = clock[::-1], values[::-1]
         names = {"log": self.log.source} | ({"run": self.series.run} if self.series.run or with_run else {})
         status = RunStatus.DIVERGED if ends_without_a_number(clock, values) else RunStatus.FINISHED
@@ -94,11 +95,11 @@ class ChosenSeries:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was taken of a log.
+    """The series of a log that were chosen.
 
     Attributes:
         log: The log.
-        chosen: What was taken.
+        chosen: These series.
         was_asked_for: Whether the user has named the series.
     """
 
@@ -108,14 +109,14 @@ class Choice:
 
     @property
     def others(self) -> list[str]:
-        """Names of the series that were not taken, those that speak of a loss first."""
+        """Names of the other series, losses first."""
         taken = {one.series.name for one in self.chosen}
         rest = [name for name in self.log.names if name not in taken]
         return sorted(rest, key=lambda name: loss_rank(name) or (True, 9, 0))
 
     @property
     def other_clocks(self) -> list[str]:
-        """Names of the clocks that were not taken."""
+        """Names of the clocks that were not chosen."""
         taken = {one.clock.name for one in self.chosen}
         found = [clock.name for one in self.chosen for clock in clocks_of(one.series)]
         return [name for name in dict.fromkeys(found) if name not in taken | {RECORD}]
@@ -153,10 +154,10 @@ def chosen_series(log: Log, patterns: Sequence[str] = ()) -> list[Series]:
 
 
 def likeliest_loss(log: Log) -> str:
-    """The name that most likely is the training loss.
+    """The name of the series that is most likely the training loss.
 
     Raises:
-        InputError: None speaks of a loss.
+        InputError: No name is that of a loss.
     """
     points = {name: max(one.points for one in log.series if one.name == name) for name in log.names}
     ranked = {name: rank for name in points if (rank := loss_rank(name)) is not None}
@@ -169,7 +170,7 @@ def likeliest_loss(log: Log) -> str:
 
 
 def _matching(log: Log, pattern: str) -> list[str]:
-    """The names that a pattern means: the one that is equal to it, or those that it matches, as they are or as shown.
+    """The names that a pattern means: the equal one, or else those that match, as they are or as they are printed.
 
     Raises:
         InputError: There are none.

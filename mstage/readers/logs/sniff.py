@@ -1,7 +1,8 @@
-"""Which reader does a source need? Told by what is in it, never by its name, unless the user says.
+"""Which reader does a source need?
 
-Binary formats have marks at their beginning. A text is JSON if it parses as such, a table if its first rows have
-equally many cells and enough of them numbers, and else a text log.
+Its content tells, never its name, unless the user says. Binary formats have a signature in their first bytes. A text is
+JSON if it parses as such, a table if its first rows have equally many cells and enough of these are numbers, and
+otherwise a text log.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def read_log(source: str, reader: str | None = None, pattern: str | None = None)
 
 
 def check_reader(reader: str | None, pattern: str | None) -> None:
-    """Check what the user says of the format.
+    """Check what the user says about the format.
 
     Raises:
         UsageError: There is no such reader, the pattern is none, or the two do not go together.
@@ -115,7 +116,7 @@ def read_binary(source: SourceBytes, reader: str | None, pattern: str | None) ->
 
 
 def text_reader(source: str, text: str, reader: str | None, pattern: str | None) -> LineReader | None:
-    """What reads a text line by line, None if it is a JSON document.
+    """The reader of a text line by line, None if it is a JSON document.
 
     Raises:
         InputError: It is not what the user says that it is.

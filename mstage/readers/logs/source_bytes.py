@@ -1,7 +1,7 @@
-"""What bytes does a source hold? Files, folders left aside, standard input, and gzip of either, up to a limit.
+"""Which bytes does a file or standard input hold, plain or compressed with gzip?
 
-A log is read into memory, so there is a limit to its size; a compressed one is unpacked piece by piece and no further
-than the limit. What a killed run leaves (a gzip without its end, a tail of zero bytes) is read as far as it goes.
+A log is read into memory, so its size is limited; a compressed one is unpacked piece by piece, up to the same limit.
+What a killed run leaves behind (a gzip without its end, a tail of zero bytes) is read as far as it goes.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from mstage.errors import InputError, shown
-from mstage.outside import PIECE, TooLargeError, read_file, read_up_to
+from mstage.outside import PIECE, TooLargeError, read_file, read_up_to, reason_of
 from mstage.readers.limits import MAX_BYTES
 from mstage.readers.logs.names import shortened
 from mstage.readers.signatures import GZIP
 
 STDIN = "-"
-LINES_AT_ONCE = 4 * 2**20  # characters; what a piece of a text becomes while it is read is many times its size
+LINES_AT_ONCE = 4 * 2**20  # characters; parsing takes many times the memory of the text
 MAX_MEMBERS = 100_000  # of a gzip
-MIN_PACKED = 1024  # bytes of a gzip that are handed over first
+MIN_PACKED = 1024  # bytes of a gzip member that are decompressed first
 EXPECTED_LOG = (
     "expected a training log: TensorBoard events, a table (CSV, TSV, Parquet, npz), JSON Lines, trainer_state.json, "
     "or a text log"
@@ -39,7 +39,7 @@ class SourceBytes:
     Attributes:
         name: What the user calls it.
         data: Unpacked.
-        remarks: What was wrong with the packing.
+        remarks: What was wrong with the compression.
     """
 
     name: str
@@ -66,7 +66,7 @@ def read_source(source: str) -> SourceBytes:
 
 
 def what_has_come(handle: int, source: str = STDIN) -> tuple[bytes, bool]:
-    """What has come in a pipe without waiting for it, and whether nothing can come any more.
+    """Read what has arrived in a pipe, without waiting, and tell whether it has ended.
 
     Args:
         handle: The descriptor of the pipe.
@@ -90,21 +90,20 @@ def what_has_come(handle: int, source: str = STDIN) -> tuple[bytes, bool]:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a text; `str.splitlines` would also break a name at U+2028, and at some control characters."""
+    """The lines of a text; `str.splitlines` would also split at U+2028 and at some control characters."""
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def named(source: str) -> str:
-    """What a source is called when it is talked of."""
+    """What a source is called in messages."""
     return "standard input" if source == STDIN else shortened(source)
 
 
 def unreadable(source: str, error: Exception) -> InputError:
-    """The error for what the system does not let us read."""
+    """The error for a source that the system does not let us read."""
     if isinstance(error, FileNotFoundError):
         return InputError(f"{named(source)}: there is nothing there; {EXPECTED_LOG}, or a sweep of `mstage train`.")
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return InputError(f"{named(source)}: cannot be read ({shown(reason)}); {EXPECTED_LOG}.")
+    return InputError(f"{named(source)}: cannot be read ({shown(reason_of(error))}); {EXPECTED_LOG}.")
 
 
 def unpacked(source: str, data: bytes) -> SourceBytes:
@@ -127,7 +126,7 @@ def unpacked(source: str, data: bytes) -> SourceBytes:
 
 
 class _Unpacker:
-    """Unpacks a gzip of one or several members, one behind the other, as far as it goes.
+    """Unpacks a gzip of one or several members as far as it goes.
 
     Args:
         source: What the user calls it.
@@ -159,9 +158,9 @@ class _Unpacker:
             yield from self._member()
 
     def _member(self) -> Iterator[bytes]:
-        """The parts of the member that begins here; its end is where the next one begins."""
+        """The parts of the member that begins here; afterwards the next one begins here."""
         member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        step = MIN_PACKED  # what is handed over beyond the end of a member is copied back, so it begins with little
+        step = MIN_PACKED  # bytes handed over beyond the end of a member are copied back, so start small
         left: bytes | memoryview = b""
         while not member.eof:
             if not left:
@@ -186,7 +185,7 @@ class _Unpacker:
 
 
 def too_large(source: str) -> InputError:
-    """The error for what does not fit."""
+    """The error for a log that is larger than the limit."""
     return InputError(
         f"{source}: is larger than {MAX_BYTES >> 20} MiB; expected less. Thin it out and hand it on, as in "
         f"`awk 'NR % 10 == 1' LOG | mstage detect-stages -`."
@@ -203,9 +202,9 @@ def pieces(text: str, size: int = LINES_AT_ONCE) -> Iterator[str]:
 
 
 def decoded(source: SourceBytes) -> str:
-    """The text of a source: UTF-8, or UTF-16 with its mark (what PowerShell writes).
+    """The text of a source: UTF-8, or UTF-16 with a byte order mark (as PowerShell writes it).
 
-    Bytes that are no UTF-8 become replacement characters: numbers and the names of series rarely have any.
+    Invalid UTF-8 becomes replacement characters: it rarely occurs in numbers and names of series.
 
     Raises:
         InputError: It is binary.
@@ -218,12 +217,12 @@ def decoded(source: SourceBytes) -> str:
     if head.rstrip(b"\0").count(b"\0") * 100 > len(head) or _control(head) * 50 > len(head):
         raise InputError(f"{source.name}: is binary and of no format that is known here; {EXPECTED_LOG}.")
     if b"\0" in data:
-        data = data.replace(b"\0", b"")  # what a machine that went down leaves at the end of a file
+        data = data.replace(b"\0", b"")  # left at the end of a file by a machine that crashed
     return data.decode("utf-8", errors="replace")
 
 
 def _control(data: bytes) -> int:
-    """How many bytes no text has."""
+    """How many of some bytes are control characters that no text has."""
     return len(data) - len(data.translate(None, bytes([*range(1, 7), *range(14, 27), 28, 29, 30, 31, 127])))
 
 

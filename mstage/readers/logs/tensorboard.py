@@ -1,9 +1,9 @@
 """Which scalars do TensorBoard's event files hold?
 
-An event file is a chain of records, each with its length and checksums in front and behind; a record is a protocol
-buffer, an event of some step with values by tag. Scalars are written in two ways, `simple_value` (TensorFlow 1,
-PyTorch) and tensors without axes (TensorFlow 2); whatever else there is (images, histograms, text) is left aside. The
-package tensorboard, an extra, knows the protocol buffers and the checksums.
+An event file is a sequence of records with lengths and checksums; a record is a protocol buffer: an event at some step,
+with values by tag. Scalars are written as `simple_value` (TensorFlow 1, PyTorch) or as tensors without axes (TensorFlow
+2); everything else (images, histograms, text) is ignored. The package tensorboard, an extra, has the protocol buffers
+and the checksum.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from mstage.readers.logs.log import Column, Series, check_size, counted_remarks
 from mstage.readers.logs.names import name_of
 
 LARGEST_FIRST = 1024  # bytes of the first record
-SCALARS = ("", "scalars")  # what a tag of scalars says of itself, if it says anything
+SCALARS = ("", "scalars")  # names of the plugin in the metadata of scalars
 MAX_TAGS = 5_000
-MAX_RECORDS = 5_000_000  # of a run, which take some ten seconds
+MAX_RECORDS = 5_000_000  # of a run: some ten seconds
 
 
 def is_event_file(data: bytes) -> bool:
-    """Whether some bytes begin as every event file does: with a record that tells the version."""
+    """Whether some bytes begin like an event file: with a record that holds the version."""
     return b"brain.Event:" in data[:64] and len(data) >= 8 and struct.unpack_from("<Q", data)[0] < LARGEST_FIRST
 
 
@@ -80,7 +80,7 @@ class EventReader:
         self.count = 0
 
     def feed(self, data: bytes) -> int:
-        """Read on: from the beginning of a record. Returns how many bytes were read, all but half a record's.
+        """Read on, from the beginning of a record; returns how many bytes were read: all but an incomplete record.
 
         Raises:
             InputError: There are too many scalars.
@@ -115,7 +115,7 @@ class EventReader:
             self._take(found, value)
 
     def remarks(self, left: int = 0) -> tuple[str, ...]:
-        """What was wrong, `left` bytes at the end of the file having remained."""
+        """What was wrong; `left` is the number of unread bytes at the end of the file."""
         found = counted_remarks([(self._damaged, "records left out whose checksum is wrong")])
         if self._lost:
             found += ("a record is damaged: read up to there",)
@@ -160,7 +160,7 @@ class EventReader:
 
 
 def _scalar(tensor: Any) -> float | None:
-    """The number in a tensor without axes, None if it is another tensor."""
+    """The number in a tensor of one value, None for other tensors."""
     if any(dim.size != 1 for dim in tensor.tensor_shape.dim):
         return None
     if len(tensor.float_val) == 1:

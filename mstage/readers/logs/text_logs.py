@@ -1,9 +1,9 @@
-"""What does a text log tell, line by line, that nobody has described?
+"""Which numbers does a text log hold whose format is not known?
 
 Nearly every training loop prints its numbers behind their names: `Epoch 3, step 120: train loss 0.31, lr 1e-4`,
-`{'loss': 1.2, 'epoch': 0.4}`, `loss=0.31`. So a line is read as pairs of a name and a number. A line counts that has a
-loss, or a clock and something else. A clock that stands on a line of its own (`Epoch 3/10`) holds for those below it,
-and a progress (`[640/60000`) is counted on over the epochs; one of another length is another loop's.
+`{'loss': 1.2, 'epoch': 0.4}`, `loss=0.31`. So a line is read as pairs of a name and a number. A line is a record if it
+has a loss, or a clock and something else. A clock on a line of its own (`Epoch 3/10`) holds for the lines below it. A
+progress (`[640/60000`) is counted on over the epochs; one with another total belongs to another loop.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from mstage.readers.logs.text_patterns import PRESETS, TextPattern
 from mstage.readers.logs.time_limits import TooSlowError, at_most
 
 LONGEST_LINE = 4_000
-LONGEST_HEAD = 4 * 2**20  # characters among which a preset has its first line; some logs begin with their own program
+LONGEST_HEAD = 4 * 2**20  # characters searched for a preset; some logs begin with the source of their program
 MAX_TEXT = 64 * 2**20  # characters, which take about ten seconds
-PATTERN_SECONDS = 3.0  # of the processor for as much with a pattern of the user, and as many to begin with
-SECONDS_A_ROW = 4e-6
+PATTERN_SECONDS = 3.0  # of processor time that a user's pattern may take, and again for every MAX_TEXT characters
+SECONDS_A_ROW = 4e-6  # more, for what the pattern finds
 MIN_SECONDS = 0.5
 MAX_LINES = 2_000_000  # with a number
-MAX_NAMES = 100_000  # words before a number, which most programs have few of
-WORDS_OF_NAME = 5  # before a number that are taken for its name
+MAX_NAMES = 100_000  # different words before a number; most programs have few
+WORDS_OF_NAME = 5  # words before a number that may be its name
 _WORD = r"(?!(?:nan|NaN|inf|Infinity)\b)[A-Za-z_][\w./\-]{0,60}+"
-# What has been looked at is never looked at again, so that the time a line takes grows with its length alone: words
-# are taken as many as there are, with the number behind them if there is one, and all else is stepped over.
+# Possessive: no character is matched twice, so that a line takes a time linear in its length. A match is a run of words
+# with the number behind it if there is one, a progress, or something to step over.
 _PAIR = re.compile(
     rf"[^A-Za-z_\d]*+(?:(?<![\w./])({_WORD}(?: [\[(]?{_WORD}\)?)*)"
     r"(?:[\"']?\s?[:=]?>?\s?[\"'(\[]{0,2}\s?"
@@ -39,7 +39,7 @@ _PAIR = re.compile(
     r"|[\w./]++|\Z)"
 )
 _WITH_NUMBER = re.compile(r"^[^\n]*(?:\d|nan|NaN|inf|Inf)[^\n]*", re.MULTILINE)
-_ROUND = re.compile(r"\[(\d{1,9})\] ")  # what boosting libraries begin a line with
+_ROUND = re.compile(r"\[(\d{1,9})\] ")  # round of a boosting library
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*+[A-Za-z]|\x08++")
 _SPACES = re.compile(r"[ \t]{2,}|\t")
 _STOP_WORDS = {
@@ -92,7 +92,7 @@ class TextReader:
             )
 
     def _found(self, pattern: TextPattern, text: str) -> list[Columns]:
-        """What a pattern finds; one of the user has a time for it that grows with the text and with what it finds."""
+        """What a pattern finds; the time of a user's own is limited in proportion to the text and to what it finds."""
         if pattern in PRESETS.values():
             return pattern.columns(text)
         begun = time.process_time()
@@ -121,7 +121,7 @@ def preset_of(text: str) -> TextPattern | None:
 
 
 class _Pairs:
-    """Finds the names and numbers of lines, and remembers the clocks that hold for the lines below."""
+    """Finds names and numbers in lines, and remembers the clocks that hold for the lines below."""
 
     def __init__(self) -> None:
         self._clocks: dict[str, tuple[str, float]] = {}  # by kind: name and value
@@ -132,13 +132,13 @@ class _Pairs:
         self.meanings: dict[str, tuple[str, str | None, bool]] = {}  # of the words before numbers
 
     def records(self, text: str) -> list[dict[str, float]]:
-        """The lines of a text that say something."""
+        """The records among the lines of a text."""
         found = []
         for match in _WITH_NUMBER.finditer(text):
             line = match[0]
             self.lines += 1
             if self.lines > MAX_LINES or len(self.meanings) > MAX_NAMES:
-                break  # what has been read is refused
+                break  # the log is refused by the caller
             if len(line) <= LONGEST_LINE:
                 record = self._record(line)
                 if record:
@@ -182,7 +182,7 @@ class _Pairs:
         return record
 
     def _counted_on(self, progress: tuple[int, int], epoch: float) -> float:
-        """A progress that starts anew in every epoch as one that does not."""
+        """A progress that restarts in every epoch as one that does not."""
         done = progress[0]
         begins_anew = done < self._progress[0] or (done == self._progress[0] and epoch != self._epoch)
         if begins_anew and self._progress[1]:

@@ -1,7 +1,7 @@
 """Which regular expressions read the text logs of nanoGPT, modded-nanogpt and llm.c, and those that a user gives?
 
-A pattern has named groups: each is a series, or a clock by its name. The lines of training and those of evaluation are
-written differently, so a log has several.
+A pattern has named groups: each is a series, or a clock by its name. Lines of training and of evaluation differ, so a
+format has several.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mstage.readers.logs.log import Column, Columns
 from mstage.readers.logs.names import clock_kind
 from mstage.readers.logs.record_columns import number
 
-# What has matched is never given back, so that the time a line takes grows with its length alone.
+# Possessive: nothing that has matched is given back, so that a line takes a time linear in its length.
 NUMBER = r"[-+]?+(?:\d++(?:\.\d*+)?(?:[eE][-+]?\d++)?|\.\d++(?:[eE][-+]?\d++)?|nan|inf)"
 
 
@@ -26,8 +26,8 @@ class TextPattern:
     """How a text log is written.
 
     Attributes:
-        format: What it is, in words.
-        expressions: Each of them is looked for in every line.
+        format: What it is called in messages.
+        expressions: Regular expressions, each of which is searched for in every line.
     """
 
     format: str
@@ -42,7 +42,7 @@ class TextPattern:
         )
 
     def columns(self, text: str) -> list[Columns]:
-        """What the expressions find in some lines, those of each expression."""
+        """What each expression finds in some lines."""
         return [
             _columns(expression, {place: name for name, place in expression.groupindex.items()}, text)
             for expression in self.expressions
@@ -54,7 +54,7 @@ class TextPattern:
 
 
 def _columns(expression: re.Pattern[str], names: Mapping[int, str], text: str) -> Columns:
-    """What an expression finds, a row each time; names are those of its groups, by their places."""
+    """What an expression finds, one row a match; `names` are those of its groups by number."""
     found = expression.findall(text)
     columns = {}
     for place, name in names.items():

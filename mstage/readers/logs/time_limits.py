@@ -1,7 +1,7 @@
 """How long may a regular expression of the user search?
 
-One as `(a+)+b` takes a time that doubles with every letter of a line, and only a signal stops the search. So the
-time of the processor is bounded where signals can be, on the main thread. Elsewhere the search goes on until it ends.
+An expression as `(a+)+b` can take a time exponential in the length of a line, and only a signal interrupts it. So its
+processor time is bounded on the main thread, which alone receives signals; elsewhere the search runs to its end.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 class TooSlowError(Exception):
-    """The time is over."""
+    """The time limit is exceeded."""
 
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Bound the processor time of what is done within.
+    """Bound the processor time of the block.
 
     Raises:
         TooSlowError: It took longer.
     """
     on_main = threading.current_thread() is threading.main_thread()
-    if not on_main or signal.getsignal(signal.SIGVTALRM) is not signal.SIG_DFL:  # somebody else's timer
+    if not on_main or signal.getsignal(signal.SIGVTALRM) is not signal.SIG_DFL:  # the timer is in use
         yield
         return
 

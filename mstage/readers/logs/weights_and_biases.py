@@ -1,7 +1,7 @@
-"""What has Weights & Biases exported: the curves of a chart, the history of one run, or a table of runs?
+"""Did Weights & Biases export the curves of a chart, the history of one run, or a table of runs?
 
-A chart has a column for its clock and three for each run: `RUN - METRIC` and the least and greatest value within each
-of its cells. A history is a table as any other. A table of runs has a row a run and no curves, so it is refused.
+A chart has a column for its clock and three for each run: `RUN - METRIC`, and the minimum and maximum over what was
+averaged. A history is an ordinary table. A table of runs has one row a run and no curves, so it is refused.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def check_no_table_of_runs(source: str, names: Sequence[str]) -> None:
 
 
 def chart_series(table: Columns) -> tuple[Series, ...]:
-    """The curves of an exported chart, none if the table is none.
+    """The curves of an exported chart; none if the table is no chart.
 
     Each belongs to a run, has the chart's own clock beside it, and those that were exported for this run alone.
     """

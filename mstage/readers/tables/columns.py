@@ -1,4 +1,4 @@
-"""What are the columns of a table, before anybody knows which of them can be learnt from?"""
+"""What are the columns of a table, before it is known which of them can be learnt?"""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class TableColumns:
     """The columns of a file, as they are.
 
     Attributes:
-        values: Each column by its name, in the order of the file. Those of an npz file can be of unequal length.
-        flaws: What else has a name but cannot be a column, and why. It matters only to those who choose it.
-        place: Where the file has a row (counted from 0), as `line 3` or `row 2`.
+        values: The columns by name, in the order of the file; those of an npz file can differ in length.
+        flaws: Names of what cannot be a column, and why; an error only if it is chosen.
+        place: Where a row (counted from 0) is in the file, as `line 3` or `row 2`.
     """
 
     values: Mapping[str, pd.Series[Any]]

@@ -1,7 +1,7 @@
-"""What a user's own table teaches: its columns as the arrays that a network learns from.
+"""Which training set is in a user's own table?
 
-Whatever could spoil a training (text, missing, infinite or constant columns) is looked for before it begins, and said
-in one line that names the file, what was found and the way out.
+Whatever could spoil a training (text, missing, infinite or constant columns) is looked for before it begins, and
+refused in one line that names the file, what was found and the way out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a table file holds: the columns of a CSV, TSV, Parquet or npz file, whatever is in them.
+"""Which columns does the file of a table have, whatever is in them?
 
-The format is told by how the file begins, and the separator of a text by its first rows. pandas and NumPy do the
-reading; this module finds out why they refuse a file, or what they would pass over in silence, and says it in a line.
+The first bytes of the file tell its format, and the first rows of a text its separator. What pandas refuses, or would
+pass over in silence (rows of unequal length, columns without a name), is named by its line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mstage.errors import InputError, shown
-from mstage.outside import TooLargeError, read_file
+from mstage.outside import TooLargeError, read_file, reason_of
 from mstage.readers.delimited import ColumnsError, parse_columns
 from mstage.readers.limits import MAX_BYTES
 from mstage.readers.signatures import GZIP, NPY, PARQUET, ZIP
@@ -39,7 +39,7 @@ def read_columns(path: str) -> TableColumns:
     Raises:
         InputError: There is no such file, or it is none of these, or it is damaged.
     """
-    data = _content(path)
+    data = _bytes_of(path)
     suffix = Path(path).suffix.lower()
     if suffix in (".parquet", ".pq") or (data.startswith(PARQUET) and b"\0" in data):
         return read_parquet(path, data)
@@ -51,7 +51,7 @@ def read_columns(path: str) -> TableColumns:
         raise InputError(f"{path}: cannot be read as a text of columns ({shown(error)}); {EXPECTED_TABLE}.") from None
 
 
-def _content(path: str) -> bytes:
+def _bytes_of(path: str) -> bytes:
     try:
         data = read_file(path, MAX_BYTES)
     except FileNotFoundError:
@@ -61,8 +61,7 @@ def _content(path: str) -> bytes:
     except TooLargeError:
         raise InputError(f"{path}: is larger than {MAX_BYTES >> 20} MiB; expected less. {LEAVE_OUT}") from None
     except (OSError, ValueError) as error:  # ValueError: a path that no file can have
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"{path}: cannot be read ({shown(reason)}); {EXPECTED_TABLE}.") from None
+        raise InputError(f"{path}: cannot be read ({shown(reason_of(error))}); {EXPECTED_TABLE}.") from None
     if not data.strip():
         raise _empty(path)
     return data
