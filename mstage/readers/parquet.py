@@ -14,13 +14,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from mstage.errors import InputError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import pandas as pd
 
 MAX_FOOTER = 8 * 2**20  # bytes of the metadata, which become many times that
 
@@ -30,6 +29,7 @@ class ParquetFile:
 
     Args:
         file: A `pyarrow.parquet.ParquetFile`.
+        data: All of it.
 
     Attributes:
         fields: Name and type of each column, in the order of the file; two can share a name.
@@ -37,8 +37,8 @@ class ParquetFile:
         leaves: How many columns there are, those within nested ones counted one by one.
     """
 
-    def __init__(self, file: Any) -> None:  # pyarrow has no types
-        self._file = file
+    def __init__(self, file: Any, data: bytes) -> None:  # pyarrow has no types
+        self._file, self._data = file, data
         self.fields: list[tuple[str, str]] = [(field.name, str(field.type)) for field in file.schema_arrow]
         self.rows: int = file.metadata.num_rows
         self.leaves: int = file.metadata.num_columns
@@ -63,17 +63,18 @@ class ParquetFile:
 
     def frame(self, names: Sequence[str]) -> pd.DataFrame:
         """Some columns as pandas has them, its own types kept where pandas wrote them."""
-        frame: pd.DataFrame = self._file.read(columns=list(names)).to_pandas()
+        frame = pd.read_parquet(BytesIO(self._data), engine="pyarrow", columns=list(names))
         return frame.reset_index(drop=True)
 
 
 @contextmanager
-def open_parquet(source: str, data: bytes, too_much: InputError) -> Iterator[ParquetFile]:
+def open_parquet(source: str, data: bytes, expected: str, too_much: InputError) -> Iterator[ParquetFile]:
     """Open a Parquet file; whatever is found damaged while it is open is an `InputError`.
 
     Args:
         source: What the user calls it.
         data: All of it.
+        expected: What was expected, or what to do, where it is damaged.
         too_much: Raised where its metadata are too large to be looked at.
 
     Raises:
@@ -91,8 +92,8 @@ def open_parquet(source: str, data: bytes, too_much: InputError) -> Iterator[Par
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield ParquetFile(parquet.ParquetFile(BytesIO(data)))
+            yield ParquetFile(parquet.ParquetFile(BytesIO(data)), data)
     except InputError:
         raise
     except Exception as error:  # pyarrow's errors have no common kind where a file is damaged
-        raise InputError(f"{source}: is damaged or cut short Parquet ({shown(error)}). Write it anew.") from None
+        raise InputError(f"{source}: is damaged or cut short Parquet ({shown(error)}){expected}.") from None

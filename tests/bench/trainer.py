@@ -18,8 +18,9 @@ from jax.sharding import Mesh, PartitionSpec
 
 import mstage
 from mstage.simulate.devices import use_all_cores
-from mstage.simulate.problems import Dataset, load_problem
+from mstage.simulate.problems import load_problem
 from mstage.simulate.sweep import Trainer
+from mstage.training_set import TrainingSet
 from tests.bench import torch_forms
 
 RUNS, ROUNDS, RATE = 32, 7, 1e-3
@@ -88,7 +89,7 @@ def program_step(program: Any, weights: Any, x: Any, y: Any) -> Step:
 
 
 def trainer_step(width: int, x: np.ndarray, y: np.ndarray, dtype: str, runs: int, steps: int) -> Step:
-    dataset = Dataset("random", x.astype(float), y.astype(float), tuple(f"x{k}" for k in range(x.shape[1])), "y")
+    dataset = TrainingSet("random", x.astype(float), y.astype(float), tuple(f"x{k}" for k in range(x.shape[1])), "y")
     sweep = mstage.Sweep(
         width=(width,), seed=tuple(range(runs)), steps=10**8, dtype=dtype, learning_rate=(RATE,),
         recording=mstage.Recording("log:200", 0),

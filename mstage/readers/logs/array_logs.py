@@ -61,7 +61,7 @@ def read_parquet(source: SourceBytes) -> Log:
         f"{source.name}: has more than {MAX_FOOTER >> 20} MiB of metadata, as of very many columns; "
         f"expected less. {LEAVE_OUT}"
     )
-    with open_parquet(source.name, source.data, too_much) as file:
+    with open_parquet(source.name, source.data, f"; {EXPECTED_COLUMNS}", too_much) as file:
         numeric = [name for name, kind in file.fields if _is_numeric(kind)]
         check_size(source.name, len(numeric) * file.rows, file.rows)
         if len(numeric) > MAX_NAMES:

@@ -41,7 +41,7 @@ def read_parquet(path: str, data: bytes) -> TableColumns:
     """
     if not data.startswith(PARQUET):
         raise InputError(f"{path}: is not Parquet, as its name says, by its first bytes; {EXPECTED_TABLE}.")
-    with open_parquet(path, data, too_many(path)) as file:
+    with open_parquet(path, data, ". Write it anew", too_many(path)) as file:
         check_twice(path, [name for name, _ in file.fields])
         check_size(path, file.leaves * file.rows, file.rows, file.leaves)
         if file.unpacked_bytes() > MAX_BYTES:
