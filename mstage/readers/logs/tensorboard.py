@@ -12,7 +12,7 @@ import struct
 from array import array
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from mstage.readers.logs.event_records import (
 from mstage.readers.logs.log import Column, Series, check_size, counted_remarks
 from mstage.readers.logs.names import name_of
 
+Message: TypeAlias = Any  # a protocol buffer, whose class is made at run time
 LARGEST_FIRST = 1024  # bytes of the first record
 SCALARS = ("", "scalars")  # names of the plugin in the metadata of scalars
 MAX_TAGS = 5_000
@@ -134,7 +135,7 @@ class EventReader:
             found.append(Series(name_of(name), Column.whole(np.array(tag.values)), beside, self._run))
         return tuple(found)
 
-    def _take(self, event: Any, value: Any) -> None:
+    def _take(self, event: Message, value: Message) -> None:
         kind = value.WhichOneof("value")
         if kind == "simple_value":
             number = value.simple_value
@@ -159,7 +160,7 @@ class EventReader:
         self.count += 1
 
 
-def _scalar(tensor: Any) -> float | None:
+def _scalar(tensor: Message) -> float | None:
     """The number in a tensor of one value, None for other tensors."""
     if any(dim.size != 1 for dim in tensor.tensor_shape.dim):
         return None

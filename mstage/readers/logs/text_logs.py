@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from typing import NamedTuple
 
 from mstage.errors import InputError
 from mstage.readers.logs.log import Columns, GrowingColumns, Log, series_of
@@ -120,6 +121,14 @@ def preset_of(text: str) -> TextPattern | None:
     return next((pattern for pattern in PRESETS.values() if pattern.matches(head)), None)
 
 
+class _Meaning(NamedTuple):
+    """What the words before a number say: its name, the kind of clock if it is one, and whether it is a loss."""
+
+    name: str
+    clock: str | None
+    is_loss: bool
+
+
 class _Pairs:
     """Finds names and numbers in lines, and remembers the clocks that hold for the lines below."""
 
@@ -129,7 +138,7 @@ class _Pairs:
         self._before = 0  # of the rounds before it
         self._epoch = math.nan
         self.lines = 0  # with a number
-        self.meanings: dict[str, tuple[str, str | None, bool]] = {}  # of the words before numbers
+        self.meanings: dict[str, _Meaning] = {}  # of the words before numbers
 
     def records(self, text: str) -> list[dict[str, float]]:
         """The records among the lines of a text."""
@@ -191,8 +200,8 @@ class _Pairs:
         return float(self._before + done)
 
 
-def _meaning(key: str) -> tuple[str, str | None, bool]:
-    """Name, kind of clock, and whether it is a loss, of the words before a number.
+def _meaning(key: str) -> _Meaning:
+    """What the words before a number say.
 
     Of `INFO Epoch` the end is a clock; `with validation loss of` is a validation loss.
     """
@@ -202,10 +211,10 @@ def _meaning(key: str) -> tuple[str, str | None, bool]:
         name = " ".join(parts[start:])
         kind = clock_kind(name)
         if kind:
-            return name, kind, False
+            return _Meaning(name, kind, is_loss=False)
     while parts and parts[0].lower() in _STOP_WORDS:
         parts = parts[1:]
     while parts and parts[-1].lower() in _STOP_WORDS:
         parts = parts[:-1]
     name = " ".join(parts)
-    return name, None, loss_rank(name) is not None
+    return _Meaning(name, None, loss_rank(name) is not None)
