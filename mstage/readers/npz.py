@@ -25,7 +25,7 @@ from mstage.errors import InputError, shown
 from mstage.readers.signatures import ZIP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MAX_MEMBERS = 20_000
 MAX_DIRECTORY = 4 * 2**20  # bytes of the archive's directory, at least 46 a member
@@ -101,14 +101,14 @@ def refuse_damage(source: str, kind: str, expected: str) -> Iterator[None]:
         ) from None
 
 
-def arrays_of(file: BinaryIO) -> list[Array]:
-    """The arrays of an archive in its order; a member that is no array is passed over.
+def arrays_of(file: BinaryIO, members: Iterable[zipfile.ZipInfo]) -> list[Array]:
+    """The arrays among the members of an archive, in their order.
 
     Raises:
-        ValueError: One does not fit its header, or the archive holds more than an npz file does.
-        zipfile.BadZipFile: It is damaged.
+        ValueError: One contradicts its header.
+        zipfile.BadZipFile: The archive is damaged.
     """
-    return [array_of(file, member) for member in members_of(file) if member.filename.endswith(".npy")]
+    return [array_of(file, member) for member in members if member.filename.endswith(".npy")]
 
 
 def members_of(file: BinaryIO) -> list[zipfile.ZipInfo]:

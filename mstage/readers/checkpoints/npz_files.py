@@ -32,7 +32,8 @@ def read_npz(path: Path) -> dict[str, StoredTensor]:
         InputError: It is no npz file, is damaged, or holds Python objects.
     """
     with _file(path) as file:
-        members, found = members_of(file), arrays_of(file)
+        members = members_of(file)
+        found = arrays_of(file, members)
     arrays = {one.name: _tensor(path, one) for one in found}
     others = sorted(one.filename for one in members if not one.filename.endswith(".npy"))
     if not arrays:

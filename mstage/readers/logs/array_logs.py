@@ -82,12 +82,14 @@ def _arrays(source: SourceBytes) -> list[tuple[str, np.ndarray]]:
         if source.data.startswith(NPY):
             return [("values", _single(source.data))]
         file = BytesIO(source.data)
-        if any(member.filename.endswith("data.pkl") for member in members_of(file)):
+        members = members_of(file)
+        if any(member.filename.endswith("data.pkl") for member in members):
             raise InputError(
                 f"{source.name}: is a file of torch.save, which is never unpickled here; {EXPECTED_COLUMNS}. "
                 f"Save the losses with numpy.savez(path, step=step, loss=loss)."
             )
-        found = [array for array in arrays_of(file) if array.dtype.kind in "iufb" and len(array.shape) in (1, 2)]
+        found = arrays_of(file, members)
+        found = [array for array in found if array.dtype.kind in "iufb" and len(array.shape) in (1, 2)]
         if len(found) > MAX_NAMES:
             raise InputError(f"{source.name}: holds more than {MAX_NAMES:,} arrays; expected fewer. {LEAVE_OUT}")
         lengths = [array.shape[0] for array in found]

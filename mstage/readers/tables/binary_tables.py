@@ -12,7 +12,7 @@ import pandas as pd
 
 from mstage.errors import InputError, shown
 from mstage.readers.limits import MAX_BYTES
-from mstage.readers.npz import KINDS, Array, arrays_of, refuse_damage
+from mstage.readers.npz import KINDS, Array, arrays_of, members_of, refuse_damage
 from mstage.readers.parquet import ParquetFile, open_parquet
 from mstage.readers.signatures import NPY, PARQUET
 from mstage.readers.tables.columns import (
@@ -97,7 +97,7 @@ def _arrays(path: str, data: bytes) -> Iterator[tuple[str, np.ndarray | str]]:
         file = BytesIO(data)
         if data.startswith(NPY):
             raise ValueError("it is a single array")
-        found = arrays_of(file)
+        found = arrays_of(file, members_of(file))
         check_size(path, sum(math.prod(array.shape) for array in found if array.dtype.kind in "biuf"), 0, 0)
         for array in found:
             if array.dtype.hasobject:
