@@ -48,8 +48,8 @@ def follow_stages(
     followed = [follow_log(source, options.reader, options.pattern) for source in sources]
     first = True
     while True:
-        grown = [one.read_new() for one in followed]
-        if any(grown) or first:
+        new = [one.read_new() for one in followed]
+        if any(new) or first:
             logs = [one.log() for one in followed]
             yield _update(sources, logs, options, method)
             first = False

@@ -237,12 +237,12 @@ class FollowedFolder:
             runs = event_files(self._source, name_single=True)
         except InputError:
             return False  # there is nothing yet
-        grown = False
+        is_new = False
         for run, paths in runs.items():
             reader = self._runs.setdefault(run, EventReader(self._source, run))
             for path in paths:
-                grown |= self._read_on(reader, path)
-        return grown
+                is_new |= self._read_on(reader, path)
+        return is_new
 
     def log(self) -> Log | None:
         """What has been read so far; None if there is nothing yet."""
