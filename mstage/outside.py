@@ -1,9 +1,9 @@
 """How is a file opened that anybody may have written, and how much of it is read?
 
-A path can lead to what never ends (`/dev/zero`), never begins (a FIFO that nobody writes to) or is larger than the
-memory, be it a link. So every file that comes from outside is opened here: its kind is looked at before it is opened,
-and its size before it is read. What is refused is an `OSError` whose text says why, as if the system had refused it,
-so that whoever reads puts it into words of his own.
+A path, or the link behind it, can lead to what never ends (`/dev/zero`), never begins (a FIFO that nobody writes to) or
+is larger than the memory. So every file from outside is opened here: its kind is checked before it is opened, and its
+size before it is read. A refusal is an `OSError` whose text says why, like those of the system; the caller tells the
+user.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from pathlib import Path
 
-PIECE = 2**20  # bytes that are read at once
-PIPE_SECONDS = 3.0  # that a FIFO is waited for until somebody writes to it
-OF_THE_KERNEL = ("/proc", "/sys")  # where files are windows into the machine, some of which wait for ever
+PIECE = 2**20  # bytes that are read at a time
+PIPE_SECONDS = 3.0  # how long to wait until somebody writes to a FIFO
+OF_THE_KERNEL = ("/proc", "/sys")  # file systems whose files show the state of the machine; some block for ever
 
 
 class TooLargeError(OSError):
-    """A file is larger than whoever reads it has room for."""
+    """A file is larger than its reader has room for."""
 
 
 def open_file(path: str | Path) -> BinaryIO:
@@ -44,12 +44,12 @@ def open_stream(path: str | Path) -> BinaryIO:
     return _opened(path, pipes=True)
 
 
-def read_file(path: str | Path, most: int) -> bytes:
+def read_file(path: str | Path, max_bytes: int) -> bytes:
     """All that a file holds, or a pipe that somebody writes to.
 
     Args:
         path: The file.
-        most: How many bytes there is room for.
+        max_bytes: How many bytes there is room for.
 
     Raises:
         TooLargeError: It is larger; of a file, none of it has been read.
@@ -57,20 +57,28 @@ def read_file(path: str | Path, most: int) -> bytes:
     """
     with open_stream(path) as file:
         size = os.fstat(file.fileno()).st_size
-        data = read_up_to(file, most) if size <= most else None
-    if data is None or len(data) > most:
-        raise TooLargeError(errno.EFBIG, f"it is larger than {most >> 20} MiB", os.fspath(path))
+        data = read_up_to(file, max_bytes) if size <= max_bytes else None
+    if data is None or len(data) > max_bytes:
+        raise TooLargeError(errno.EFBIG, f"it is larger than {max_bytes >> 20} MiB", os.fspath(path))
     return data
 
 
-def read_up_to(file: BinaryIO, most: int) -> bytes:
-    """All of a stream, or one byte more than there is room for; as far as it has come where reading would wait."""
+def read_up_to(file: BinaryIO, max_bytes: int) -> bytes:
+    """Read a stream to its end, but no more than one byte beyond `max_bytes`, which tells that it is too large.
+
+    A stream that does not block is read as far as data have arrived.
+    """
     parts: list[bytes] = []
-    left = most + 1
+    left = max_bytes + 1
     while left > 0 and (part := file.read(min(PIECE, left))):
         parts.append(part)
         left -= len(part)
     return b"".join(parts)
+
+
+def reason_of(error: Exception) -> str:
+    """Why something cannot be read, in the words of the system where it is the one that refuses."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def is_pipe(path: str | Path) -> bool:
@@ -82,7 +90,7 @@ def is_pipe(path: str | Path) -> bool:
 
 
 def open_pipe(path: str | Path) -> int:
-    """The descriptor of a pipe to which somebody may write by and by; reading never waits.
+    """The descriptor of a pipe that is being written to; reading from it does not block.
 
     Raises:
         OSError: The system does not let us.
@@ -93,7 +101,7 @@ def open_pipe(path: str | Path) -> int:
 def _opened(path: str | Path, *, pipes: bool) -> BinaryIO:
     mode = os.stat(path).st_mode  # noqa: PTH116 - as above
     _check_kind(path, mode, pipes=pipes)
-    # Without waiting: the kind can have changed since, and some files of the kernel wait until something happens.
+    # Non-blocking: the file can have been replaced since, and opening some files of the kernel blocks.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes
 
-from mstage.simulate.tables import read_table
+from mstage.readers.tables.table import read_table
 from mstage.spec import Table
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

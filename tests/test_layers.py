@@ -1,8 +1,10 @@
-"""Imports point down, each heavy dependency has one owner, and nothing grows too long."""
+"""Imports point down and never in a circle, each heavy dependency has one owner, and nothing grows too long."""
 
 from __future__ import annotations
 
 import ast
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,14 @@ BELOW = {
     "cli": {"workflows", "render"},
     "workflows": {"simulate", "readers", "analysis", "store"},
     "render": {"analysis"},
-    "simulate": {"spec", "history", "npz"},
-    "readers": {"spec", "history", "npz"},
+    "simulate": {"spec", "history"},
+    "readers": {"spec", "history"},
     "analysis": {"spec", "history"},
     "store": {"spec", "history"},
-    "spec": {"errors", "outside"},
+    "spec": {"errors", "outside", "training_set"},
     "history": {"errors"},
     "outside": set(),
-    "npz": set(),
+    "training_set": {"errors"},
     "errors": {"nearness"},
     "nearness": set(),
 }
@@ -30,8 +32,13 @@ OWNERS = {
     "jax": ("mstage/simulate/",), "jaxlib": ("mstage/simulate/",), "optax": ("mstage/simulate/",),
     "diffrax": ("mstage/simulate/dynamics/flow",), "ot": ("mstage/analysis/drift",), "zarr": ("mstage/store/",),
     "matplotlib": ("mstage/render/figures",), "rich": ("mstage/cli/", "mstage/render/"), "typer": ("mstage/cli/",),
-    "ml_dtypes": ("mstage/readers/",), "tensorboard": ("mstage/readers/tensorboard",),
+    "ml_dtypes": ("mstage/readers/checkpoints/",), "pyarrow": ("mstage/readers/parquet",),
+    "tensorboard": ("mstage/readers/logs/tensorboard",),
 }  # fmt: skip
+SIMULATE_TAKES = {"mstage", "jax", "jaxlib", "jaxtyping", "numpy", "optax", "diffrax"}  # beside the standard library
+IN_A_CIRCLE = {  # still
+    f"mstage.analysis.{name}" for name in ("stages", "rates", "magnitudes")
+}
 
 
 def layer(module: str) -> str:
@@ -52,6 +59,8 @@ def imports(source: str):
             yield from (
                 (f"mstage.{alias.name}", "") if module == "mstage" else (module, alias.name) for alias in node.names
             )
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "import_module":
+            yield from ((part.value, "") for part in node.args if isinstance(part, ast.Constant))
 
 
 def violations(path: str, source: str) -> list[str]:
@@ -63,9 +72,54 @@ def violations(path: str, source: str) -> list[str]:
             found.append(f"{path} imports {module}: {here} is not above {layer(module)}")
         elif here == "render" and layer(module) == "analysis" and not name[:1].isupper():
             found.append(f"{path} imports {module}.{name}: report takes result types only")
+        elif here == "simulate" and top not in SIMULATE_TAKES | sys.stdlib_module_names:
+            found.append(f"{path} imports {module}: simulate is JAX and NumPy")
         elif top == "" or (top in OWNERS and not path.startswith(OWNERS[top])):
             found.append(f"{path} imports {module}: relative, or owned by {OWNERS.get(top)}")
     return found
+
+
+def module_of(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def folder_of(path: str) -> str:
+    """The folder of a file; a file right in the package, where several layers lie, stands for itself."""
+    folder = path.rpartition("/")[0]
+    return folder if "/" in folder else path
+
+
+def imported(sources: Mapping[str, str]) -> dict[str, set[str]]:
+    """The files that each file imports, the package's own front aside, which hands out names of all layers."""
+    paths = {module_of(path): path for path in sources}
+    found = {}
+    for path, source in sources.items():
+        both = [(f"{module}.{name}", module) for module, name in imports(source)]
+        found[path] = {next((paths[one] for one in names if one in paths), "") for names in both} - {"", path}
+    return {path: targets - {"mstage/__init__.py"} for path, targets in found.items() if path != "mstage/__init__.py"}
+
+
+def between_folders(files: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+    """The folders that each folder imports from."""
+    found: dict[str, set[str]] = {}
+    for path, targets in files.items():
+        found.setdefault(folder_of(path), set()).update(map(folder_of, targets))
+    return {folder: targets - {folder} for folder, targets in found.items()}
+
+
+def in_circles(graph: Mapping[str, Iterable[str]]) -> set[str]:
+    """What can be reached from itself."""
+
+    def beyond(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            fresh = set(graph.get(waiting.pop(), ())) - seen
+            seen |= fresh
+            waiting += fresh
+        return seen
+
+    return {one for one in graph if one in beyond(one)}
 
 
 def too_long(path: str, source: str) -> list[str]:
@@ -78,6 +132,30 @@ def too_long(path: str, source: str) -> list[str]:
 @pytest.mark.parametrize("path", SOURCES)
 def test_imports_point_down(path):
     assert violations(path, SOURCES[path]) == []
+
+
+def test_no_file_imports_itself_through_others():
+    assert set(map(module_of, in_circles(imported(SOURCES)))) <= IN_A_CIRCLE
+
+
+def test_no_folder_imports_itself_through_others():
+    graph = between_folders(imported(SOURCES))
+    assert graph["mstage/workflows"] >= {"mstage/simulate", "mstage/readers/logs", "mstage/analysis", "mstage/store"}
+    assert {one for one in in_circles(graph) if not one.endswith(".py")} == set()  # those the test above holds
+
+
+def test_a_circle_is_found():
+    sources = {
+        "mstage/a/one.py": "from mstage.b.two import f", "mstage/a/four.py": "", "mstage/c/__init__.py": "",
+        "mstage/b/two.py": "def f():\n    from mstage.c import three", "mstage/c/three.py": "import mstage.a.one",
+    }  # fmt: skip
+    files = imported(sources)
+    assert in_circles(files) == {"mstage/a/one.py", "mstage/b/two.py", "mstage/c/three.py"}
+    assert in_circles(between_folders(files)) == {"mstage/a", "mstage/b", "mstage/c"}
+    sources["mstage/c/three.py"] = "from mstage.a.four import g"
+    files = imported(sources)
+    assert in_circles(files) == set()
+    assert in_circles(between_folders(files)) == {"mstage/a", "mstage/b", "mstage/c"}
 
 
 @pytest.mark.parametrize("path", SOURCES)
@@ -104,6 +182,11 @@ def test_modules_and_functions_are_short(path):
         ("mstage/simulate/trainer.py", "from diffrax import Tsit5"),
         ("mstage/render/tables.py", "from matplotlib import pyplot"),
         ("mstage/analysis/rates.py", "def f():\n    from rich.text import Text"),
+        ("mstage/simulate/problems.py", "import pandas as pd"),
+        ("mstage/simulate/problems.py", "from mstage.readers.tables.table import read_table"),
+        ("mstage/readers/tables/table.py", "from mstage.simulate.problems import load_problem"),
+        ("mstage/training_set.py", "from mstage.spec import Table"),
+        ("mstage/readers/logs/array_logs.py", "def f():\n    return import_module('pyarrow.parquet')"),
     ],
 )
 def test_a_violation_is_found(path, source):

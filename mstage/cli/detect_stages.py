@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mstage.analysis.stages import Stages
     from mstage.cli.console import Streams
-    from mstage.workflows.logs import Reading
+    from mstage.workflows.logs import LogOptions
 
 
 def detect_stages(
@@ -45,26 +45,26 @@ def detect_stages(
         raise UsageError("--until is for --follow: it says at which stage to stop looking")
     if list_series and (follow or fail_on is not None):
         raise UsageError("--list finds no stages; leave --follow and --fail-on out")
-    from mstage.readers.selection import Selection
+    from mstage.readers.logs.selection import Selection
     from mstage.workflows.conditions import conditions_of, stage_of
-    from mstage.workflows.logs import Reading, is_sweep, list_of_series, read_logs
+    from mstage.workflows.logs import LogOptions, is_sweep, list_of_series, read_logs
 
     conditions = conditions_of(fail_on) if fail_on is not None else ()
     stage = stage_of(until) if until is not None else None
-    reading = Reading(Selection(tuple(loss or ()), clock), reader, pattern)
+    options = LogOptions(Selection(tuple(loss or ()), clock), reader, pattern)
     if is_sweep(sources):
-        if reading != Reading() or list_series or follow:
+        if options != LogOptions() or list_series or follow:
             raise UsageError("--loss, --x, --list, --reader, --pattern and --follow are for logs, not for a sweep")
         return _detect_in_sweep(streams, sources[0], chosen, conditions)
     if list_series:
-        _print_series(streams, sources, list_of_series(read_logs(sources, reading), reading), chosen)
+        _print_series(streams, sources, list_of_series(read_logs(sources, options), options), chosen)
         return ExitCode.DONE
     if not follow:
-        return _detect_in_logs(streams, sources, reading, chosen, conditions)
+        return _detect_in_logs(streams, sources, options, chosen, conditions)
     from mstage.cli.following import Watch, follow_logs
 
     watch = Watch(streams, chosen, lambda stages: _print_stages(streams, sources, stages, chosen))
-    stages, entered = follow_logs(watch, sources, reading, stage, conditions)
+    stages, entered = follow_logs(watch, sources, options, stage, conditions)
     if entered:
         return ExitCode.DONE
     code = _how_it_ended(streams, stages, conditions)
@@ -92,12 +92,12 @@ def _detect_in_sweep(streams: Streams, store: str, chosen: Format, conditions: t
 
 
 def _detect_in_logs(
-    streams: Streams, sources: Sequence[str], reading: Reading, chosen: Format, conditions: tuple[str, ...]
+    streams: Streams, sources: Sequence[str], options: LogOptions, chosen: Format, conditions: tuple[str, ...]
 ) -> ExitCode:
     from mstage.cli.log_lines import read_line
-    from mstage.workflows.logs import choose_curves, read_logs, stages_of_choices
+    from mstage.workflows.logs import choose_series, read_logs, stages_of_choices
 
-    choices = choose_curves(read_logs(sources, reading), reading)
+    choices = choose_series(read_logs(sources, options), options)
     for choice in choices:
         streams.say(read_line(choice))
     stages = stages_of_choices(choices)

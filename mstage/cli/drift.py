@@ -110,12 +110,12 @@ def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chose
 def _drift_of_checkpoints(
     streams: Streams, sources: list[str], order: int, layers: list[str] | tuple[()], steps: str | None, chosen: Format
 ) -> int:
-    from mstage.cli.checkpoint_talk import reading, remarks
+    from mstage.cli.checkpoint_messages import reading_progress, remarks
     from mstage.spec.text import parse_axis
     from mstage.workflows.checkpoint_drift import checkpoint_drift
 
     at = None if steps is None else parse_axis("--steps", steps, float)
-    with reading(streams) as progress:
+    with reading_progress(streams) as progress:
         result = checkpoint_drift(sources, at, layers, progress)
     for line in remarks(result):
         streams.say(line)

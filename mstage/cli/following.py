@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from mstage.analysis.stages import Stages
     from mstage.cli.console import Streams
-    from mstage.workflows.follow import Sight
-    from mstage.workflows.logs import Reading
+    from mstage.workflows.follow_stages import Update
+    from mstage.workflows.logs import LogOptions
 
 SECONDS_BETWEEN_LOOKS = 0.5
 CLEAR = "\x1b[H\x1b[2J"
@@ -41,29 +41,29 @@ class Watch:
         self._show = show
         self._said: set[str] = set()
         self._told: dict[str, list[str]] = {}
-        self.last: Sight | None = None
+        self.last: Update | None = None
 
-    def see(self, sight: Sight) -> None:
+    def see(self, update: Update) -> None:
         """Show what is new."""
-        self.last = sight
-        if sight.stages is None:
-            self._say_once(sight.waiting, f"Waiting. {sight.waiting}")
+        self.last = update
+        if update.stages is None:
+            self._say_once(update.waiting, f"Waiting. {update.waiting}")
             return
         if self._draws:
             self._streams.write(CLEAR)
-            self._show(sight.stages)
-            for choice in sight.choices:
+            self._show(update.stages)
+            for choice in update.choices:
                 self._streams.say(read_line(choice))
             self._streams.stdout.flush()
             return
-        for choice in sight.choices:
+        for choice in update.choices:
             if not self._said.intersection({choice.log.source}):
                 self._said.add(choice.log.source)
                 self._streams.say(read_line(choice))
                 self._said.update(order_remarks(choice))
             for remark in order_remarks(choice):
                 self._say_once(remark, f"{choice.log.source}: {remark}.")
-        self._tell_entered(sight.stages)
+        self._tell_entered(update.stages)
 
     def end(self) -> None:
         """Print the result where it has not been drawn."""
@@ -89,7 +89,7 @@ class Watch:
 
 
 def follow_logs(
-    watch: Watch, sources: Sequence[str], reading: Reading, until: str | None, conditions: tuple[str, ...]
+    watch: Watch, sources: Sequence[str], options: LogOptions, until: str | None, conditions: tuple[str, ...]
 ) -> tuple[Stages, bool]:
     """Watch logs until a run enters the stage `until`, a condition holds, or nothing can come any more.
 
@@ -101,7 +101,7 @@ def follow_logs(
         KeyboardInterrupt: The user has ended it; the result is printed before.
     """
     from mstage.workflows.conditions import has_entered, what_fails
-    from mstage.workflows.follow import follow
+    from mstage.workflows.follow_stages import follow_stages
 
     with Interrupts() as interrupts:
         interrupts.hold()
@@ -112,14 +112,14 @@ def follow_logs(
             interrupts.check()
 
         try:
-            for sight in follow(sources, reading, wait=wait):
-                watch.see(sight)
-                if sight.stages is None:
+            for update in follow_stages(sources, options, wait=wait):
+                watch.see(update)
+                if update.stages is None:
                     continue
-                entered = until is not None and has_entered(sight.stages, until)
-                if entered or what_fails(sight.stages, conditions):
+                entered = until is not None and has_entered(update.stages, until)
+                if entered or what_fails(update.stages, conditions):
                     watch.end()
-                    return sight.stages, entered
+                    return update.stages, entered
         except KeyboardInterrupt:
             watch.end()
             raise

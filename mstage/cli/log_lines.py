@@ -7,35 +7,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mstage.errors import listed
-from mstage.readers.clocks import goes_back
+from mstage.readers.logs.clocks import goes_back
 from mstage.render.numbers import counted, given
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mstage.readers.selection import Choice
+    from mstage.readers.logs.selection import Choice
 
 NAMES_LISTED = 6
 
 
 def read_line(choice: Choice) -> str:
     """One line: format, series, clock, number of values, what was left out, and the others on offer."""
-    curves = choice.curves
-    points = sum(curve.series.points for curve in curves)
-    not_finite = sum(curve.not_finite for curve in curves)
-    off_clock = sum(int((~curve.kept).sum()) for curve in curves)
-    repeated = sum(curve.repeated for curve in curves)
-    counted_on = max(curve.clock.counted_on for curve in curves)
-    runs = len({curve.series.run for curve in curves})
-    taken = _listed(list(dict.fromkeys(curve.series.name for curve in curves)))
+    chosen = choice.chosen
+    points = sum(one.series.points for one in chosen)
+    not_finite = sum(one.not_finite for one in chosen)
+    off_clock = sum(int((~one.kept).sum()) for one in chosen)
+    repeated = sum(one.repeated for one in chosen)
+    counted_on = max(one.clock.counted_on for one in chosen)
+    runs = len({one.series.run for one in chosen})
+    taken = _listed(list(dict.fromkeys(one.series.name for one in chosen)))
     of_runs = f" of {counted(runs, 'run')}" if runs > 1 else ""
     parts = [
-        f"{choice.log.source}: {choice.log.format}; {taken}{of_runs} against {curves[0].clock.name}, "
+        f"{choice.log.source}: {choice.log.format}; {taken}{of_runs} against {chosen[0].clock.name}, "
         f"{counted(points, 'value')}",
         f"{not_finite:,} not finite, left out" if not_finite else "",
         f"{off_clock:,} without a place on the clock, left out" if off_clock else "",
-        f"{repeated:,} at a {curves[0].clock.name} recorded before (the last counts)" if repeated else "",
-        f"{curves[0].clock.name} begins anew {counted_on:,} times and is counted on" if counted_on else "",
+        f"{repeated:,} at a {chosen[0].clock.name} recorded before (the last counts)" if repeated else "",
+        f"{chosen[0].clock.name} begins anew {counted_on:,} times and is counted on" if counted_on else "",
         *order_remarks(choice),
         *choice.log.remarks,
     ]
@@ -50,20 +50,20 @@ def read_line(choice: Choice) -> str:
 def order_remarks(choice: Choice) -> list[str]:
     """What is said of a log that is not in the order of its clock: what was made of it."""
     remarks = []
-    newest = [curve for curve in choice.curves if curve.newest_first]
+    newest = [one for one in choice.chosen if one.newest_first]
     if newest:
-        which = f" ({counted(len(newest), 'series')})" if len(newest) < len(choice.curves) else ""
+        which = f" ({counted(len(newest), 'series')})" if len(newest) < len(choice.chosen) else ""
         remarks.append(f"written newest first and read from its end{which}")
-    for curve in choice.curves:
-        back = goes_back(curve.clock.values)
+    for one in choice.chosen:
+        back = goes_back(one.clock.values)
         if back.size:
-            known = curve.clock.values[: back[0]]
-            before, after = known[np.isfinite(known)][-1], curve.clock.values[back[0]]
+            known = one.clock.values[: back[0]]
+            before, after = known[np.isfinite(known)][-1], one.clock.values[back[0]]
             times = "once" if back.size == 1 else f"{back.size:,} times, first"
-            of_run = f" in {curve.series.run}" if curve.series.run and len(choice.curves) > 1 else ""
+            of_run = f" in {one.series.run}" if one.series.run and len(choice.chosen) > 1 else ""
             remarks.append(
-                f"{curve.clock.name} goes back {times} from {given(float(before))} to {given(float(after))} at value "
-                f"{back[0] + 1:,}{of_run}: the values are put in the order of {curve.clock.name}"
+                f"{one.clock.name} goes back {times} from {given(float(before))} to {given(float(after))} at value "
+                f"{back[0] + 1:,}{of_run}: the values are put in the order of {one.clock.name}"
             )
             break  # of several runs the first that does so; the others are counted among the values
     return remarks

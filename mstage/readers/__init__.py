@@ -1,1 +1,1 @@
-"""Other people's logs and checkpoints, one module a family of formats, told apart by what is in them, not by name."""
+"""Other people's files: logs, checkpoints and tables to learn, told apart by what is in them and not by name."""

@@ -1,257 +1,39 @@
-"""What does a text of columns hold: CSV, TSV, or columns set apart by spaces, with or without a line of names?
+"""How does a text of columns become a frame, or why does it not?
 
-pandas' C parser does the reading. Lines that do not fit (half of a line, names written again by a run that went on in
-the same file) are left out and counted; a blank cell is no value, `nan` in a cell is one.
-
-Lightning, Keras, Ultralytics, fastai, timm and Weights & Biases write such files.
+pandas' C parser does the reading. A log is read as far as it goes, and a user's table is refused for the least flaw, so
+each of them says which lines may be passed over.
 """
 
 from __future__ import annotations
 
-import csv
-import re
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
-from io import StringIO
-from itertools import islice
-from typing import Any
+from typing import IO, Any
 
-import numpy as np
 import pandas as pd
-from pandas.errors import EmptyDataError, ParserError
-
-from mstage.errors import InputError, shown
-from mstage.readers.content import check_size, lines_of
-from mstage.readers.log import Column, Log, Table, counted_remarks, series_of
-from mstage.readers.names import name_of
-from mstage.readers.records import DURATION, number
-from mstage.readers.weights_and_biases import chart_series, check_no_table_of_runs
-
-SEPARATORS = (",", "\t", ";", "|")
-SPACES = r"\s+"
-ONE_COLUMN = "\x1f"  # the unit separator, which stands in no number
-LONGEST_HEADING = 100
-ROWS_LOOKED_AT = 30
-LONGEST_HEAD = 2**20
-NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?%?|[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
-BLANK = ("", "-", "--", "n/a", "na", "none", "null", "<na>", "nil")
-NAN = ("nan", "+nan", "-nan")
-WRAPPED = r"^\s*(?:tensor\(|array\(|np\.float\d+\()?\[?\s*([-+]?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))\b.*$"
-FEWEST_NUMBERS = 0.3  # share of the cells below the names that are numbers or blank in a table of values
-LEAST_TEXT = 0.5  # a column of which more is no number is text
-MOST_COLUMNS = 5_000
+from pandas.errors import EmptyDataError, ParserError, ParserWarning
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """How the columns are written.
-
-    Attributes:
-        separator: A character, or a pattern for spaces.
-        names: Of the columns; made up where the text has none.
-        has_names: Whether the first line holds them.
-        decimal: `.` or `,`.
-    """
-
-    separator: str
-    names: tuple[str, ...]
-    has_names: bool
-    decimal: str = "."
+class ColumnsError(Exception):
+    """Why pandas cannot make columns of a text."""
 
 
-def dialect_of(text: str) -> Dialect | None:
-    """The dialect of a text of columns, None if it is none."""
-    head = text[:LONGEST_HEAD].lstrip("\ufeff\r\n \t")
-    lines = [line for line in islice(lines_of(head), 4 * ROWS_LOOKED_AT) if line.strip()][:ROWS_LOOKED_AT]
-    if not lines:
-        return None
-    for separator in (*SEPARATORS, SPACES):
-        rows = _rows(lines, separator)
-        width = len(rows[0]) if rows else 0
-        fitting = [row for row in rows[1:] if len(row) == width]
-        if width >= 2 and len(fitting) * 2 >= len(rows) - 1 and width <= MOST_COLUMNS:
-            dialect = _dialect(separator, rows[0], fitting)
-            if dialect:
-                return dialect
-    return _single_column(lines)
-
-
-def _single_column(lines: Sequence[str]) -> Dialect | None:
-    """The dialect of numbers one below the other, with a name above them or without; None if there is anything else."""
-    first, rest = lines[0].strip().strip('"').lstrip("# "), [line.strip().strip('"') for line in lines[1:]]
-    cells = [cell for cell in rest if cell.lower() not in BLANK]
-    if not cells or len(first) > LONGEST_HEADING or not all(NUMBER.fullmatch(cell) for cell in cells):
-        return None
-    decimal = "," if any(re.fullmatch(r"[-+]?\d*,\d+(e[-+]?\d+)?", cell, re.IGNORECASE) for cell in cells) else "."
-    if NUMBER.fullmatch(first):
-        return Dialect(ONE_COLUMN, ("column 1",), has_names=False, decimal=decimal)
-    return Dialect(ONE_COLUMN, _distinct([name_of(first)]), has_names=True, decimal=decimal)
-
-
-def _rows(lines: Sequence[str], separator: str) -> list[list[str]]:
-    if separator == SPACES:
-        return [line.removeprefix("#").split() for line in lines]
-    try:
-        return [[cell.strip(" \t\r\n\xa0") for cell in row] for row in csv.reader(lines, delimiter=separator)]
-    except csv.Error:
-        return []
-
-
-def _dialect(separator: str, first: Sequence[str], rest: Sequence[Sequence[str]]) -> Dialect | None:
-    """The dialect that some rows have with a separator, None if they are no table of numbers."""
-    cells = [cell for row in rest for cell in row]
-    numbers = [bool(NUMBER.fullmatch(cell)) for cell in cells]
-    blank = sum(cell.lower() in BLANK for cell in cells)
-    if cells and (sum(numbers) + blank < FEWEST_NUMBERS * len(cells) or not any(numbers)):
-        return None
-    if separator == SPACES and not all(numbers):  # words of a sentence can be equally many by chance
-        return None
-    decimal = (
-        "," if separator != "," and any(re.fullmatch(r"[-+]?\d*,\d+(e[-+]?\d+)?", cell) for cell in cells) else "."
-    )
-    if all(NUMBER.fullmatch(cell) or cell.lower() in BLANK for cell in first):
-        names = [f"column {place}" for place in range(1, len(first) + 1)]
-        steps, _ = _numbers(pd.Series([row[0] for row in rest], dtype=str), decimal)
-        if len(first) > 1 and steps.values.size > 2 and (steps.values[1:] > steps.values[:-1]).all():
-            names[0] = "step"
-        return Dialect(separator, tuple(names), has_names=False, decimal=decimal)
-    if not cells and not any(re.search("loss|step|epoch|iter", name, re.IGNORECASE) for name in first):
-        return None  # a single line of words
-    return Dialect(separator, _distinct([name_of(name) for name in first]), has_names=True, decimal=decimal)
-
-
-def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of columns, a second `loss` being `loss (2)`."""
-    counts: dict[str, int] = {}
-    found = []
-    for name in (name or f"column {place}" for place, name in enumerate(names, 1)):
-        counts[name] = counts.get(name, 0) + 1
-        found.append(name if counts[name] == 1 else f"{name} ({counts[name]})")
-    return tuple(found)
-
-
-class DelimitedReader:
-    """Reads a text of columns, all at once or as it grows.
+def parse_columns(file: IO[str] | IO[bytes], separator: str, *, cuts_long_rows: bool, **options: Any) -> pd.DataFrame:
+    """The cells of a text, as numbers where a whole column has nothing else.
 
     Args:
-        source: What the user calls it.
-        dialect: How it is written.
+        file: The text.
+        separator: Between two cells: a character, or a regular expression for spaces.
+        cuts_long_rows: Whether a row may have more cells than there are names; the last ones are then lost.
+        **options: Of `pandas.read_csv`.
+
+    Raises:
+        ColumnsError: It is no text of columns.
     """
-
-    def __init__(self, source: str, dialect: Dialect) -> None:
-        self._source = source
-        self._dialect = dialect
-        self._tables: list[Table] = []
-        self._values = self._rows = 0
-        self._left_out = 0
-        self._no_numbers = 0
-        self._begun = not dialect.has_names
-
-    def feed(self, text: str) -> None:
-        """Read on: whole lines.
-
-        Raises:
-            InputError: pandas cannot make rows of them.
-        """
-        if not self._begun:
-            text = text.lstrip("\ufeff\r\n \t").removeprefix("#")
-            head, _, text = text.partition("\n")
-            self._begun = bool(head)
-        if not text.strip():
-            return
-        frame = self._frame(text)
-        expected = sum(1 for line in lines_of(text) if line.strip())
-        if self._dialect.has_names and frame[0].dtype.kind not in "iufb":
-            names_again = frame[0].astype(str).str.strip().eq(self._dialect.names[0])
-            frame = frame[~names_again].reset_index(drop=True)
-        self._left_out += max(expected - len(frame), 0)
-        columns = {}
-        for place, name in enumerate(self._dialect.names):
-            series = frame.iloc[:, place]
-            column, others = _numbers(series, self._dialect.decimal)
-            if column.values.size:
-                columns[name] = column
-                self._no_numbers += others
-        self._tables.append(Table(columns, len(frame)))
-        self._values, self._rows = self._values + self._tables[-1].values, self._rows + len(frame)
-        check_size(self._source, self._values, self._rows)
-
-    def log(self) -> Log:
-        """What has been read so far.
-
-        Raises:
-            InputError: It is a table of runs.
-        """
-        names = self._dialect.names
-        check_no_table_of_runs(self._source, names)
-        table = Table.joined(self._tables) if self._tables else Table({}, 0)
-        table = Table({name: table.columns[name] for name in names if name in table.columns}, table.rows)
-        charts = chart_series(table)
-        remarks = counted_remarks([(self._left_out, "lines left out"), (self._no_numbers, "cells without a number")])
-        if charts:
-            return Log(self._source, "a chart exported from Weights & Biases", charts, remarks)
-        return Log(self._source, self._format(), series_of(table), remarks)
-
-    def _format(self) -> str:
-        kinds = {",": "comma-separated", "\t": "tab-separated", ";": "semicolon-separated", "|": "bar-separated"}
-        if self._dialect.separator == ONE_COLUMN:
-            return "a single column of numbers, counted by its records"
-        return f"a {kinds.get(self._dialect.separator, 'space-separated')} table"
-
-    def _frame(self, text: str) -> pd.DataFrame:
-        """The cells of some lines, numbers where a whole column has nothing else."""
-        spaces = self._dialect.separator == SPACES
-        if text.count('"') % 2:  # one of them is damage, and would make a single cell of all that follows
-            text = text.replace('"', "")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return pd.read_csv(
-                    StringIO(text), sep=self._dialect.separator, names=list(range(len(self._dialect.names))),
-                    header=None, index_col=False, skipinitialspace=not spaces, keep_default_na=False, na_values=[""],
-                    on_bad_lines="skip", low_memory=False, decimal=self._dialect.decimal,
-                )  # fmt: skip
-        except (ParserError, EmptyDataError, OverflowError, ValueError) as error:
-            raise InputError(
-                f"{self._source}: cannot be read as a text of columns ({shown(error, 100)}); "
-                f"expected rows under a line of names. Put it right, or say what it is with --reader."
-            ) from None
-
-
-def _numbers(series: pd.Series[Any], decimal: str = ".") -> tuple[Column, int]:
-    """The numbers in a column, none where it is text, and how many cells hold something else."""
-    if series.dtype.kind in "iufb" and not isinstance(series.dtype, pd.CategoricalDtype):
-        plain = series.to_numpy(float)
-        rows = np.flatnonzero(~np.isnan(plain))  # nan in a cell would have made it a column of text
-        return Column(rows, plain[rows]), 0
-    cells = series.dropna().astype(str)
-    values = _values(cells, decimal)
-    others = cells[values.isna()].str.strip().str.lower()
-    blank = others.isin(BLANK)
-    others, empty = others[~blank], others.index[blank]
-    wrong = others.index[~others.isin(NAN)]
-    if wrong.size > LEAST_TEXT * (len(cells) - empty.size):
-        values, wrong = _unwrapped(cells), cells.index[:0]
-        if values.notna().sum() < LEAST_TEXT * len(cells):
-            return Column(np.empty(0, int), np.empty(0)), 0
-        empty = values.index[values.isna()]
-    values = values.drop(empty).drop(wrong) if empty.size + wrong.size else values
-    return Column(series.index.get_indexer(values.index), values.to_numpy(float)), wrong.size
-
-
-def _unwrapped(cells: pd.Series[Any]) -> pd.Series[Any]:
-    """The numbers in cells such as `tensor(0.5, device='cuda:0')`, `[0.5]` or `0:01:30`, NaN where there is none."""
-    looked_at = cells.head(ROWS_LOOKED_AT)
-    if looked_at.str.fullmatch(r"\s*" + DURATION.pattern + r"\s*").any():
-        return cells.map(number).astype(float)
-    return _values(cells.str.extract(WRAPPED, flags=re.IGNORECASE)[0])
-
-
-def _values(cells: pd.Series[Any], decimal: str = ".") -> pd.Series[Any]:
-    """Cells as float64, NaN for what is no number."""
-    if decimal == ",":
-        cells = cells.str.replace(",", ".")
-    if cells.head(ROWS_LOOKED_AT).str.endswith("%").any():
-        cells = cells.str.removesuffix("%")
-    return pd.Series(pd.to_numeric(cells, errors="coerce"), index=cells.index, dtype=float)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore" if cuts_long_rows else "error", ParserWarning)
+            frame: pd.DataFrame = pd.read_csv(file, sep=separator, index_col=False, low_memory=False, **options)
+            return frame
+    except (ParserError, ParserWarning, EmptyDataError, OverflowError, ValueError) as error:
+        raise ColumnsError(str(error)) from None

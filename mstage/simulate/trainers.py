@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from mstage.simulate.dynamics.flow import FlowStepper
     from mstage.simulate.dynamics.stepper import Stepper
     from mstage.simulate.models.network import Network
-    from mstage.simulate.problems import Dataset
     from mstage.spec import Descent, Sweep
+    from mstage.training_set import TrainingSet
 
 
 def trainer_of(
-    sweep: Sweep, dataset: Dataset, program: Mapping[str, float], runs: Sequence[Mapping[str, float]] | None = None
+    sweep: Sweep, dataset: TrainingSet, program: Mapping[str, float], runs: Sequence[Mapping[str, float]] | None = None
 ) -> Trainer:
     """The trainer of runs that share a compilation.
 
@@ -60,7 +60,7 @@ def trainer_of(
     return Trainer(network, stepper, samples, columns, last_steps, np.array(sweep.loss_steps, np.int64), stop_at)
 
 
-def _descent(dynamics: Descent, network: Network, dataset: Dataset, is_spare: bool) -> DescentStepper:
+def _descent(dynamics: Descent, network: Network, dataset: TrainingSet, is_spare: bool) -> DescentStepper:
     check_optimizer(dynamics.optimizer)
     samples, size = dataset.target.shape[0], dynamics.batch_size
     if size is not None and size > samples:

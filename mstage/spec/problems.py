@@ -1,15 +1,18 @@
-"""What is learnt: a built-in problem by its name, or a table of the user's own."""
+"""What is learnt: a built-in problem by its name, a table of the user's own, or arrays."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mstage.errors import UsageError, unknown_name
 from mstage.spec.parameters import Flag, Parameter, Plain, Text
 from mstage.spec.text import one_name
+
+if TYPE_CHECKING:
+    from mstage.training_set import TrainingSet
 
 PROBLEMS = ("cub1d", "sin1d", "gauss5", "condense5")
 
@@ -121,4 +124,21 @@ class Table:
             raise UsageError(f"{self.path}: feature `{twice}` is given twice; give each column once in --features")
 
 
-Problem: TypeAlias = BuiltIn | Table
+Problem: TypeAlias = "BuiltIn | Table | TrainingSet"
+
+
+def problem_of(value: Any) -> Problem | None:
+    """The problem that a value stands for: itself, a built-in one by its name, or arrays `(inputs, target)`.
+
+    Raises:
+        UsageError: There is no built-in problem of that name, or nothing can be learnt from the arrays.
+    """
+    if isinstance(value, str):
+        return BuiltIn(value)
+    if isinstance(value, BuiltIn | Table):
+        return value
+    from mstage.training_set import TrainingSet, training_set  # takes NumPy, which a help page does without
+
+    if isinstance(value, tuple | list) and len(value) == 2:
+        return training_set(*value)
+    return value if isinstance(value, TrainingSet) else None

@@ -10,9 +10,9 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from mstage.errors import UsageError, printable, unknown_name
+from mstage.errors import UsageError, printable, shown, unknown_name
 from mstage.spec.dynamics import DYNAMICS, FLOW_TICKS, Descent, Dynamics
 from mstage.spec.keys import keys_of_parts, name_of, parts_of
 from mstage.spec.models import MODELS, Model
@@ -29,16 +29,22 @@ from mstage.spec.parameters import (
     plain_values,
     read_parameters,
 )
-from mstage.spec.problems import BuiltIn, Problem, Table
+from mstage.spec.problems import BuiltIn, Problem, Table, problem_of
 from mstage.spec.recording import Recording
 
 DTYPES = ("float64", "float32")
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from mstage.training_set import TrainingSet
+
+ARRAYS = "arrays"  # the key of the digest of a problem that is arrays
 MAX_RECORDS_OF_A_RUN = 1_000_000  # more is a slip of the keyboard, and would fill the memory before the disk
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Part(Field[Any, Any]):
-    """A part of a sweep that has parameters of its own; a problem may be given by its name.
+    """A part of a sweep that has parameters of its own.
 
     Attributes:
         kinds: What it may be.
@@ -49,10 +55,20 @@ class _Part(Field[Any, Any]):
     expected: str
 
     def checked(self, name: str, value: Any) -> Any:
-        value = BuiltIn(value) if isinstance(value, str) and BuiltIn in self.kinds else value
         if not isinstance(value, tuple(self.kinds)):
             raise UsageError(f"{name} {value!r}: has to be {self.expected}")
         return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ProblemPart(_Part):
+    """The problem, which may be given by its name or as arrays."""
+
+    def checked(self, name: str, value: Any) -> Any:
+        problem = problem_of(value)
+        if problem is None:
+            raise UsageError(f"{name} {shown(value)}: has to be {self.expected}")
+        return problem
 
 
 @dataclass(frozen=True)
@@ -63,7 +79,8 @@ class Sweep:
 
     Attributes:
         model: The network f.
-        problem: What it learns; a built-in problem may be given by its name.
+        problem: What it learns: the name of a built-in problem, a table, or arrays `(inputs, target)` of shapes
+            (n, dim) and (n,), which are taken as they are.
         dynamics: How it moves.
         seed: Seeds of initialization and of the order of batches; a seed draws the same normals for every alpha.
         until: Time at which a run ends (learning rate x step in a descent); only where there is a time.
@@ -79,8 +96,8 @@ class Sweep:
     model: Field[Model, Model] = _Part(
         default=TwoLayer(), kinds=MODELS.values(), expected="a model, as mstage.TwoLayer()"
     )
-    problem: Field[Problem, Problem | str] = _Part(
-        default=BuiltIn(), kinds=(BuiltIn, Table), expected="the name of a problem or a mstage.Table"
+    problem: Field[Problem, Problem | str | tuple[ArrayLike, ArrayLike]] = _ProblemPart(
+        default=BuiltIn(), kinds=(), expected="the name of a problem, a mstage.Table or arrays (inputs, target)"
     )
     dynamics: Field[Dynamics, Dynamics] = _Part(
         default=Descent(), kinds=DYNAMICS.values(), expected="mstage.Descent() or mstage.Flow()"
@@ -200,16 +217,18 @@ class Sweep:
         """The sweep as plain values, with the keys of a sweep file; `from_dict` reads it back."""
         names = {"model": name_of("model", self.model), "dynamics": name_of("dynamics", self.dynamics)}
         parts = (self.model, self.problem, self.dynamics, self, self.recording)
-        return names | {key: value for part in parts for key, value in plain_values(part).items()}
+        arrays = {} if isinstance(self.problem, BuiltIn | Table) else {ARRAYS: self.problem.digest}
+        return names | {key: value for part in parts for key, value in plain_values(part).items()} | arrays
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], source: str = "sweep") -> Self:
+    def from_dict(cls, values: Mapping[str, Any], source: str = "sweep", arrays: TrainingSet | None = None) -> Self:
         """Make a sweep from the keys of a sweep file.
 
         Args:
             values: A subset of `sweep_keys()`. An axis is a number, a list of numbers, or text as `text.parse_axis`
                 reads it.
             source: What to call the origin in errors.
+            arrays: What is learnt, of a sweep whose problem are arrays; its values hold their digest alone.
 
         Raises:
             UsageError: A key is unknown or a value makes no sense.
@@ -217,13 +236,18 @@ class Sweep:
         given = {key: value for key, value in values.items() if value is not None}
         known = {key.replace("-", "_"): value for key, value in given.items()}
         try:
+            if known.pop(ARRAYS, None) is not None and arrays is None:
+                raise UsageError(
+                    "it learns arrays, which no file of keys holds; name another problem, as --problem cub1d"
+                )
             for key in known:
                 if key not in sweep_keys():
                     raise UsageError(unknown_name("key", key, sweep_keys()))
             if len(known) < len(given):
                 twice = next(key for key in given if "-" in key and key.replace("-", "_") in given)
                 raise UsageError(f"`{twice}` and `{twice.replace('-', '_')}` are the same key; give one of them")
-            return cls(**parts_of(known), **read_parameters(cls, known))
+            parts = parts_of(known) | ({} if arrays is None else {"problem": arrays})
+            return cls(**parts, **read_parameters(cls, known))
         except UsageError as error:
             raise UsageError(f"{source}: {printable(str(error))}") from None
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from mstage.analysis.layer_drift import LayerDrift, LayerSnapshot, measure_layer_drift
 from mstage.errors import InputError, listed, printable, shown
-from mstage.readers.checkpoint_steps import natural_order
-from mstage.readers.checkpoints import Checkpoint, open_checkpoints
+from mstage.readers.checkpoints.checkpoint import Checkpoint, open_checkpoints
+from mstage.readers.checkpoints.steps import natural_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence

@@ -11,9 +11,9 @@ import xarray as xr
 from mstage.analysis.stages import StageMethod, Stages
 from mstage.errors import InputError, UsageError
 from mstage.history import RunStatus, clock_name, curves
-from mstage.readers.selection import Selection
+from mstage.readers.logs.selection import Selection
 from mstage.store.reader import open_sweep
-from mstage.workflows.logs import Reading, choose_curves, is_sweep, read_logs, stages_of_choices
+from mstage.workflows.logs import LogOptions, choose_series, is_sweep, read_logs, stages_of_choices
 from mstage.workflows.many_curves import stages_of_curves
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def detect_stages(
         loss: Of logs: names of the series, or patterns of them; the likeliest training loss if there are none.
         clock: Of logs: a column, or a kind of clock (`step`, `epoch`, `tokens`, `samples`, `seconds`, `record`); the
             first of these that there is if None.
-        reader: Of logs: the format (`mstage.readers.sniff.READERS`), told by the content if None.
+        reader: Of logs: the format (`mstage.readers.logs.sniff.READERS`), told by the content if None.
         pattern: Of text logs: the name of a preset, or a regular expression with named groups.
 
     Returns:
@@ -57,16 +57,16 @@ def detect_stages(
     """
     patterns = (loss,) if isinstance(loss, str) else tuple(loss)
     method = method or StageMethod()
-    reading = Reading(Selection(patterns, clock), reader, pattern)
+    options = LogOptions(Selection(patterns, clock), reader, pattern)
     if isinstance(source, (str, Path, Sequence)):
         named = [source] if isinstance(source, (str, Path)) else list(source)
         sources = [_path(one) for one in named]
         if not sources:
             raise UsageError("no log is given; name at least one")
         if not is_sweep(sources):
-            return stages_of_choices(choose_curves(read_logs(sources, reading), reading), method)
+            return stages_of_choices(choose_series(read_logs(sources, options), options), method)
         source = sources[0]
-    if reading != Reading():
+    if options != LogOptions():
         raise UsageError("loss, clock, reader and pattern are for logs; a sweep has one loss and one clock")
     histories = list(loss_histories(source))
     every_curve = [curve for loss in histories for curve in curves(loss)]

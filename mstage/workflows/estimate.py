@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mstage.errors import UsageError
-from mstage.simulate.problems import load_problem
 from mstage.simulate.trainer import MAX_SEGMENT_RECORDS
 from mstage.simulate.trainers import trainer_of
 from mstage.spec import Flow
 from mstage.store.layout import chunk_records, stored_bytes, weight_bytes
+from mstage.workflows.problems import training_set_of
 from mstage.workflows.write_behind import MAX_WAITING_BYTES
 
 if TYPE_CHECKING:
-    from mstage.simulate.problems import Dataset
     from mstage.simulate.trainer import Trainer
     from mstage.spec import Sweep
+    from mstage.training_set import TrainingSet
 
 PROBE_SECONDS = 0.5
 PROCESS_BYTES = 600 * 2**20  # of the interpreter, JAX, its compiler and diffrax; measured
@@ -109,7 +109,7 @@ def estimate(sweep: Sweep) -> Estimate:
         UsageError: The sweep cannot be trained.
         InputError: Its table cannot be read.
     """
-    dataset = load_problem(sweep.problem)
+    dataset = training_set_of(sweep.problem)
     dim = dataset.input.shape[1]
     check_memory(sweep, dataset)
     widths = []
@@ -148,7 +148,7 @@ def _run_lengths(sweep: Sweep) -> tuple[int, ...]:
     return sweep.last_steps
 
 
-def check_memory(sweep: Sweep, dataset: Dataset) -> None:
+def check_memory(sweep: Sweep, dataset: TrainingSet) -> None:
     """Refuse a sweep that takes more memory than there is. Nothing of it is allocated.
 
     Raises:

@@ -12,11 +12,11 @@ import pandas as pd
 from mstage.analysis.stages import StageMethod, Stages
 from mstage.errors import InputError, UsageError
 from mstage.history import clock_name, curves
-from mstage.readers.clocks import Clock, clocks_of, common_kind, is_newest_first
-from mstage.readers.content import STDIN
-from mstage.readers.log import Log, Series
-from mstage.readers.selection import Choice, Selection, choose, chosen_series
-from mstage.readers.sniff import check_reader, read_log
+from mstage.readers.logs.clocks import Clock, clocks_of, common_kind, is_newest_first
+from mstage.readers.logs.log import Log, Series
+from mstage.readers.logs.selection import Choice, Selection, choose, chosen_series
+from mstage.readers.logs.sniff import check_reader, read_log
+from mstage.readers.logs.source_bytes import STDIN
 from mstage.store.reader import is_store
 from mstage.workflows.many_curves import stages_of_curves
 
@@ -26,7 +26,7 @@ LISTED = [
 
 
 @dataclass(frozen=True)
-class Reading:
+class LogOptions:
     """How logs are read.
 
     Attributes:
@@ -55,37 +55,37 @@ def is_sweep(sources: Sequence[str]) -> bool:
     return bool(stores)
 
 
-def read_logs(sources: Sequence[str], reading: Reading) -> list[Log]:
+def read_logs(sources: Sequence[str], options: LogOptions) -> list[Log]:
     """Read logs.
 
     Raises:
         InputError: One of them cannot be read.
         UsageError: There is no such reader, or the pattern is none.
     """
-    check_reader(reading.reader, reading.pattern)
-    return [read_log(source, reading.reader, reading.pattern) for source in sources]
+    check_reader(options.reader, options.pattern)
+    return [read_log(source, options.reader, options.pattern) for source in sources]
 
 
-def choose_curves(logs: Sequence[Log], reading: Reading) -> list[Choice]:
-    """The curves of some logs that are meant.
+def choose_series(logs: Sequence[Log], options: LogOptions) -> list[Choice]:
+    """The series of some logs that are meant.
 
     Raises:
         InputError: A log has none.
     """
-    return choose(logs, reading.selection)
+    return choose(logs, options.selection)
 
 
 def stages_of_choices(choices: Sequence[Choice], method: StageMethod | None = None) -> Stages:
-    """The stages of every chosen curve, in the order of the logs."""
-    chosen = [curve for choice in choices for curve in choice.curves]
-    with_run = any(curve.series.run for curve in chosen)
-    histories = [curve.history(with_run=with_run) for curve in chosen]
+    """The stages of every chosen series, in the order of the logs."""
+    chosen = [one for choice in choices for one in choice.chosen]
+    with_run = any(one.series.run for one in chosen)
+    histories = [one.history(with_run=with_run) for one in chosen]
     method = method or StageMethod()
     every_curve = [curve for history in histories for curve in curves(history)]
     return Stages(clock_name(histories[0]), method, tuple(stages_of_curves(every_curve, method)))
 
 
-def list_of_series(logs: Sequence[Log], reading: Reading) -> pd.DataFrame:
+def list_of_series(logs: Sequence[Log], options: LogOptions) -> pd.DataFrame:
     """What logs hold, a row a series of a run.
 
     Columns: `log`, `run`, `series`, `taken` (whether it would be looked at), `points`, `not_finite`, `clock`, `start`
@@ -93,7 +93,7 @@ def list_of_series(logs: Sequence[Log], reading: Reading) -> pd.DataFrame:
     """
     rows = []
     for log in logs:
-        taken, clock_of = _taken(log, reading.selection)
+        taken, clock_of = _taken(log, options.selection)
         for one in log.series:
             clock = clock_of.get(id(one)) or clocks_of(one)[0]
             rows.append(_row(log, one, clock) | {"taken": id(one) in taken})

@@ -11,9 +11,10 @@ import numpy as np
 from mstage.analysis.predictions import SweepTheory, Theory
 from mstage.analysis.theory import problem_constants
 from mstage.errors import UsageError
-from mstage.simulate.problems import load_problem, too_large_batch
+from mstage.simulate.problems import too_large_batch
 from mstage.spec import Descent, TwoLayer
 from mstage.store.reader import stored_problem, stored_sweep
+from mstage.workflows.problems import training_set_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ def predict(source: Sweep | str | Path) -> SweepTheory:
     if isinstance(source, (str, Path)):
         problem = stored_problem(source)
         return theory_of(stored_sweep(source), problem.attrs, problem)
-    data = load_problem(source.problem)
+    data = training_set_of(source.problem)
     batch = _batch_size(source)
     if batch is not None and batch > len(data.target):
         raise UsageError(too_large_batch(batch, data.name, len(data.target)))

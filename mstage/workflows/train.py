@@ -15,12 +15,13 @@ import xarray as xr
 
 from mstage.errors import InputError, UsageError, shown
 from mstage.history import RunStatus
-from mstage.simulate.problems import Dataset, load_problem
 from mstage.simulate.trainers import trainer_of
 from mstage.spec import Flow
 from mstage.store.reader import open_sweep, stored_problem, stored_sweep
 from mstage.store.writer import SweepWriter
+from mstage.training_set import TrainingSet
 from mstage.workflows.estimate import check_disk, check_memory
+from mstage.workflows.problems import training_set_of
 from mstage.workflows.write_behind import WriteBehind
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def train(
             raise UsageError(f"{path}: holds another sweep than this one. Give --resume --output {path} alone.")
         dataset = _dataset(stored_problem(path))
     else:
-        dataset = load_problem(sweep.problem)
+        dataset = training_set_of(sweep.problem)
     check_memory(sweep, dataset)  # and whatever else cannot be trained is refused before anything is written
     if not resume:
         check_disk(sweep, dataset.input.shape[1], path)
@@ -109,7 +110,7 @@ def train(
     return open_sweep(path)
 
 
-def _train_widths(writer: SweepWriter, dataset: Dataset, account: _Account, commit_seconds: float) -> None:
+def _train_widths(writer: SweepWriter, dataset: TrainingSet, account: _Account, commit_seconds: float) -> None:
     """Train what is not yet trained, width by width."""
     try:
         for width in map(int, writer.sweep.axes["width"]):
@@ -230,7 +231,7 @@ class _Account:
         return int(ends.get("factorisations", ends["last_step"]).sum())
 
 
-def _problem(dataset: Dataset) -> xr.Dataset:
+def _problem(dataset: TrainingSet) -> xr.Dataset:
     return xr.Dataset(
         {"input": (("sample", "dim"), dataset.input), "target": ("sample", dataset.target)},
         attrs={
@@ -242,8 +243,8 @@ def _problem(dataset: Dataset) -> xr.Dataset:
     )
 
 
-def _dataset(problem: xr.Dataset) -> Dataset:
-    return Dataset(
+def _dataset(problem: xr.Dataset) -> TrainingSet:
+    return TrainingSet(
         name=problem.attrs["name"],
         input=problem["input"].values,
         target=problem["target"].values,

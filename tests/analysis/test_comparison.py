@@ -11,10 +11,9 @@ from mstage.analysis.predictions import SweepTheory, Theory
 from mstage.analysis.theory import problem_constants
 from mstage.history import Curve
 from mstage.simulate.problems import load_problem
-from mstage.spec import BuiltIn
 from tests.render.synthetic import collected, run, stages_with_ends
 
-DATA = load_problem(BuiltIn("cub1d"))
+DATA = load_problem("cub1d")
 CONSTANTS = problem_constants(DATA.input, DATA.target)
 
 

@@ -17,10 +17,9 @@ from mstage.analysis.condensation import (
 from mstage.analysis.theory import problem_constants
 from mstage.errors import InputError
 from mstage.simulate.problems import load_problem
-from mstage.spec import BuiltIn
 
 RANDOM = np.random.default_rng(3)
-DATA = load_problem(BuiltIn("gauss5"))
+DATA = load_problem("gauss5")
 CONSTANTS = problem_constants(DATA.input, DATA.target)
 
 

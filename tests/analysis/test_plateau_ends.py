@@ -9,12 +9,11 @@ from mstage.analysis.plateau_ends import plateau_ends
 from mstage.analysis.predictions import SweepTheory, Theory
 from mstage.analysis.theory import problem_constants
 from mstage.simulate.problems import load_problem
-from mstage.spec import BuiltIn
 from tests.render.synthetic import collected, run, stage, stages_with_ends
 
 
 def test_ends_beside_theory() -> None:
-    data = load_problem(BuiltIn("cub1d"))
+    data = load_problem("cub1d")
     constants = problem_constants(data.input, data.target)
     theory = SweepTheory("cub1d", constants, (Theory(constants, "tanh", 1.5, 400), Theory(constants, "tanh", 0.3, 400)))
     stages = collected(

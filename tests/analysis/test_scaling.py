@@ -12,11 +12,10 @@ from mstage.analysis.scaling import scaling_laws
 from mstage.analysis.theory import problem_constants
 from mstage.history import Curve
 from mstage.simulate.problems import load_problem
-from mstage.spec import BuiltIn
 from tests.render.synthetic import collected, run, stages_with_ends
 
 WIDTHS = (200, 400, 800)
-DATA = load_problem(BuiltIn("cub1d"))
+DATA = load_problem("cub1d")
 CONSTANTS = problem_constants(DATA.input, DATA.target)
 THEORY = SweepTheory("cub1d", CONSTANTS, tuple(Theory(CONSTANTS, "tanh", 1.0, width, 0.1) for width in WIDTHS))
 

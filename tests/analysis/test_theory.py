@@ -15,12 +15,11 @@ from mstage.analysis.theory import TAYLOR, ProblemConstants, problem_constants
 from mstage.errors import InputError, UsageError
 from mstage.simulate.models.activations import ACTIVATIONS
 from mstage.simulate.problems import load_problem
-from mstage.spec import BuiltIn
 
 
 @cache
 def known(problem: str) -> ProblemConstants:
-    data = load_problem(BuiltIn(problem))
+    data = load_problem(problem)
     return problem_constants(data.input, data.target)
 
 
@@ -149,7 +148,7 @@ def test_scaling_laws() -> None:
 
 
 def test_larger_targets() -> None:
-    data = load_problem(BuiltIn("cub1d"))
+    data = load_problem("cub1d")
     one, other = problem_constants(data.input, data.target), problem_constants(data.input, 3 * data.target)
     assert other.rate == pytest.approx(3 * one.rate)
     assert other.loss_linear == pytest.approx(9 * one.loss_linear)
@@ -159,7 +158,7 @@ def test_larger_targets() -> None:
 @pytest.mark.parametrize("c", [0.5, 3.0])
 def test_rescaling_time(c: float) -> None:
     """While f is linear, inputs and targets times c make the loss c^2 times as large, so it goes down c^2 as fast."""
-    data = load_problem(BuiltIn("cub1d"))
+    data = load_problem("cub1d")
     one = Theory(problem_constants(data.input, data.target), "tanh", 1.25, 800, 0.05)
     other = Theory(problem_constants(c * data.input, c * data.target), "tanh", 1.25, 800, 0.05 / c**2)
     scaled = {"exit time": c**-2, "10-90 % rise along z": c**-2, "initial level": c**2}

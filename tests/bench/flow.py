@@ -24,7 +24,8 @@ from mstage.simulate.models.two_layer import TwoLayerNetwork
 from mstage.simulate.problems import load_problem
 from mstage.simulate.trainer import MAX_SEGMENT_RECORDS, Trainer, started
 from mstage.simulate.trainers import trainer_of
-from mstage.spec import BuiltIn, Flow, Recording, Sweep, TwoLayer
+from mstage.spec import Flow, Recording, Sweep, TwoLayer
+from mstage.workflows.problems import training_set_of
 from tests.sweeps import changed
 
 WIDTHS = (400, 1600, 6400)
@@ -46,7 +47,7 @@ def losses_of(trainer: Trainer) -> tuple[np.ndarray, float, dict[str, np.ndarray
 
 
 def best_linear(problem: str) -> float:
-    data = load_problem(BuiltIn(problem))
+    data = load_problem(problem)
     fit = np.linalg.lstsq(data.input, data.target, rcond=None)[0]
     return float(np.mean((data.input @ fit - data.target) ** 2) / 2)
 
@@ -66,7 +67,7 @@ def flow_sweep(problem: str, width: int, until: float, **changes: object) -> Swe
 
 
 def flow_escape(sweep: Sweep) -> float:
-    losses, _, _ = losses_of(trainer_of(sweep, load_problem(sweep.problem), sweep.programs[0]))
+    losses, _, _ = losses_of(trainer_of(sweep, training_set_of(sweep.problem), sweep.programs[0]))
     level = 0.9 * best_linear(sweep.problem.name)
     return escape_time(np.array(sweep.loss_steps) * sweep.tick, losses[0], level)
 
@@ -77,7 +78,7 @@ def cost() -> None:
         attempts = {}
         for width in WIDTHS:
             data, truth = (
-                load_problem(BuiltIn(problem)),
+                load_problem(problem),
                 flow_escape(flow_sweep(problem, width, 0.6 * width + 300, tolerance=1e-6)),
             )
             sweep = flow_sweep(problem, width, 2 * truth)
@@ -105,7 +106,7 @@ def cost() -> None:
 
 def others(problem: str, width: int, truth: float, error: float, flow: Trainer) -> None:
     """diffrax's Tsit5 and Kvaerno5 at the error of the flow, beside it."""
-    data = load_problem(BuiltIn(problem))
+    data = load_problem(problem)
     allowed = max(error, 1e-3)
     for name, solver in (("Tsit5", diffrax.Tsit5()), ("Kvaerno5", diffrax.Kvaerno5())):
         if name == "Kvaerno5" and 3 * width > MOST_DENSE:
@@ -186,7 +187,7 @@ def batch(width: int = 400, easy: int = 7, until: float = 300.0) -> None:
     """Easy runs and a hard one: what the hard one adds, here and where all runs keep one pace."""
     alphas = {"easy": [1.0] * easy, "hard": [12.0], "both": [1.0] * easy + [12.0]}
     spent = {}
-    data = load_problem(BuiltIn("cub1d"))
+    data = load_problem("cub1d")
     network = TwoLayerNetwork("tanh", width, 2, "float64")
     stepper = FlowStepper(network, "float32", 1.0, 1)
     with jax.enable_x64(True):

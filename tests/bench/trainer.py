@@ -18,9 +18,9 @@ from jax.sharding import Mesh, PartitionSpec
 
 import mstage
 from mstage.simulate.devices import use_all_cores
-from mstage.simulate.problems import Dataset, load_problem
+from mstage.simulate.problems import load_problem
 from mstage.simulate.trainers import trainer_of
-from mstage.spec import BuiltIn
+from mstage.training_set import TrainingSet
 from tests.bench import torch_forms
 
 RUNS, ROUNDS, RATE = 32, 7, 1e-3
@@ -89,7 +89,7 @@ def program_step(program: Any, weights: Any, x: Any, y: Any) -> Step:
 
 
 def trainer_step(width: int, x: np.ndarray, y: np.ndarray, dtype: str, runs: int, steps: int) -> Step:
-    dataset = Dataset("random", x.astype(float), y.astype(float), tuple(f"x{k}" for k in range(x.shape[1])), "y")
+    dataset = TrainingSet("random", x.astype(float), y.astype(float), tuple(f"x{k}" for k in range(x.shape[1])), "y")
     sweep = mstage.Sweep(
         mstage.TwoLayer(width=(width,)),
         dynamics=mstage.Descent(learning_rate=(RATE,)),
@@ -183,7 +183,7 @@ def overhead(rounds: int = 3) -> None:
     """A sweep that is recorded, shown and committed, beside its steps alone, in time of the processors."""
     for steps in (12_000, 60_000):
         sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.0, 1.5), width=(400,)), seed=tuple(range(8)), steps=steps)
-        trainer = trainer_of(sweep, load_problem(BuiltIn("cub1d")), {"width": 400})
+        trainer = trainer_of(sweep, load_problem("cub1d"), {"width": 400})
         shares, seconds = [], []
         for _ in range(rounds):
             with TemporaryDirectory() as folder:

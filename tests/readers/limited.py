@@ -70,7 +70,7 @@ def server() -> Iterator[Server]:
 def serve() -> None:
     """Run what is asked for on stdin, until it ends."""
     import mstage.cli.app
-    import mstage.simulate.tables
+    import mstage.readers.tables.table
     import mstage.store.reader
     import mstage.workflows.checkpoint_drift
     import mstage.workflows.logs  # noqa: F401

@@ -27,8 +27,8 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from mstage import Sweep, TwoLayer, train
 from tests.readers.limited import Server, Taken, server
 
-MOST_SECONDS = 20  # of the processor; twice what is promised, for one that others keep busy
-MOST_MIB = 1024
+MAX_SECONDS = 20  # of the processor; twice what is promised, for one that others keep busy
+MAX_MIB = 1024
 MIB = 2**20
 LOSSES = b"step,loss\n" + b"".join(b"%d,%f\n" % (k, 1 / (1 + k) + 0.1) for k in range(100))
 
@@ -41,8 +41,8 @@ def limited() -> Iterator[Server]:
 
 def check(taken: Taken, said: str | None) -> None:
     """It ended in time, in its result where nothing is to be said, or else in one line that says it."""
-    assert taken.seconds < MOST_SECONDS, taken
-    assert taken.mib < MOST_MIB, taken
+    assert taken.seconds < MAX_SECONDS, taken
+    assert taken.mib < MAX_MIB, taken
     if said is None:
         assert taken.code in (0, 4), taken
     else:

@@ -23,7 +23,8 @@ from mstage.simulate.models.two_layer_linearisation import linearise_two_layer
 from mstage.simulate.models.two_layer_loss import Weights
 from mstage.simulate.problems import load_problem
 from mstage.simulate.trainers import trainer_of
-from mstage.spec import BuiltIn, Descent, Flow, Recording, Sweep, Table, TwoLayer
+from mstage.spec import Descent, Flow, Recording, Sweep, Table, TwoLayer
+from mstage.workflows.problems import training_set_of
 from tests import twin
 from tests.simulate.test_trainer import compilations, drawn
 from tests.sweeps import changed
@@ -36,7 +37,7 @@ FLOW = Sweep(
 
 def run(sweep: Sweep, width: int | None = None, most: int = 10**6) -> tuple[np.ndarray, dict, dict]:
     """Losses (runs, records), the ends and the last weights of a sweep's width."""
-    trainer = trainer_of(sweep, load_problem(sweep.problem), {"width": width or sweep.model.width[0]})
+    trainer = trainer_of(sweep, training_set_of(sweep.problem), {"width": width or sweep.model.width[0]})
     position, parts, total = trainer.start(), [], trainer.record_steps.size
     while position.record < total:
         position, losses = trainer.advance(position, min(position.record + 100, total), most)
@@ -60,7 +61,7 @@ class NoJacobian(NamedTuple):
 
 
 def setting(width: int, scale: float = 0.5) -> tuple[Weights, Data]:
-    data = load_problem(BuiltIn("cub1d"))
+    data = load_problem("cub1d")
     a, w = drawn(0.0, 3, width, 2)
     return Weights(jnp.asarray(scale * a), jnp.asarray(scale * w)), Data(
         jnp.asarray(data.input), jnp.asarray(data.target)
@@ -213,7 +214,7 @@ def test_agrees_with_a_high_order_runge_kutta_method() -> None:
     """Losses at every record and weights at the end, at a tight tolerance, against Dopri8 at 1e-10."""
     sweep = changed(FLOW, tolerance=1e-9, until=20.0)
     losses, _, weights = run(sweep)
-    data = load_problem(BuiltIn("cub1d"))
+    data = load_problem("cub1d")
     with jax.enable_x64(True):
         ts = np.array(sweep.loss_steps) * sweep.tick
         for index, seed in enumerate(sweep.seed):
@@ -235,7 +236,7 @@ def test_descent_tends_to_it_linearly_in_the_learning_rate() -> None:
     gaps = []
     for rate in (0.04, 0.02, 0.01):
         one = Sweep(TwoLayer(width=30), dynamics=Descent(rate), until=8.0, recording=Recording("every:1000000", 0))
-        trainer = trainer_of(one, load_problem(BuiltIn("cub1d")), {"width": 30})
+        trainer = trainer_of(one, load_problem("cub1d"), {"width": 30})
         position, _ = trainer.advance(trainer.start(), trainer.record_steps.size, 10**6)
         gaps.append(trainer.ends(position)["final_loss"][0] - flow[0, -1])
     assert 1.9 < gaps[0] / gaps[1] < 2.1
@@ -299,12 +300,7 @@ def test_fewer_weights_than_samples_take_the_other_matrix() -> None:
     losses, _, _ = run(sweep)
     with jax.enable_x64(True):
         a, w = drawn(1.0, 0, 5, 2)
-        data = Data(
-            *(
-                jnp.asarray(part)
-                for part in (load_problem(BuiltIn("cub1d")).input, load_problem(BuiltIn("cub1d")).target)
-            )
-        )
+        data = Data(*(jnp.asarray(part) for part in (load_problem("cub1d").input, load_problem("cub1d").target)))
         end = reference(network_flow(), Weights(jnp.asarray(a), jnp.asarray(w)), data, 30.0)
         expected = jnp.sum(residuals(jax.tree.map(lambda leaf: leaf[0], end), data) ** 2) / 80
     np.testing.assert_allclose(losses[0, -1], expected, rtol=1e-6)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from mstage.simulate.problems import load_problem
-from mstage.spec import BuiltIn
 from mstage.spec.problems import PROBLEMS
 
 # lambda, R0, R_z, R_lin, |A|, c3, with the digits that were published
@@ -21,7 +20,7 @@ CONSTANTS = {
 
 @pytest.mark.parametrize("name", CONSTANTS)
 def test_constants(name: str) -> None:
-    data = load_problem(BuiltIn(name))
+    data = load_problem(name)
     x, y, n = data.input, data.target, data.target.size
     v = sum(y[i] * x[i] for i in range(n)) / n
     growth_rate = math.sqrt(sum(v**2))
@@ -42,7 +41,7 @@ def test_constants(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONSTANTS)
 def test_best_line_is_that_of_least_squares(name: str) -> None:
-    data = load_problem(BuiltIn(name))
+    data = load_problem(name)
     _, squares, _, _ = np.linalg.lstsq(data.input, data.target)
     assert squares[0] / (2 * data.target.size) == pytest.approx(float(CONSTANTS[name][3]), rel=1e-4)
 
@@ -55,7 +54,7 @@ def test_best_line_is_that_of_least_squares(name: str) -> None:
     ],
 )
 def test_problems_on_a_line(name: str, target: object) -> None:
-    data = load_problem(BuiltIn(name))
+    data = load_problem(name)
     reach = {"sin1d": 1.0, "cub1d": 1.5}[name]
     x = [reach * (2 * k / 39 - 1) for k in range(40)]
     np.testing.assert_allclose(data.input, [[x_i, 1.0] for x_i in x], atol=1e-15)
@@ -63,7 +62,7 @@ def test_problems_on_a_line(name: str, target: object) -> None:
 
 
 def test_gauss5_has_the_normals_of_numpy_s_first_generator() -> None:
-    data = load_problem(BuiltIn("gauss5"))
+    data = load_problem("gauss5")
     assert data.input.shape == (40, 5)
     np.testing.assert_allclose(
         data.input[0],
@@ -74,7 +73,7 @@ def test_gauss5_has_the_normals_of_numpy_s_first_generator() -> None:
 
 
 def test_condense5() -> None:
-    data = load_problem(BuiltIn("condense5"))
+    data = load_problem("condense5")
     assert data.input.shape == (80, 6)
     assert data.target.shape == (80,)
     places = data.input[:, :5]
@@ -87,7 +86,7 @@ def test_condense5() -> None:
 
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_every_problem_says_what_it_consists_of(name: str) -> None:
-    data, again = load_problem(BuiltIn(name)), load_problem(BuiltIn(name))
+    data, again = load_problem(name), load_problem(name)
     assert data.name == name
     assert data.target_name == "y"
     assert len(data.input_names) == data.input.shape[1]

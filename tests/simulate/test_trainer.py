@@ -18,8 +18,9 @@ from mstage.simulate.blocks import tiles
 from mstage.simulate.devices import Layout
 from mstage.simulate.problems import load_problem
 from mstage.simulate.trainers import trainer_of
-from mstage.spec import BuiltIn, Descent, Optimizer, Recording, Sweep, TwoLayer
+from mstage.spec import Descent, Optimizer, Recording, Sweep, TwoLayer
 from mstage.spec.models.two_layer import ACTIVATIONS
+from mstage.workflows.problems import training_set_of
 from tests import twin
 from tests.sweeps import changed
 
@@ -30,7 +31,7 @@ def run(
     sweep: Sweep, width: int | None = None, most_steps: int = 10**6
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict]:
     """Losses (runs, records), the ends and the last weights of a sweep's width."""
-    trainer = trainer_of(sweep, load_problem(sweep.problem), {"width": width or sweep.model.width[0]})
+    trainer = trainer_of(sweep, training_set_of(sweep.problem), {"width": width or sweep.model.width[0]})
     position, parts = trainer.start(), []
     total = trainer.record_steps.size
     while position.record < total:
@@ -76,7 +77,7 @@ def test_equals_a_plain_numpy_loop(activation: str, problem: str) -> None:
         steps=100,
         recording=EVERY_STEP,
     )
-    data = load_problem(BuiltIn(problem))
+    data = load_problem(problem)
     losses, _, weights = run(sweep)
     cases = [
         (alpha, seed, rate)
@@ -104,7 +105,7 @@ def test_equals_optax_used_by_hand(optimizer: str) -> None:
         steps=40,
         recording=EVERY_STEP,
     )
-    data = load_problem(BuiltIn("cub1d"))
+    data = load_problem("cub1d")
     losses, _, _ = run(sweep)
 
     def loss(weights: dict) -> jax.Array:
@@ -210,7 +211,7 @@ def test_batches_go_once_through_the_samples_each_epoch() -> None:
     sweep = Sweep(
         TwoLayer(alpha=(0.6,), width=(9,)), dynamics=Descent(batch_size=13), seed=(3,), steps=30, recording=EVERY_STEP
     )
-    data = load_problem(BuiltIn("cub1d"))
+    data = load_problem("cub1d")
     losses, _, _ = run(sweep)
     a, w = drawn(0.6, 3, 9, 2)
     expected, unseen = [], list(range(40))
@@ -233,7 +234,7 @@ def test_batches_go_once_through_the_samples_each_epoch() -> None:
 def test_tiles_change_no_run(change: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch of 33 ends in a tile with zeros; the line search differentiates the loss of all tiles."""
     sweep = Sweep(TwoLayer(alpha=(0.6, 1.0), width=(101,)), steps=20, recording=EVERY_STEP)
-    sweep, data, found = changed(sweep, **change), load_problem(BuiltIn("cub1d")), []
+    sweep, data, found = changed(sweep, **change), load_problem("cub1d"), []
     monkeypatch.setattr("mstage.simulate.blocks.second_level_cache", lambda: 2**14)
     assert tiles(40, 101, 2, sweep.dtype).number > 1
     for cores in (1, 10**6):  # with cores to spare there are no tiles
@@ -286,4 +287,4 @@ def test_layout_wastes_no_block(runs: int, largest: int) -> None:
 def test_refuses_what_cannot_be_trained(change: dict, message: str) -> None:
     sweep = changed(Sweep(steps=10), **change)
     with pytest.raises(UsageError, match=message):
-        trainer_of(sweep, load_problem(BuiltIn("cub1d")), {"width": 10})
+        trainer_of(sweep, load_problem("cub1d"), {"width": 10})

@@ -13,6 +13,7 @@ import pytest
 from mstage.errors import UsageError
 from mstage.spec import Descent, Optimizer, Sweep, Table, TwoLayer
 from mstage.spec.recording import Recording, log_spaced_steps
+from mstage.training_set import training_set
 from tests.sweeps import changed
 
 GOOD = Sweep(steps=10)
@@ -281,3 +282,21 @@ def test_runs_are_counted() -> None:
     )
     assert sweep.run_count == 24
     assert (sweep.itemsize, replace(sweep, dtype="float32").itemsize) == (8, 4)
+
+
+# Arrays
+
+
+def test_arrays_are_a_problem() -> None:
+    inputs, target = np.eye(3), [1.0, 2.0, 4.0]
+    sweep = Sweep(problem=(inputs, target), steps=5)
+    assert sweep == Sweep(problem=training_set(inputs, target), steps=5)
+    assert sweep != Sweep(problem=(inputs, [1.0, 2.0, 4.5]), steps=5)
+    plain = sweep.to_dict()
+    assert plain == json.loads(json.dumps(plain))
+    assert Sweep.from_dict(plain, arrays=training_set(inputs, target)) == sweep
+    with pytest.raises(UsageError, match="it learns arrays, which no file of keys holds"):
+        Sweep.from_dict(plain)
+    for bad, message in (((inputs, target, 3), "has to be the name"), ((inputs, [1, 2]), "expected equally many")):
+        with pytest.raises(UsageError, match=message):
+            Sweep(problem=bad, steps=5)  # type: ignore[arg-type]

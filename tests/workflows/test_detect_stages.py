@@ -11,14 +11,13 @@ import xarray as xr
 import mstage
 from mstage.errors import InputError, UsageError
 from mstage.simulate.problems import load_problem
-from mstage.spec import BuiltIn
 
 IN_ORDER = ["initial plateau", "initial descent", "secondary plateau", "secondary descent"]
 
 
 def constants(problem: str) -> dict[str, float]:
     """lambda, R0, R_z, R_lin, |A|, c3, s* of a problem, each from its formula."""
-    data = load_problem(BuiltIn(problem))
+    data = load_problem(problem)
     x, y, n = data.input, data.target, data.target.size
     v = x.T @ y / n
     rate = np.linalg.norm(v)

@@ -16,9 +16,10 @@ from mstage.simulate.trainers import trainer_of
 from mstage.spec import Optimizer, Recording, Sweep
 from mstage.workflows.estimate import memory_bytes
 from mstage.workflows.train import train
+from mstage.workflows.problems import training_set_of
 
 sweep = {sweep}
-trainer = trainer_of(sweep, load_problem(sweep.problem), sweep.programs[0])
+trainer = trainer_of(sweep, training_set_of(sweep.problem), sweep.programs[0])
 said = memory_bytes(sweep, trainer, sweep.model.width[0], 2)
 train(sweep, sys.argv[1], commit_seconds=0.1)
 status = Path("/proc/self/status").read_text().split()  # what getrusage says holds that of the process before it, too

@@ -1,0 +1,1 @@
+"""A user's own table, as the data that a network learns."""
