@@ -100,11 +100,21 @@ def imported(sources: Mapping[str, str]) -> dict[str, set[str]]:
 
 
 def between_folders(files: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
-    """The folders that each folder imports from."""
+    """The folders that each folder imports from, but for those that it lies in and those that lie in it.
+
+    What the modules of a folder share lies at its top, beside what puts them together; their files are in no circle.
+    """
     found: dict[str, set[str]] = {}
     for path, targets in files.items():
         found.setdefault(folder_of(path), set()).update(map(folder_of, targets))
-    return {folder: targets - {folder} for folder, targets in found.items()}
+    return {
+        folder: {other for other in targets if not f"{other}/".startswith(f"{folder}/")} - set(parents(folder))
+        for folder, targets in found.items()
+    }
+
+
+def parents(folder: str) -> Iterable[str]:
+    return (parent.as_posix() for parent in Path(folder).parents)
 
 
 def in_circles(graph: Mapping[str, Iterable[str]]) -> set[str]:

@@ -234,9 +234,10 @@ class Sweep:
             UsageError: A key is unknown or a value makes no sense.
         """
         given = {key: value for key, value in values.items() if value is not None}
+        holds_arrays = given.pop(ARRAYS, None) is not None
         known = {key.replace("-", "_"): value for key, value in given.items()}
         try:
-            if known.pop(ARRAYS, None) is not None and arrays is None:
+            if holds_arrays and arrays is None:
                 raise UsageError(
                     "it learns arrays, which no file of keys holds; name another problem, as --problem cub1d"
                 )
