@@ -31,6 +31,9 @@ def trainer_of(
 ) -> Trainer:
     """The trainer of runs of one width.
 
+    How a gradient is computed and how many runs a block holds depends on the sweep and not on `runs`; so the numbers of
+    a run are the same to the bit whichever others are trained with it.
+
     Args:
         sweep: What to train.
         dataset: The training set of its problem.
@@ -41,7 +44,8 @@ def trainer_of(
         UsageError: The optimizer or the batch size does not suit.
     """
     use_all_cores()
-    runs = runs_of(sweep) if runs is None else runs
+    whole = runs_of(sweep)
+    runs = whole if runs is None else runs
     network = network_of(sweep, width, dataset.input.shape[1])
     columns = {name: np.array([run[name] for run in runs]) for name in runs[0]}
     columns["seed"] = columns["seed"].astype(np.uint32)
@@ -50,12 +54,13 @@ def trainer_of(
         columns["tolerance"] = np.full(len(runs), sweep.tolerance)
         last_steps = np.full(len(runs), sweep.last_steps[0])
     else:
-        stepper = _descent(sweep, network, dataset, has_spare_cores(len(runs)))
+        stepper = _descent(sweep, network, dataset, has_spare_cores(len(whole)))
         last_steps = np.array([sweep.last_step(float(rate)) for rate in columns["learning_rate"]])
         columns["learning_rate"] = columns["learning_rate"].astype(sweep.dtype)
     samples = dataset.input.astype(sweep.dtype), dataset.target.astype(sweep.dtype)
     stop_at = -np.inf if sweep.stop_at is None else sweep.stop_at
-    return Trainer(network, stepper, samples, columns, last_steps, np.array(sweep.loss_steps, np.int64), stop_at)
+    record_steps = np.array(sweep.loss_steps, np.int64)
+    return Trainer(network, stepper, samples, columns, last_steps, record_steps, stop_at, company=len(whole))
 
 
 def runs_of(sweep: Sweep) -> list[dict[str, float]]:
