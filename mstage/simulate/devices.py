@@ -41,12 +41,18 @@ class Layout:
     mesh: Mesh
 
     @classmethod
-    def of(cls, runs: int, largest: int) -> Layout:
-        """The layout of blocks of at most `largest` runs that leaves no more places empty than single runs would."""
-        devices = _devices_for(runs)
-        each = -(-runs // len(devices))
+    def of(cls, runs: int, largest: int, company: int | None = None) -> Layout:
+        """The layout of some of `company` runs, of all of them when None.
+
+        The block, of at most `largest` runs, is the one that leaves fewest places empty when all of them are trained:
+        a compiler may round what it makes of one run and of several in different ways, as it does with Adam.
+        """
+        company = company or runs
+        each = -(-company // len(_devices_for(company)))
         block = min(range(1, largest + 1), key=lambda b: (-(-each // b) * b, -b))
-        return cls(runs, len(devices) * (-(-each // block) * block), block, Mesh(np.array(devices), (RUN_AXIS,)))
+        devices = _devices_for(-(-runs // block))
+        rounds = -(-runs // (block * len(devices)))
+        return cls(runs, rounds * block * len(devices), block, Mesh(np.array(devices), (RUN_AXIS,)))
 
     @property
     def order(self) -> np.ndarray:

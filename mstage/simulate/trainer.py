@@ -60,6 +60,7 @@ class Trainer:
         horizons: The step of the recording clock at which each run is finished, shape (runs,).
         record_steps: The steps at which the loss is recorded, ascending.
         stop_at: Loss at which a run ends.
+        company: How many runs there are with those that are trained elsewhere; these alone when None.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Trainer:
         horizons: np.ndarray,
         record_steps: np.ndarray,
         stop_at: float = -np.inf,
+        company: int | None = None,
     ) -> None:
         self.record_steps = record_steps
         self.run_count = horizons.size
@@ -80,7 +82,8 @@ class Trainer:
         with jax.enable_x64(True):
             one = {name: jax.ShapeDtypeStruct((), column.dtype) for name, column in runs.items()}
             self._params = jax.eval_shape(partial(drawn, network), one)
-            layout = self._layout = Layout.of(self.run_count, stepper.largest_block(self._params, self._data))
+            largest = stepper.largest_block(self._params, self._data)
+            layout = self._layout = Layout.of(self.run_count, largest, company)
             by_place = {name: layout.places(column) for name, column in runs.items()}
             horizon = np.where(layout.order < self.run_count, layout.places(stepper.clock(horizons)), -1)
             self._runs: Runs = layout.put({**by_place, "horizon": horizon})

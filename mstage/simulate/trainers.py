@@ -31,6 +31,9 @@ def trainer_of(
 ) -> Trainer:
     """The trainer of runs that share a compilation.
 
+    How a gradient is computed and how many runs a block holds depends on the sweep and not on `runs`; so the numbers of
+    a run are the same to the bit whichever others are trained with it.
+
     Args:
         sweep: What to train.
         dataset: The training set of its problem.
@@ -41,7 +44,8 @@ def trainer_of(
         UsageError: The optimizer or the batch size does not suit.
     """
     use_all_cores()
-    runs = sweep.runs_of_a_program if runs is None else runs
+    whole = sweep.runs_of_a_program
+    runs = whole if runs is None else runs
     network = network_of(sweep.model, program, dataset.input.shape[1], sweep.dtype)
     columns = {name: np.array([run[name] for run in runs]) for name in runs[0]}
     columns["seed"] = columns["seed"].astype(np.uint32)
@@ -51,13 +55,14 @@ def trainer_of(
         columns["tolerance"] = np.full(len(runs), dynamics.tolerance)
         last_steps = np.full(len(runs), sweep.last_steps[0])
     else:
-        stepper = _descent(dynamics, network, dataset, has_spare_cores(len(runs)))
+        stepper = _descent(dynamics, network, dataset, has_spare_cores(len(whole)))
         rates = columns["learning_rate"].tolist()
         last_steps = np.array([dynamics.last_step(rate, sweep.until, sweep.steps) for rate in rates])
         columns["learning_rate"] = columns["learning_rate"].astype(sweep.dtype)
     samples = dataset.input.astype(sweep.dtype), dataset.target.astype(sweep.dtype)
     stop_at = -np.inf if sweep.stop_at is None else sweep.stop_at
-    return Trainer(network, stepper, samples, columns, last_steps, np.array(sweep.loss_steps, np.int64), stop_at)
+    record_steps = np.array(sweep.loss_steps, np.int64)
+    return Trainer(network, stepper, samples, columns, last_steps, record_steps, stop_at, company=len(whole))
 
 
 def _descent(dynamics: Descent, network: Network, dataset: TrainingSet, is_spare: bool) -> DescentStepper:
