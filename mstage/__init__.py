@@ -18,13 +18,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mstage.analysis.condensation import Condensation, CondensationMethod
-    from mstage.analysis.drift import Drift, DriftMethod
-    from mstage.analysis.layer_drift import LayerDrift
-    from mstage.analysis.predictions import SweepTheory, Theory
-    from mstage.analysis.segmentation import SegmentationMethod
-    from mstage.analysis.stages import StageMethod, Stages
-    from mstage.analysis.summary import SweepReport
+    from mstage.analysis.stages.results import StageMethod, Stages
+    from mstage.analysis.stages.segmentation import SegmentationMethod
+    from mstage.analysis.summary.report import SweepReport
+    from mstage.analysis.theory.predictions import SweepTheory, Theory
+    from mstage.analysis.weights.condensation import Condensation, CondensationMethod
+    from mstage.analysis.weights.drift import Drift, DriftMethod
+    from mstage.analysis.weights.layer_drift import LayerDrift
     from mstage.errors import InputError, MstageError, UsageError
     from mstage.recording import Recording
     from mstage.spec import Optimizer, Sweep, Table
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from mstage.workflows.train import Progress, train
 
 _HOMES = {
-    "mstage.analysis.condensation": ("Condensation", "CondensationMethod"),
-    "mstage.analysis.drift": ("Drift", "DriftMethod"),
-    "mstage.analysis.layer_drift": ("LayerDrift",),
-    "mstage.analysis.predictions": ("SweepTheory", "Theory"),
-    "mstage.analysis.segmentation": ("SegmentationMethod",),
-    "mstage.analysis.stages": ("StageMethod", "Stages"),
-    "mstage.analysis.summary": ("SweepReport",),
+    "mstage.analysis.weights.condensation": ("Condensation", "CondensationMethod"),
+    "mstage.analysis.weights.drift": ("Drift", "DriftMethod"),
+    "mstage.analysis.weights.layer_drift": ("LayerDrift",),
+    "mstage.analysis.theory.predictions": ("SweepTheory", "Theory"),
+    "mstage.analysis.stages.segmentation": ("SegmentationMethod",),
+    "mstage.analysis.stages.results": ("StageMethod", "Stages"),
+    "mstage.analysis.summary.report": ("SweepReport",),
     "mstage.errors": ("InputError", "MstageError", "UsageError"),
     "mstage.recording": ("Recording",),
     "mstage.spec": ("Optimizer", "Sweep", "Table"),

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 import mstage
-from mstage.analysis.exemplars import run_key
-from mstage.analysis.flattest import flattest_losses
+from mstage.analysis.stages.plateau_level import flattest_losses
+from mstage.analysis.stages.representatives import run_key
 from mstage.history import curves
 from mstage.workflows.detect_stages import loss_histories
 

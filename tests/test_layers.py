@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ BELOW = {
 BESIDE_SPEC = {"recording", "sweepfile", "spec_checks"}  # one layer in several modules
 OWNERS = {
     "jax": ("mstage/simulate/",), "jaxlib": ("mstage/simulate/",), "optax": ("mstage/simulate/",),
-    "diffrax": ("mstage/simulate/flow",), "ot": ("mstage/analysis/drift",), "zarr": ("mstage/store/",),
+    "diffrax": ("mstage/simulate/flow",), "ot": ("mstage/analysis/weights/drift",), "zarr": ("mstage/store/",),
     "matplotlib": ("mstage/render/figures",), "rich": ("mstage/cli/", "mstage/render/"), "typer": ("mstage/cli/",),
     "ml_dtypes": ("mstage/readers/",), "tensorboard": ("mstage/readers/tensorboard",),
 }  # fmt: skip
@@ -70,6 +71,43 @@ def violations(path: str, source: str) -> list[str]:
     return found
 
 
+def targets(path: str) -> set[str]:
+    """The files of the package that a file imports."""
+    names = {f"{module}.{name}" for module, name in imports(SOURCES[path])} | {m for m, _ in imports(SOURCES[path])}
+    return {file for name in names if (file := name.replace(".", "/") + ".py") in SOURCES} - {path}
+
+
+def folder(path: str) -> str:
+    """The folder of a file; in one that has folders beside its files, each file stands for itself."""
+    parent = path.rpartition("/")[0]
+    return (
+        path if any(other.startswith(f"{parent}/") and "/" in other[len(parent) + 1 :] for other in SOURCES) else parent
+    )
+
+
+def circle(edges: dict[str, set[str]]) -> list[str]:
+    """The nodes of a circle, the first one again at the end; none if there is none."""
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_there_are_no_circles_between_files_or_folders():
+    files = {path: targets(path) for path in SOURCES if path != "mstage/spec_checks.py"}  # a part of spec
+    folders: dict[str, set[str]] = {folder(path): set() for path in SOURCES}
+    for path, found in files.items():
+        folders[folder(path)] |= {folder(one) for one in found} - {folder(path)}
+    assert circle(files) == []
+    assert circle(folders) == []
+
+
+def test_a_circle_is_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) in (["b", "c", "b"], ["c", "b", "c"])
+    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
 def too_long(path: str, source: str) -> list[str]:
     functions = [n for n in ast.walk(ast.parse(source)) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
     lengths = {f"{path}:{n.name}": n.end_lineno - n.lineno + 1 for n in functions}
@@ -90,22 +128,22 @@ def test_modules_and_functions_are_short(path):
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("mstage/store/reader.py", "from mstage.analysis.stages import Stages"),  # siblings
-        ("mstage/analysis/stages.py", "def f():\n    import mstage.workflows.train"),
+        ("mstage/store/reader.py", "from mstage.analysis.stages.results import Stages"),  # siblings
+        ("mstage/analysis/stages/detection.py", "def f():\n    import mstage.workflows.train"),
         ("mstage/spec.py", "if TYPE_CHECKING:\n    from mstage.history import Curve"),
         ("mstage/sweepfile.py", "from mstage import history"),
         ("mstage/history.py", "from mstage.sweepfile import SWEEP_KEYS"),
-        ("mstage/render/tables.py", "from mstage.workflows.report import report"),
-        ("mstage/render/tables.py", "from mstage.analysis.groups import spread_columns"),
-        ("mstage/render/tables.py", "import mstage.analysis.groups"),
+        ("mstage/render/stage_tables.py", "from mstage.workflows.report import report"),
+        ("mstage/render/stage_tables.py", "from mstage.analysis.stages.groups import spread_columns"),
+        ("mstage/render/stage_tables.py", "import mstage.analysis.stages.groups"),
         ("mstage/workflows/train.py", "from mstage.cli.console import Streams"),
         ("mstage/workflows/train.py", "from mstage import Sweep"),
         ("mstage/errors.py", "from mstage.spec import Sweep"),
         ("mstage/cli/train.py", "from . import console"),
         ("mstage/workflows/train.py", "import jax.numpy as jnp"),
         ("mstage/simulate/sweep.py", "from diffrax import Tsit5"),
-        ("mstage/render/tables.py", "from matplotlib import pyplot"),
-        ("mstage/analysis/rates.py", "def f():\n    from rich.text import Text"),
+        ("mstage/render/stage_tables.py", "from matplotlib import pyplot"),
+        ("mstage/analysis/stages/rates.py", "def f():\n    from rich.text import Text"),
     ],
 )
 def test_a_violation_is_found(path, source):
@@ -114,7 +152,7 @@ def test_a_violation_is_found(path, source):
 
 def test_what_is_allowed_is_no_violation():
     assert violations("mstage/cli/new.py", "from mstage.workflows.train import train\nimport rich, numpy") == []
-    assert violations("mstage/render/new.py", "from mstage.analysis.groups import Spread") == []
+    assert violations("mstage/render/new.py", "from mstage.analysis.stages.groups import StageGroup") == []
 
 
 def test_what_is_too_long_is_found():

@@ -43,11 +43,14 @@ class Streams:
         with suppress(OSError):
             print(printable(text), file=self.stderr, flush=True)
 
-    def show(self, renderable: RenderableType) -> None:
-        """Draw a table, with notes or without, on stdout: as wide as it needs where nobody's screen sets a limit."""
+    def show(self, part: RenderableType) -> None:
+        """Draw a table, or lines, on stdout: as wide as it needs where nobody's screen sets a limit."""
         from rich.measure import Measurement
+        from rich.protocol import rich_cast
         from rich.table import Table
+        from rich.text import Text
 
+        renderable = Text(part) if isinstance(part, str) else rich_cast(part)
         console = self._console(self.stdout)
         needed = Measurement.get(console, console.options.update(max_width=10_000), renderable).maximum
         if not console.is_terminal:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mstage.analysis.stages import Stages
+    from mstage.analysis.stages.results import Stages
     from mstage.cli.console import Streams
     from mstage.workflows.logs import Reading
 
@@ -124,8 +124,8 @@ def _print_stages(streams: Streams, sources: Sequence[str], stages: Stages, chos
     elif chosen is Format.CSV:
         streams.write(csv_text(stages.to_dataframe()))
     else:
-        from mstage.analysis.groups import StageGroups
-        from mstage.render.tables import stage_table
+        from mstage.analysis.stages.groups import StageGroups
+        from mstage.render.stage_tables import stage_table
 
         streams.show(stage_table(StageGroups.of(stages)))
 

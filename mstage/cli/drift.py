@@ -78,7 +78,7 @@ def drift(
 
 
 def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chosen: Format) -> int:
-    from mstage.analysis.drift import MOST_NEURONS_EXACT, DriftMethod, keep_array_libraries_out
+    from mstage.analysis.weights.drift import MOST_NEURONS_EXACT, DriftMethod, keep_array_libraries_out
     from mstage.workflows.drift import drift as measure
 
     keep_array_libraries_out()

@@ -12,9 +12,7 @@ from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import FigureFormat, Format, csv_text, json_text
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from mstage.analysis.summary import SweepReport
+    from mstage.analysis.summary.report import SweepReport
     from mstage.cli.console import Streams
 
 
@@ -49,43 +47,20 @@ def report(
     elif chosen is Format.CSV:
         streams.write(csv_text(result.to_dataframe()))
     else:
-        _show(streams, store, result)
+        from mstage.render.curve import draw_curve
+        from mstage.render.report import report_parts
+
+        for part in report_parts(result, store):
+            streams.show(part)
+            streams.write("\n")
+        if result.curve is not None:
+            streams.draw(draw_curve(result.curve, streams.columns, unicode=streams.unicode))
     if figures is not None:
         _draw(streams, store, result, figures, formats)
     say_unfinished(streams, result.statuses.get("running", 0), store)
     if result.diverged:
         streams.say(f"{len(result.diverged)} of {sum(result.statuses.values())} runs diverged.")
     return ExitCode.DIVERGED if result.diverged else ExitCode.DONE
-
-
-def _show(streams: Streams, store: str, result: SweepReport) -> None:
-    """The report as tables, with the drawn curve at its end."""
-    from mstage.render import tables
-    from mstage.render.curve import draw_curve
-    from mstage.render.theory_tables import comparison_table, missing_lines, scaling_table
-
-    groups = result.stage_groups
-    over = "medians over seeds, with their range"
-    parts: list[RenderableType] = [
-        tables.settings_table(result, store),
-        tables.stage_table(groups, title=f"Stages, in units of {groups.clock} ({over})"),
-        tables.plateau_table(groups, title="Plateaus"),
-        tables.descent_table(groups, title=f"Descents: rates per unit of {groups.clock}"),
-    ]
-    if result.comparisons:
-        parts.append(comparison_table(groups, result.comparisons, result.theory.remarks if result.theory else ()))
-    if result.laws:
-        parts.append(scaling_table(result.laws))
-    parts.append(tables.final_loss_table(result, title="Final losses"))
-    if result.diverged:
-        parts.append(tables.diverged_table(result, title="Diverged"))
-    if result.missing:
-        parts.append(missing_lines(result.missing))
-    for part in parts:
-        streams.show(part)
-        streams.write("\n")
-    if result.curve is not None:
-        streams.draw(draw_curve(result.curve, streams.columns, unicode=streams.unicode))
 
 
 def _draw(streams: Streams, store: str, result: SweepReport, folder: str, formats: tuple[FigureFormat, ...]) -> None:

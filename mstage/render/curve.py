@@ -24,8 +24,8 @@ from mstage.render.numbers import given
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mstage.analysis.exemplars import StagedCurve
-    from mstage.analysis.stages import Stage
+    from mstage.analysis.stages.representatives import StagedCurve
+    from mstage.analysis.stages.results import Stage
 
 MOST_COLUMNS = 100
 FEWEST_COLUMNS = 20  # of the plot itself

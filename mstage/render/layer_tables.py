@@ -8,12 +8,10 @@ import numpy as np
 
 from mstage.errors import shown
 from mstage.render.numbers import given, number
-from mstage.render.tables import plain_table
+from mstage.render.table import Table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from mstage.analysis.layer_drift import LayerDrift
+    from mstage.analysis.weights.layer_drift import LayerDrift
 
 HEADS = {
     "mean_magnitude": "|w|:\nmean",
@@ -42,7 +40,7 @@ def layer_table(drift: LayerDrift, order: int) -> Table:
     title = f"Wasserstein distances W{order} of weights and rows"
     if len(names) < distances.sizes["layer"]:
         title += f" (the {len(names)} of {distances.sizes['layer']:,} layers that moved farthest)"
-    table = plain_table(["layer", "step", *HEADS.values()], title=title, left=["layer"])
+    table = Table(["layer", "step", *HEADS.values()], title=title, left=["layer"])
     for name in names:
         one = distances.sel(layer=name)
         seen = np.flatnonzero(one.weights.values)

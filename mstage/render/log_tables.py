@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mstage.render.numbers import number, on_clock
-from mstage.render.tables import plain_table
+from mstage.render.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
 
 MOST_ROWS = 200  # that a table shows; json and csv have them all
 TAKEN = "*"  # stands before the series that would be looked at
@@ -23,7 +22,7 @@ def series_table(series: pd.DataFrame) -> Table:
     """
     heads = [name for name in ("log", "run") if series[name].nunique() > 1]
     names = [*heads, "", "series", "points", "not finite", "clock", "from", "to", "first", "last"]
-    table = plain_table(names, left=[*heads, "", "series", "clock"])
+    table = Table(names, left=[*heads, "", "series", "clock"])
     before = [""] * len(heads)
     for row in series.head(MOST_ROWS).to_dict("records"):
         place = [str(row[name]) for name in heads]

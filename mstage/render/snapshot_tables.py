@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mstage.render.numbers import given, number
-from mstage.render.tables import plain_table
+from mstage.render.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import xarray as xr
-    from rich.table import Table
 
 MOST_SNAPSHOTS = 9  # of a group that a table shows; csv has them all
 
@@ -31,7 +30,7 @@ def snapshot_table(measured: Sequence[xr.Dataset], heads: Mapping[str, str], *, 
     timed = "snapshot_time" in first.coords
     rates = first.sizes.get("learning_rate", 1) > 1
     coordinates = ["alpha", "width", *(["learning rate"] if rates else []), "time" if timed else "step"]
-    table = plain_table([*coordinates, *(heads[name] for name in names)], title=title)
+    table = Table([*coordinates, *(heads[name] for name in names)], title=title)
     for dataset in measured:
         data = dataset.median("seed", skipna=True, keep_attrs=True)
         for alpha in data.alpha.values:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mstage.analysis.layer_drift import LayerDrift, LayerSnapshot, measure_layer_drift
+from mstage.analysis.weights.layer_drift import LayerDrift, LayerSnapshot, measure_layer_drift
 from mstage.errors import InputError, listed, printable, shown
 from mstage.readers.checkpoint_steps import natural_order
 from mstage.readers.checkpoints import Checkpoint, open_checkpoints

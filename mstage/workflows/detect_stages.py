@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import xarray as xr
 
-from mstage.analysis.stages import StageMethod, Stages
+from mstage.analysis.stages.results import StageMethod, Stages
 from mstage.errors import InputError, UsageError
 from mstage.history import RunStatus, clock_name, curves
 from mstage.readers.selection import Selection

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from mstage.analysis.figure_data import FigureData, collect_figure_data
+from mstage.analysis.summary.figure_data import FigureData, collect_figure_data
 from mstage.history import curves
 from mstage.store.reader import open_sweep
 from mstage.workflows.detect_stages import loss_histories
@@ -16,7 +16,7 @@ from mstage.workflows.weights import kept_weights
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mstage.analysis.summary import SweepReport
+    from mstage.analysis.summary.report import SweepReport
 
 
 def figure_data(source: str | Path | xr.DataTree, report: SweepReport | None = None) -> FigureData:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mstage.analysis.stages import StageMethod, Stages
+from mstage.analysis.stages.results import StageMethod, Stages
 from mstage.errors import InputError, UsageError
 from mstage.history import clock_name, curves
 from mstage.readers.clocks import Clock, clocks_of, common_kind, is_newest_first

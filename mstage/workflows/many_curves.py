@@ -17,7 +17,8 @@ from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
-from mstage.analysis.stages import RunStages, StageMethod, stages_of_curve
+from mstage.analysis.stages.detection import stages_of_curve
+from mstage.analysis.stages.results import RunStages, StageMethod
 from mstage.simulate.blocks import processors
 
 if TYPE_CHECKING:

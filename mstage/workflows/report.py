@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from mstage.analysis.condensation import measure_relative_distance
-from mstage.analysis.predictions import SweepTheory
-from mstage.analysis.scaling import ScalingLaw, missing_laws, scaling_laws
-from mstage.analysis.summary import SweepReport, summarise
+from mstage.analysis.scaling.laws import ScalingLaw, missing_laws, scaling_laws
+from mstage.analysis.summary.report import SweepReport, summarise
+from mstage.analysis.theory.predictions import SweepTheory
+from mstage.analysis.weights.condensation import measure_relative_distance
 from mstage.history import curves
 from mstage.store.reader import open_sweep
 from mstage.sweepfile import sweep_from_dict

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mstage.analysis.magnitudes import LARGEST, SQUARED, SUMMED, in_unit, out_of_unit, unit_exponent
-from mstage.analysis.stages import RunStages, StageMethod, stages_of_curve
+from mstage.analysis.stages.detection import stages_of_curve
+from mstage.analysis.stages.results import RunStages, StageMethod
 from mstage.history import Curve
 from tests import curves
 

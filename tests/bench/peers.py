@@ -16,9 +16,9 @@ import ruptures
 from skchange.detectors import SeededBinarySegmentation
 from skchange.interval_scorers import ContinuousLinearTrendScore
 
-from mstage.analysis.borders import locate_borders
-from mstage.analysis.cells import Cells, make_cells
-from mstage.analysis.segmentation import Segmentation, Stretch
+from mstage.analysis.stages.bins import Cells, make_cells
+from mstage.analysis.stages.boundaries import locate_borders
+from mstage.analysis.stages.segmentation import Segmentation, Stretch
 from tests.bench.staircases import LEAST_DROP, STEEP
 
 CELLS = 300

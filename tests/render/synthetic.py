@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from mstage.analysis.stages import RunStages, Stage, Stages
+from mstage.analysis.stages.results import RunStages, Stage, Stages
 
 NAMES = ("initial plateau", "initial descent", "secondary plateau", "secondary descent", "third plateau")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from rich.text import Text
 
-from mstage.analysis.exemplars import StagedCurve
-from mstage.analysis.stages import Stage
+from mstage.analysis.stages.representatives import StagedCurve
+from mstage.analysis.stages.results import Stage
 from mstage.render.curve import draw_curve
 from tests.render.synthetic import stage, stages_with_ends
 

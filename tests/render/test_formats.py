@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mstage.analysis.groups import StageGroups
+from mstage.analysis.stages.groups import StageGroups
 from mstage.errors import UsageError
 from mstage.render.formats import Format, csv_text, json_text
 from tests.render.synthetic import small_sweep

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mstage.analysis.stages import StageMethod, stages_of_curve
+from mstage.analysis.stages.detection import stages_of_curve
+from mstage.analysis.stages.results import StageMethod
 from mstage.history import Curve
 from mstage.workflows import many_curves
 from tests import curves

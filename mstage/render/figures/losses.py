@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mstage.analysis.exemplars import GroupCurves
-    from mstage.analysis.figure_data import FigureData
+    from mstage.analysis.summary.figure_data import FigureData
+    from mstage.analysis.summary.group_curves import GroupCurves
 
 BORDERS = ("exit time", "escape time")
 DIVERGED = 30.0  # times the first loss, above which nothing is shown

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from mstage.analysis.exemplars import StagedCurve
+    from mstage.analysis.stages.representatives import StagedCurve
 
 PAGE = 7.0  # inches
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mstage.analysis.amplitudes import AmplitudeHistory
-    from mstage.analysis.figure_data import FigureData
+    from mstage.analysis.summary.figure_data import FigureData
+    from mstage.analysis.weights.amplitudes import AmplitudeHistory
 
 
 TITLE_COLUMNS = 18  # of a cosine map

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from mstage.analysis.figure_data import FigureData
+    from mstage.analysis.summary.figure_data import FigureData
 
 FIGURES: Mapping[str, tuple[str, Callable[[FigureData], Figure]]] = {
     "loss_curves": ("curves", loss_curves),

@@ -1,0 +1,135 @@
+"""What was found of the curves of a history: stages, and how they were looked for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from mstage.analysis.stages.bins import ClockScale
+from mstage.analysis.stages.broken_lines import Kind
+from mstage.analysis.stages.rates import Model
+from mstage.analysis.stages.segmentation import SegmentationMethod
+from mstage.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+FEWEST_RECORDS = 8
+
+Status = Literal["ok", "diverged", "too short"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One plateau, descent or rise. Times are in units of the curve's clock.
+
+    Attributes:
+        name: `initial plateau`, `initial descent`, `secondary plateau` and so on.
+        kind: `plateau`, `descent` or `rise`.
+        start: Where it begins: the end of the stage before it, or the curve's first record.
+        end: Where it ends.
+        end_low: Lower end of the 90 % interval of `end`.
+        end_high: Upper end of it.
+        loss_start: Loss at `start`, along the curve without its noise.
+        loss_end: Loss at `end`.
+        level: Median of the losses recorded in it.
+        probability: That there is a stage of this kind here: at most 0.96, for of the stages of known curves that every
+            line drawn agreed on, so many were there.
+        rate: Of the first nine tenths of a descent (negative for a rise): per unit of the clock where the model is
+            `exponential`, the exponent where it is `power law`; None for a plateau and where neither can be fitted.
+        rate_low: Lower end of the 95 % interval of `rate`.
+        rate_high: Upper end of it.
+        model: Which of the two models fits better.
+    """
+
+    name: str
+    kind: Kind
+    start: float
+    end: float
+    end_low: float
+    end_high: float
+    loss_start: float
+    loss_end: float
+    level: float
+    probability: float
+    rate: float | None
+    rate_low: float | None
+    rate_high: float | None
+    model: Model | None
+
+
+@dataclass(frozen=True)
+class RunStages:
+    """The stages of one run.
+
+    Attributes:
+        run: Which run it is, by its coordinates.
+        status: `ok`; `diverged` for a run that ended in a loss that is not finite (its stages until then are kept);
+            `too short` for one of fewer than 8 different records.
+        stages: In the order of the clock, each beginning where the one before it ends.
+    """
+
+    run: Mapping[str, float | int | str]
+    status: Status
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class StageMethod:
+    """How stages are found.
+
+    Attributes:
+        segmentation: What counts as a stage.
+        clock_scale: `log`, on which a plateau is as long as the time before it, or `linear`.
+        cells: Cells that the records of a curve are put into at most.
+    """
+
+    segmentation: SegmentationMethod = field(default_factory=SegmentationMethod)
+    clock_scale: ClockScale = "log"
+    cells: int = 300
+
+    def __post_init__(self) -> None:
+        if self.clock_scale not in ("log", "linear"):
+            raise UsageError(f"clock scale `{self.clock_scale}`: expected log or linear")
+        if self.cells < FEWEST_RECORDS:
+            raise UsageError(f"cells {self.cells}: has to be at least {FEWEST_RECORDS}")
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The stages of every run of a history.
+
+    Attributes:
+        clock: Name of the clock: `time`, `step` or another.
+        method: How they were found.
+        runs: One entry a run, in the order of the run axes.
+    """
+
+    clock: str
+    method: StageMethod
+    runs: tuple[RunStages, ...]
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a stage: run coordinates, `status`, `number` (place in the run, from 0), then the fields of `Stage`.
+
+        A run without stages has one row, whose stage is missing.
+        """
+        import pandas as pd
+
+        rows = []
+        for one in self.runs:
+            head = dict(one.run) | {"status": one.status}
+            rows += [head | {"number": k} | asdict(stage) for k, stage in enumerate(one.stages)] or [head]
+        coordinates = list(dict.fromkeys(name for one in self.runs for name in one.run))
+        columns = [*coordinates, "status", "number", *(item.name for item in fields(Stage))]
+        return pd.DataFrame(rows, columns=columns).astype({"number": "Int64"})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as `mstage detect-stages --format json` prints them."""
+        runs = [
+            {"run": dict(one.run), "status": one.status, "stages": [asdict(stage) for stage in one.stages]}
+            for one in self.runs
+        ]
+        return {"clock": self.clock, "method": asdict(self.method), "runs": runs}

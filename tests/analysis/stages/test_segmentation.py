@@ -1,0 +1,82 @@
+"""How a curve is cut: sequences of any length told apart, parts of a plateau no surer than it, settings refused."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from mstage.analysis.stages.bins import make_cells
+from mstage.analysis.stages.detection import stages_of_curve
+from mstage.analysis.stages.results import StageMethod
+from mstage.analysis.stages.segmentation import SegmentationMethod, Stretch, _merged, segment
+from mstage.errors import UsageError
+from mstage.history import Curve
+
+
+def cut(loss: np.ndarray, clock: np.ndarray | None = None, method: SegmentationMethod | None = None):
+    clock = np.geomspace(1, 1000, loss.size) if clock is None else clock
+    cells = make_cells(clock, loss, 300, "log")
+    return segment(cells, method or SegmentationMethod())
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("period", [0.15, 0.25, 0.4])
+def test_a_loss_that_swings_has_many_stages(seed: int, period: float) -> None:
+    """Lines of over twenty changes each differ in how many they have."""
+    random = np.random.default_rng(seed)
+    x = np.linspace(0, np.log(1000), 1500)
+    loss = np.exp(0.4 * np.sin(2 * np.pi * x / period) + 0.25 * random.standard_normal(x.size))
+    found = cut(loss, np.exp(x), SegmentationMethod(knots=120))
+    kinds = [one.kind for one in found.stretches]
+    assert all(one != other for one, other in pairwise(kinds))
+
+
+def test_stretches_meet_and_cover_the_curve() -> None:
+    t = np.geomspace(0.01, 100, 2000)
+    found = cut(0.1 + np.exp(-t), t)
+    assert [one.kind for one in found.stretches] == ["plateau", "descent", "plateau"]
+    assert found.stretches[0].first == 0
+    assert all(one.last == other.first for one, other in pairwise(found.stretches))
+    assert all(0.5 < one.probability <= 0.96 for one in found.stretches)
+
+
+def test_a_lower_bar_splits_a_plateau_of_a_shallow_curve() -> None:
+    """A loss that falls by a sixth and never steeply has its descent too."""
+    t = np.geomspace(1, 1000, 2000)
+    loss = 1 - 0.08 / (1 + (30 / t) ** 4)
+    found = cut(loss, t)
+    assert [one.kind for one in found.stretches] == ["plateau", "descent", "plateau"]
+
+
+def test_neighbours_of_a_kind_are_one_and_as_sure_as_the_surer() -> None:
+    merged = _merged([Stretch("plateau", 0, 3, 0.6), Stretch("plateau", 3, 9, 0.9), Stretch("descent", 9, 12, 0.7)])
+    assert merged == [Stretch("plateau", 0, 9, 0.9), Stretch("descent", 9, 12, 0.7)]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"steepness": 0.0},
+        {"least_drop": -2.0},
+        {"bend": 0.0},
+        {"change": 1.0},
+        {"knots": 1},
+        {"first": (1.0, 0.0, 0.0)},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(setting: dict) -> None:
+    with pytest.raises(UsageError, match=next(iter(setting))):
+        SegmentationMethod(**setting)
+
+
+def test_losses_at_the_ends_of_stages_are_without_noise() -> None:
+    """Where every cell is a single record of a factor of noise, a plateau ends near its level and not at a record."""
+    t = np.geomspace(0.01, 100, 150)
+    for seed in range(8):
+        noise = np.exp(0.23 * np.random.default_rng(seed).standard_normal(t.size))
+        stages = stages_of_curve(Curve({}, t, (0.05 + np.exp(-t)) * noise, False), StageMethod()).stages
+        for stage in stages[:-1]:
+            if stage.kind == "plateau":
+                assert abs(stage.loss_end / stage.level - 1) < 0.25
