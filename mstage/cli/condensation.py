@@ -12,16 +12,6 @@ from mstage.render.formats import Format, csv_text, json_text
 if TYPE_CHECKING:
     from mstage.cli.console import Streams
 
-HEADS = {
-    "alignment": "along z",
-    "weighted_cosine_z": "cos to z",
-    "weighted_cosine_fit": "cos to A",
-    "participation": "participating",
-    "largest_share": "largest",
-    "orientations": "orientations",
-    "rank_correlation": "rank from step 0",
-}
-
 
 def condensation(
     context: typer.Context,
@@ -46,10 +36,9 @@ def condensation(
     elif chosen is Format.CSV:
         streams.write(csv_text(result.to_dataframe()))
     else:
-        from mstage.render.snapshot_tables import snapshot_table
+        from mstage.render.snapshot_tables import condensation_table
 
-        title = "Condensation (medians over seeds)"
-        streams.show(snapshot_table([one.quantities for one in result.widths], HEADS, title=title))
+        streams.show(condensation_table(result.widths))
         if result.missing:
             streams.write(f"none: {result.missing}.\n")
     return ExitCode.DONE

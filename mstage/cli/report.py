@@ -53,8 +53,9 @@ def report(
         for part in report_parts(result, store):
             streams.show(part)
             streams.write("\n")
-        if result.curve is not None:
-            streams.draw(draw_curve(result.curve, streams.columns, unicode=streams.unicode))
+        if result.representative is not None:
+            clock = result.stage_groups.clock
+            streams.draw(draw_curve(result.representative, clock, streams.columns, unicode=streams.unicode))
     if figures is not None:
         _draw(streams, store, result, figures, formats)
     say_unfinished(streams, result.statuses.get("running", 0), store)

@@ -14,7 +14,24 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from mstage.analysis.weights.condensation import Condensation
+
+CONDENSATION_HEADS = {
+    "alignment": "along z",
+    "weighted_cosine_z": "cos to z",
+    "weighted_cosine_fit": "cos to A",
+    "participation": "participating",
+    "largest_share": "largest",
+    "orientations": "orientations",
+    "rank_correlation": "rank from step 0",
+}
 MOST_SNAPSHOTS = 9  # of a group that a table shows; csv has them all
+
+
+def condensation_table(widths: Sequence[Condensation]) -> Table:
+    """How the neurons line up over time."""
+    title = "Condensation (medians over seeds)"
+    return snapshot_table([one.quantities for one in widths], CONDENSATION_HEADS, title=title)
 
 
 def snapshot_table(measured: Sequence[xr.Dataset], heads: Mapping[str, str], *, title: str) -> Table:

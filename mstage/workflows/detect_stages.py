@@ -45,7 +45,8 @@ def detect_stages(
         pattern: Of text logs: the name of a preset, or a regular expression with named groups.
 
     Returns:
-        The stages of every run: of a sweep in the order of widths, then of the run axes; of logs in their order.
+        The stages of every run: of a sweep in the order of widths, then of the run axes; of logs in their order, with
+        what was taken of each as `choices`.
 
     Raises:
         InputError: There is nothing that could be read, or it holds no losses.

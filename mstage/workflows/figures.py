@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from mstage.analysis.summary.figure_data import FigureData, collect_figure_data
-from mstage.history import curves
 from mstage.store.reader import open_sweep
-from mstage.workflows.detect_stages import loss_histories
 from mstage.workflows.report import report as sum_up
 from mstage.workflows.weights import kept_weights
 
@@ -36,5 +34,4 @@ def figure_data(source: str | Path | xr.DataTree, report: SweepReport | None = N
     """
     tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
     report = report or sum_up(tree)
-    losses = [curve for history in loss_histories(tree) for curve in curves(history)]
-    return collect_figure_data(report, losses, {int(one[0].coords["width"]): one for one in kept_weights(tree)})
+    return collect_figure_data(report, {int(one[0].coords["width"]): one for one in kept_weights(tree)})

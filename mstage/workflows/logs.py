@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mstage.analysis.stages.results import StageMethod, Stages
+from mstage.analysis.stages.results import SeriesChoice, StageMethod, Stages
 from mstage.errors import InputError, UsageError
 from mstage.history import clock_name, curves
 from mstage.readers.clocks import Clock, clocks_of, common_kind, is_newest_first
@@ -82,7 +82,21 @@ def stages_of_choices(choices: Sequence[Choice], method: StageMethod | None = No
     histories = [curve.history(with_run=with_run) for curve in chosen]
     method = method or StageMethod()
     every_curve = [curve for history in histories for curve in curves(history)]
-    return Stages(clock_name(histories[0]), method, tuple(stages_of_curves(every_curve, method)))
+    runs = tuple(stages_of_curves(every_curve, method))
+    return Stages(clock_name(histories[0]), method, runs, tuple(_taken_of(choice) for choice in choices))
+
+
+def _taken_of(choice: Choice) -> SeriesChoice:
+    """What was taken of a log, as its stages remember it."""
+    return SeriesChoice(
+        log=choice.log.source,
+        format=choice.log.format,
+        series=tuple(dict.fromkeys(curve.series.name for curve in choice.curves)),
+        clock=choice.curves[0].clock.name,
+        other_series=tuple(choice.others),
+        other_clocks=tuple(choice.other_clocks),
+        remarks=choice.log.remarks,
+    )
 
 
 def list_of_series(logs: Sequence[Log], reading: Reading) -> pd.DataFrame:

@@ -10,10 +10,9 @@ from mstage.analysis.scaling.laws import ScalingLaw, missing_laws, scaling_laws
 from mstage.analysis.summary.report import SweepReport, summarise
 from mstage.analysis.theory.predictions import SweepTheory
 from mstage.analysis.weights.condensation import measure_relative_distance
-from mstage.history import curves
 from mstage.store.reader import open_sweep
 from mstage.sweepfile import sweep_from_dict
-from mstage.workflows.detect_stages import detect_stages, loss_histories
+from mstage.workflows.detect_stages import detect_stages
 from mstage.workflows.predict import NO_TIME, theory_of
 from mstage.workflows.weights import kept_weights
 
@@ -43,9 +42,8 @@ def report(source: str | Path | xr.DataTree) -> SweepReport:
         return summarise(tree, stages, missing={"theory": why, "scaling": why})
     theory = theory_of(sweep, tree.attrs["problem"], tree.dataset)
     if len(sweep.width) > 1:
-        losses = (curve for history in loss_histories(tree) for curve in curves(history))
         distances = (measure_relative_distance(*weights) for weights in kept_weights(tree))
-        laws = scaling_laws(stages, theory, losses, distances)
+        laws = scaling_laws(stages, theory, distances)
         missing = missing_laws(laws) if laws else {"scaling": "no seed has left the same plateau at two widths"}
     else:
         missing = {"scaling": "the sweep has a single width"}

@@ -9,7 +9,7 @@ import numpy as np
 from mstage.analysis.summary.report import summarise
 from mstage.render.report import diverged_table, final_loss_table, report_parts, settings_table
 from mstage.render.table import Table
-from tests.render.synthetic import collected, run, small_sweep, tree
+from tests.render.synthetic import collected, run, small_sweep, tree, with_losses_of
 from tests.render.test_stage_tables import printed
 
 RATE = {"learning_rate": 0.1}
@@ -20,7 +20,8 @@ def report(**others):
             for one in small_sweep().runs]  # fmt: skip
     losses = {400: np.full((1, 3, 1, 2), 0.25), 1600: np.linspace([0.5, 0.5], [0.7, 0.8], 3)[None, :, None, :]}
     status = {400: np.ones((1, 3, 1)), 1600: np.array([[[1], [1], [3]]])}
-    return summarise(tree(losses, status=status, **others), collected(*runs))
+    sweep = tree(losses, status=status, **others)
+    return summarise(sweep, with_losses_of(sweep, collected(*runs)))
 
 
 def test_final_loss_table():

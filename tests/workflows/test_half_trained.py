@@ -32,6 +32,6 @@ def test_drift_of_the_widths_that_are_there(half: Path) -> None:
 
 def test_figures_of_the_widths_that_are_there(half: Path) -> None:
     data = figure_data(half)
-    assert {panel.curve.run["width"] for panel in data.distances} == {30}
+    assert {panel.representative.run["width"] for panel in data.distances} == {30}
     assert data.amplitudes is not None
     assert data.amplitudes.run["width"] == 30

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import stdtrit
 
-from mstage.analysis.stages.plateau_level import flattest_losses
-from mstage.analysis.stages.representatives import run_key
 from mstage.history import RUN_AXES
 
 if TYPE_CHECKING:
@@ -26,8 +24,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from mstage.analysis.stages.results import RunStages, Stages
-    from mstage.analysis.theory.predictions import Prediction, SweepTheory, Theory
-    from mstage.history import Curve
+    from mstage.analysis.theory.prediction import Prediction
+    from mstage.analysis.theory.predictions import SweepTheory, Theory
 
 
 @dataclass(frozen=True)
@@ -104,27 +102,23 @@ class ScalingLaw:
         }  # fmt: skip
 
 
-def scaling_laws(
-    stages: Stages, theory: SweepTheory, losses: Iterable[Curve], distances: Iterable[xr.Dataset] = ()
-) -> tuple[ScalingLaw, ...]:
+def scaling_laws(stages: Stages, theory: SweepTheory, distances: Iterable[xr.Dataset] = ()) -> tuple[ScalingLaw, ...]:
     """Fit the laws of a sweep.
 
     Args:
         stages: Of its runs, their clock gradient-flow time.
         theory: Of the same sweep.
-        losses: The curves of its runs.
         distances: One dataset a width with `relative_distance` over snapshots (see `condensation`), for the law of it.
 
     Returns:
         The laws that have at least two widths, in the order of `LAWS` for each alpha and learning rate.
     """
-    levels = flattest_losses(stages, losses, "secondary plateau")
     by_width = {int(one.coords["width"]): one["relative_distance"] for one in distances}
     values: dict[tuple[Any, ...], dict[str, dict[Any, dict[int, float]]]] = {}
     for one in stages.runs:
         place = tuple((name, one.run[name]) for name in ("alpha", "learning_rate") if name in one.run)
         width, seed = int(one.run["width"]), one.run.get("seed", 0)
-        for quantity, value in _measured(one, levels.get(run_key(one.run)), by_width.get(width)).items():
+        for quantity, value in _measured(one, by_width.get(width)).items():
             values.setdefault(place, {}).setdefault(quantity, {}).setdefault(seed, {})[width] = value
     laws = []
     for place, by_quantity in values.items():
@@ -134,7 +128,7 @@ def scaling_laws(
     return tuple(laws)
 
 
-def _measured(one: RunStages, level: float | None, distance: xr.DataArray | None) -> dict[str, float]:
+def _measured(one: RunStages, distance: xr.DataArray | None) -> dict[str, float]:
     """The quantities of one run that its stages (and its weights) show."""
     stages = {stage.name: stage for stage in one.stages[:-1]}  # the last one ends with the run
     found = {}
@@ -147,7 +141,8 @@ def _measured(one: RunStages, level: float | None, distance: xr.DataArray | None
             )
     if "secondary plateau" in stages:
         found["escape time"] = stages["secondary plateau"].end
-        found |= {"secondary level": level} if level is not None else {}
+        if "secondary plateau" in one.plateau_levels:
+            found["secondary level"] = one.plateau_levels["secondary plateau"]
     return found
 
 

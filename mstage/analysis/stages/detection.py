@@ -22,7 +22,7 @@ from mstage.analysis.stages.bins import Cells, clean, log_loss, make_cells
 from mstage.analysis.stages.boundaries import DESCENT_SHARE, Border, locate_borders, without_noise
 from mstage.analysis.stages.names import stage_names
 from mstage.analysis.stages.rates import Rate, fit_rate
-from mstage.analysis.stages.results import FEWEST_RECORDS, RunStages, Stage, StageMethod, Stages
+from mstage.analysis.stages.results import FEWEST_RECORDS, RunStages, Stage, StageMethod, Stages, Status
 from mstage.analysis.stages.segmentation import Segmentation, Stretch, segment
 from mstage.history import check_loss_history, clock_name, curves
 
@@ -60,15 +60,20 @@ def detect_stages(loss: xr.DataArray, method: StageMethod | None = None) -> Stag
 
 def stages_of_curve(curve: Curve, method: StageMethod) -> RunStages:
     """Find the stages of one curve."""
+    return RunStages(curve, *find_stages(curve, method))
+
+
+def find_stages(curve: Curve, method: StageMethod) -> tuple[Status, tuple[Stage, ...]]:
+    """Status and stages of one curve, without the curve itself."""
     clock, loss = clean(curve.clock, curve.loss)
     units = unit_exponent(clock, SUMMED, -SUMMED), unit_exponent(loss, SUMMED, -SUMMED)
     if any(units):
         scaled = replace(curve, clock=in_unit(clock, units[0]), loss=in_unit(loss, units[1]))
-        found = stages_of_curve(scaled, method)
-        return replace(found, stages=tuple(_out_of_units(stage, *units) for stage in found.stages))
+        status, stages = find_stages(scaled, method)
+        return status, tuple(_out_of_units(stage, *units) for stage in stages)
     on_scale = clock if method.clock_scale == "linear" else clock[clock > 0]
     if on_scale.size < FEWEST_RECORDS:
-        return RunStages(curve.run, "diverged" if curve.diverged else "too short", ())
+        return "diverged" if curve.diverged else "too short", ()
     cells = make_cells(clock, loss, method.cells, method.clock_scale)
     segmentation = segment(cells, method.segmentation)
     borders, line = locate_borders(cells, segmentation), without_noise(cells, segmentation)
@@ -82,7 +87,7 @@ def stages_of_curve(curve: Curve, method: StageMethod) -> RunStages:
             names, segmentation.stretches, starts, ends, rate_ends, strict=True
         )
     )
-    return RunStages(curve.run, "diverged" if curve.diverged else "ok", stages)
+    return "diverged" if curve.diverged else "ok", stages
 
 
 def _on_clock(cells: Cells, border: Border) -> tuple[float, float, float]:

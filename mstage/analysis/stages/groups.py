@@ -90,16 +90,24 @@ class StageGroup:
 
     Attributes:
         run: The coordinates that they share.
-        runs: How many there are.
-        statuses: How many are `ok`, `diverged`, `too short`. Only the first have a place in `sequences`; where there
-            is none of these, the runs that diverged, with what they had until then.
-        sequences: The most frequent first.
+        members: The runs, in the order of their seeds.
+        sequences: The most frequent first. Only runs that are `ok` have a place here; where there is none of these,
+            those that diverged, with what they had until then.
     """
 
     run: Mapping[str, float | int | str]
-    runs: int
-    statuses: Mapping[str, int]
+    members: tuple[RunStages, ...]
     sequences: tuple[StageSequence, ...]
+
+    @property
+    def runs(self) -> int:
+        """How many there are."""
+        return len(self.members)
+
+    @property
+    def statuses(self) -> Mapping[str, int]:
+        """How many are `ok`, `diverged`, `too short`."""
+        return dict(sorted(Counter(str(one.status) for one in self.members).items()))
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of this group in `StageGroups.to_dataframe`."""
@@ -181,8 +189,7 @@ def _group(runs: Sequence[RunStages], axes: Sequence[str]) -> StageGroup:
     shared = {name: value for name, value in runs[0].run.items() if name != "seed"}
     return StageGroup(
         run={name: shared[name] for name in (*axes, *shared) if name in shared},
-        runs=len(runs),
-        statuses=dict(sorted(Counter(str(one.status) for one in runs).items())),
+        members=tuple(sorted(runs, key=lambda one: sorted(one.run.items()))),
         sequences=tuple(
             StageSequence(len(same), tuple(_stage(stages) for stages in zip(*(o.stages for o in same), strict=True)))
             for _, same in sorted(by_names.items(), key=lambda item: (-len(item[1]), -len(item[0]), item[0]))

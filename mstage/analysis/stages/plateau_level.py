@@ -7,43 +7,14 @@ changes least from one part of the plateau to the next, in parts that are even o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
 from mstage.analysis.magnitudes import SUMMED, in_unit, out_of_unit, unit_exponent
-from mstage.analysis.stages.representatives import run_key
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from mstage.analysis.stages.results import Stages
-    from mstage.history import Curve
 
 PARTS = 24
 
 
-def flattest_losses(stages: Stages, losses: Iterable[Curve], name: str) -> Mapping[tuple[Any, ...], float]:
-    """Loss at the flattest part of a plateau, for each run that has it, by `run_key`.
-
-    Args:
-        stages: Of the runs.
-        losses: Their curves.
-        name: Of the plateau.
-    """
-    curve_of = {run_key(curve.run): curve for curve in losses}
-    found = {}
-    for one in stages.runs:
-        curve = curve_of[run_key(one.run)]
-        for stage in one.stages:
-            inside = (curve.clock >= stage.start) & (curve.clock <= stage.end) & (curve.clock > 0)
-            inside &= np.isfinite(curve.loss)
-            if stage.name == name and inside.any():
-                found[run_key(one.run)] = flattest_loss(curve.clock[inside], curve.loss[inside])
-    return found
-
-
-def flattest_loss(clock: np.ndarray, loss: np.ndarray) -> float:
+def plateau_level(clock: np.ndarray, loss: np.ndarray) -> float:
     """Mean of the two neighbouring parts whose medians differ least.
 
     Args:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from mstage.analysis.display import Tabled, course, lines, place, plotted
 from mstage.analysis.stages.bins import ClockScale
 from mstage.analysis.stages.broken_lines import Kind
+from mstage.analysis.stages.plateau_level import plateau_level
 from mstage.analysis.stages.rates import Model
 from mstage.analysis.stages.segmentation import SegmentationMethod
 from mstage.errors import UsageError
@@ -15,8 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
+    from matplotlib.axes import Axes
+
+    from mstage.history import Curve
 
 FEWEST_RECORDS = 8
+RUN_COORDINATES = ("alpha", "width", "seed", "learning_rate")
 
 Status = Literal["ok", "diverged", "too short"]
 
@@ -60,20 +69,53 @@ class Stage:
     model: Model | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RunStages:
-    """The stages of one run.
+    """The stages of one run; equal to another's where run, status and stages are.
 
     Attributes:
-        run: Which run it is, by its coordinates.
+        curve: The run, with its losses.
         status: `ok`; `diverged` for a run that ended in a loss that is not finite (its stages until then are kept);
             `too short` for one of fewer than 8 different records.
         stages: In the order of the clock, each beginning where the one before it ends.
     """
 
-    run: Mapping[str, float | int | str]
+    curve: Curve
     status: Status
     stages: tuple[Stage, ...]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RunStages):
+            return NotImplemented
+        return (self.run, self.status, self.stages) == (other.run, other.status, other.stages)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        status = "" if self.status == "ok" else f" ({self.status})"
+        return f"{place(self.coordinates) or 'the run'}{status}: {course(self.stages)}"
+
+    @property
+    def run(self) -> Mapping[str, float | int | str]:
+        """Which run it is, by its coordinates."""
+        return self.curve.run
+
+    @property
+    def coordinates(self) -> dict[str, float | int | str]:
+        """The same in the order in which a person names them."""
+        return {name: self.run[name] for name in (*RUN_COORDINATES, *self.run) if name in self.run}
+
+    @cached_property
+    def plateau_levels(self) -> Mapping[str, float]:
+        """The loss at which each plateau holds, by its name: where it is flattest (see `plateau_level`)."""
+        clock, loss = self.curve.clock, self.curve.loss
+        known = (clock > 0) & np.isfinite(loss)
+        levels = {}
+        for stage in self.stages:
+            inside = known & (clock >= stage.start) & (clock <= stage.end)
+            if stage.kind == "plateau" and inside.any():
+                levels[stage.name] = plateau_level(clock[inside], loss[inside])
+        return levels
 
 
 @dataclass(frozen=True)
@@ -98,18 +140,52 @@ class StageMethod:
 
 
 @dataclass(frozen=True)
-class Stages:
+class SeriesChoice:
+    """What was taken of a log.
+
+    Attributes:
+        log: Its name.
+        format: What it was read as, in words.
+        series: Names of the series that were taken.
+        clock: Name of the clock that was taken.
+        other_series: Names of those that were not, those that speak of a loss first.
+        other_clocks: Names of the clocks that were not taken.
+        remarks: What else there is to know of it, as lines that could not be read.
+    """
+
+    log: str
+    format: str
+    series: tuple[str, ...]
+    clock: str
+    other_series: tuple[str, ...]
+    other_clocks: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Stages(Tabled):
     """The stages of every run of a history.
 
     Attributes:
         clock: Name of the clock: `time`, `step` or another.
         method: How they were found.
         runs: One entry a run, in the order of the run axes.
+        choices: Of logs, what was taken of each and what else it has.
     """
 
     clock: str
     method: StageMethod
     runs: tuple[RunStages, ...]
+    choices: tuple[SeriesChoice, ...] = ()
+
+    def __repr__(self) -> str:
+        of_logs = (f"{one.log}: {', '.join(one.series)} against {one.clock}" for one in self.choices)
+        count = "1 run" if len(self.runs) == 1 else f"{len(self.runs):,} runs"
+        return lines(f"Stages of {count} over {self.clock}", [*of_logs, *map(repr, self.runs)])
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Plot the losses with their stages, into new axes if there are none (see `mstage.plot`)."""
+        return plotted(self, axes)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a stage: run coordinates, `status`, `number` (place in the run, from 0), then the fields of `Stage`.

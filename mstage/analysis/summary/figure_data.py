@@ -14,7 +14,6 @@ import numpy as np
 
 from mstage.analysis.samples import evenly
 from mstage.analysis.scaling.plateau_ends import PlateauEnds, plateau_ends
-from mstage.analysis.stages.representatives import StagedCurve
 from mstage.analysis.summary.group_curves import GroupCurves, group_curves
 from mstage.analysis.weights.amplitudes import AmplitudeHistory, amplitude_history
 from mstage.analysis.weights.cosine_maps import CosineMaps, cosine_maps
@@ -23,13 +22,13 @@ from mstage.analysis.weights.snapshots import snapshot_clock
 from mstage.history import RUN_AXES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import xarray as xr
 
     from mstage.analysis.scaling.laws import ScalingLaw
+    from mstage.analysis.stages.results import RunStages
     from mstage.analysis.summary.report import SweepReport
-    from mstage.history import Curve
 
 MOST_CURVES = 12
 MOST_DISTANCES = 3
@@ -43,13 +42,13 @@ class DistancePanel:
 
     Attributes:
         run: The coordinates that tell the group from others.
-        curve: The run.
+        representative: The run.
         clocks: Of the snapshots, one array for each run of the group, that one first.
         distances: W1 at these.
     """
 
     run: Mapping[str, float | int | str]
-    curve: StagedCurve
+    representative: RunStages
     clocks: tuple[np.ndarray, ...]
     distances: tuple[np.ndarray, ...]
 
@@ -59,6 +58,7 @@ class FigureData:
     """What the figures of a sweep show; None or empty where there is nothing to show.
 
     Attributes:
+        clock: What times are measured in.
         groups: How many groups of runs there are.
         curves: Up to twelve of them.
         ends: Of the initial plateaus.
@@ -70,6 +70,7 @@ class FigureData:
         missing: Why a figure has nothing to show, by the name of its field.
     """
 
+    clock: str
     groups: int
     curves: tuple[GroupCurves, ...]
     ends: PlateauEnds
@@ -81,31 +82,27 @@ class FigureData:
     missing: Mapping[str, str]
 
 
-def collect_figure_data(
-    report: SweepReport, losses: Sequence[Curve], weights: Mapping[int, tuple[xr.DataArray, xr.DataArray]]
-) -> FigureData:
+def collect_figure_data(report: SweepReport, weights: Mapping[int, tuple[xr.DataArray, xr.DataArray]]) -> FigureData:
     """Collect what the figures of a sweep show.
 
     Args:
         report: The sweep summed up.
-        losses: The curves of its runs.
         weights: Output and input weights by width; empty if there are none.
     """
-    clock = report.stage_groups.clock
-    groups, stages, theory = report.stage_groups, report.run_stages, report.theory
-    curves = group_curves(groups, stages, losses, theory, MOST_CURVES)
-    ends = plateau_ends(stages, theory)
+    groups, clock = report.stage_groups, report.stage_groups.clock
+    curves = group_curves(groups, report.theory, MOST_CURVES)
+    ends = plateau_ends(report.run_stages, report.theory)
     distances: tuple[DistancePanel, ...] = ()
     amplitudes, maps = None, None
     if weights:
-        kept = tuple(group for group in curves if int(group.exemplar.run["width"]) in weights)
+        kept = tuple(group for group in curves if int(group.representative.run["width"]) in weights)
         panels = (_distances(group, clock, weights) for group in evenly(kept, MOST_DISTANCES))
         distances = tuple(panel for panel in panels if any(one.size for one in panel.clocks))
-    if report.curve is not None and int(report.curve.run["width"]) in weights:
-        run, found = report.curve.run, report.curve.stages
-        one = _select(weights[int(run["width"])], run)
-        amplitudes = amplitude_history(run, clock, *one, found)
-        maps = cosine_maps(run, clock, *one, found)
+    chosen_run = report.representative
+    if chosen_run is not None and int(chosen_run.run["width"]) in weights:
+        one = _select(weights[int(chosen_run.run["width"])], chosen_run.run)
+        amplitudes = amplitude_history(chosen_run.coordinates, clock, *one, chosen_run.stages)
+        maps = cosine_maps(chosen_run.coordinates, clock, *one, chosen_run.stages)
     settings = tuple(dict.fromkeys(tuple(law.run.items()) for law in report.laws))
     chosen = evenly(settings, MOST_SETTINGS)
     missing = {
@@ -117,6 +114,7 @@ def collect_figure_data(
     missing |= {"distances": reason if not distances else "", "amplitudes": reason if amplitudes is None else ""}
     missing |= {"maps": reason if maps is None or not maps.maps else ""}
     return FigureData(
+        clock=clock,
         groups=len(groups.groups),
         curves=curves,
         ends=ends,
@@ -133,7 +131,7 @@ def _distances(
     group: GroupCurves, clock: str, weights: Mapping[int, tuple[xr.DataArray, xr.DataArray]]
 ) -> DistancePanel:
     """The V of a group, all its seeds."""
-    run = group.exemplar.run
+    run = group.representative.run
     output, inputs = weights[int(run["width"])]
     seeds = output.coords["seed"].values.tolist() if "seed" in output.dims else [run.get("seed")]
     clocks, distances = [], []
@@ -143,7 +141,7 @@ def _distances(
         whole = np.isfinite(distance)
         clocks.append(snapshot_clock(one[0], clock)[whole])
         distances.append(distance[whole])
-    return DistancePanel(group.run, group.exemplar, tuple(clocks), tuple(distances))
+    return DistancePanel(group.run, group.representative, tuple(clocks), tuple(distances))
 
 
 def _select(

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mstage.analysis.samples import evenly
-from mstage.analysis.stages.representatives import group_exemplar, run_key, staged_curve
+from mstage.analysis.stages.representatives import representative_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import numpy as np
+    from collections.abc import Mapping
 
     from mstage.analysis.stages.groups import StageGroups
-    from mstage.analysis.stages.representatives import StagedCurve
-    from mstage.analysis.stages.results import Stages
-    from mstage.analysis.theory.predictions import Prediction, SweepTheory
+    from mstage.analysis.stages.results import RunStages
+    from mstage.analysis.theory.prediction import Prediction
+    from mstage.analysis.theory.predictions import SweepTheory
     from mstage.history import Curve
 
 
@@ -26,34 +24,26 @@ class GroupCurves:
 
     Attributes:
         run: The coordinates that tell it from the other groups.
-        exemplar: The run that stands for it.
-        others: Clock and loss of its other runs.
+        representative: The run that stands for it.
+        others: Its other runs.
         predictions: What theory says of it, by name; none where it says nothing.
     """
 
     run: Mapping[str, float | int | str]
-    exemplar: StagedCurve
-    others: tuple[tuple[np.ndarray, np.ndarray], ...]
+    representative: RunStages
+    others: tuple[Curve, ...]
     predictions: Mapping[str, Prediction]
 
 
-def group_curves(
-    groups: StageGroups, stages: Stages, losses: Sequence[Curve], theory: SweepTheory | None, most: int
-) -> tuple[GroupCurves, ...]:
+def group_curves(groups: StageGroups, theory: SweepTheory | None, most: int) -> tuple[GroupCurves, ...]:
     """The groups of a history to look at, at most `most` of them: the first, the last, and even steps between."""
-    by_place: dict[tuple[Any, ...], list[Curve]] = {}
-    for curve in losses:
-        by_place.setdefault(groups.place(curve.run), []).append(curve)
     found = []
     for group in groups.groups:
-        chosen = group_exemplar(group, groups, stages)
+        chosen = representative_of(group)
         if chosen is None:
             continue
-        here = by_place[groups.place(group.run)]
-        own = next(curve for curve in here if run_key(curve.run) == run_key(chosen.run))
-        others = tuple((curve.clock, curve.loss) for curve in here if curve is not own)
+        others = tuple(one.curve for one in group.members if one is not chosen)
         said = theory.of(group.run) if theory is not None else None
         predictions = {one.name: one for one in said.predictions} if said is not None else {}
-        shared = {name: group.run[name] for name in groups.axes}
-        found.append(GroupCurves(shared, staged_curve(chosen, own, groups.clock), others, predictions))
+        found.append(GroupCurves({name: group.run[name] for name in groups.axes}, chosen, others, predictions))
     return evenly(tuple(found), most)

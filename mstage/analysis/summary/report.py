@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mstage.analysis.display import Tabled, course, lines, place
 from mstage.analysis.samples import Spread
 from mstage.analysis.stages.groups import StageGroups, rows_table, spread_columns
-from mstage.analysis.stages.representatives import RUN_COORDINATES, StagedCurve, exemplar, run_key, staged_curve
+from mstage.analysis.stages.representatives import representative_of, representative_run
+from mstage.analysis.stages.results import RUN_COORDINATES
 from mstage.analysis.theory.comparison import Comparison, compare
-from mstage.history import RunStatus, curves
+from mstage.history import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from mstage.analysis.scaling.laws import ScalingLaw
-    from mstage.analysis.stages.results import Stages
+    from mstage.analysis.stages.results import RunStages, Stages
     from mstage.analysis.theory.predictions import SweepTheory
+    from mstage.history import Curve
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,8 @@ class Integration:
     factorisations: int
 
 
-@dataclass(frozen=True)
-class SweepReport:
+@dataclass(frozen=True, repr=False)
+class SweepReport(Tabled):
     """A sweep summed up.
 
     Attributes:
@@ -71,7 +74,7 @@ class SweepReport:
         stage_groups: The stages by alpha and width.
         final_losses: The loss measured last, of the runs of each group that did not diverge, in the order of groups.
         diverged: The runs that diverged.
-        curve: A run to look at, near the medians of a group whose runs agree; None if no run has stages.
+        representative: A run to look at, near the medians of a group whose runs agree; None if no run has stages.
         run_stages: The stages of every run.
         theory: What theory says of the runs; None where it says nothing.
         comparisons: Predictions beside measurements, by group.
@@ -87,7 +90,7 @@ class SweepReport:
     stage_groups: StageGroups
     final_losses: tuple[Spread | None, ...]
     diverged: tuple[DivergedRun, ...]
-    curve: StagedCurve | None
+    representative: RunStages | None
     run_stages: Stages
     theory: SweepTheory | None = None
     comparisons: tuple[Comparison, ...] = ()
@@ -95,6 +98,16 @@ class SweepReport:
     integration: Integration | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
     preparation: str = ""
+
+    def __repr__(self) -> str:
+        ended = ", ".join(f"{count:,} {word}" for word, count in self.statuses.items())
+        rows = (
+            f"{place({name: group.run[name] for name in self.stage_groups.axes})}: {course(chosen.stages)}"
+            for group in self.stage_groups.groups
+            if (chosen := representative_of(group)) is not None
+        )
+        problem = self.settings.get("problem", "a sweep")
+        return lines(f"Report of {problem} over {self.stage_groups.clock}: {ended}", rows)
 
     @property
     def stages(self) -> pd.DataFrame:
@@ -154,26 +167,19 @@ def summarise(
         Medians over seeds with their range, by alpha and width; nothing is averaged over runs whose stages differ.
     """
     widths = [node.dataset for node in tree.subtree if "loss" in node.data_vars]
-    histories = [width["loss"] for width in widths]
-    by_run = {run_key(curve.run): curve for loss in histories for curve in curves(loss)}
     groups = StageGroups.of(stages)
-    final: dict[tuple[Any, ...], list[float]] = {}
-    for curve in by_run.values():
-        finite = curve.loss[np.isfinite(curve.loss)]
-        if finite.size and not curve.diverged:
-            final.setdefault(groups.place(curve.run), []).append(float(finite[-1]))
-    chosen = exemplar(groups, stages)
+    chosen = representative_run(groups)
     return SweepReport(
         settings=tree.attrs.get("sweep", {}),
         versions=tree.attrs.get("versions", {}),
-        statuses=_statuses(histories),
+        statuses=_statuses([width["status"] for width in widths]),
         stage_groups=groups,
-        final_losses=tuple(Spread.of(final.get(groups.place(group.run), ())) for group in groups.groups),
+        final_losses=tuple(Spread.of(_final_loss(one.curve) for one in group.members) for group in groups.groups),
         diverged=tuple(run for width in widths for run in _diverged(width)),
-        curve=staged_curve(chosen, by_run[run_key(chosen.run)], groups.clock) if chosen else None,
+        representative=chosen,
         run_stages=stages,
         theory=theory,
-        comparisons=compare(groups, stages, by_run.values(), theory) if theory is not None else (),
+        comparisons=compare(groups, theory) if theory is not None else (),
         laws=laws,
         integration=_integration(tree),
         preparation=tree.attrs.get("problem", {}).get("preparation", ""),
@@ -195,9 +201,15 @@ def _integration(tree: xr.DataTree) -> Integration | None:
     return Integration(steps, sum(counts["rejected_steps"]) / attempts, sum(counts["factorisations"]))
 
 
-def _statuses(histories: Sequence[xr.DataArray]) -> dict[str, int]:
+def _final_loss(curve: Curve) -> float | None:
+    """The loss measured last; None of a run that diverged or has none."""
+    finite = curve.loss[np.isfinite(curve.loss)]
+    return float(finite[-1]) if finite.size and not curve.diverged else None
+
+
+def _statuses(statuses: Sequence[xr.DataArray]) -> dict[str, int]:
     """Runs by how they ended, in the order of `RunStatus` from finished on; those that none has are left out."""
-    counts = Counter(int(code) for loss in histories for code in loss.coords["status"].values.ravel())
+    counts = Counter(int(code) for one in statuses for code in one.values.ravel())
     words = {
         RunStatus.FINISHED: "finished",
         RunStatus.STOPPED: "reached stop-at",
@@ -210,8 +222,8 @@ def _statuses(histories: Sequence[xr.DataArray]) -> dict[str, int]:
 def _diverged(width: xr.Dataset) -> list[DivergedRun]:
     """The diverged runs of a width, with when they did."""
     found = []
-    for place in np.argwhere(width["status"].values == RunStatus.DIVERGED):
-        one = width.isel(dict(zip(width["status"].dims, place, strict=True)))
+    for index in np.argwhere(width["status"].values == RunStatus.DIVERGED):
+        one = width.isel(dict(zip(width["status"].dims, index, strict=True)))
         run = {name: one[name].item() for name in RUN_COORDINATES if name in one.coords}
         time = float(one["end_time"]) if "end_time" in one else None
         found.append(DivergedRun(run, int(one["last_step"]), time))

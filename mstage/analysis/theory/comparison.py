@@ -1,7 +1,7 @@
 """How far is what was measured from what theory predicts?
 
 Theory's quantities are read off the stages of the runs that share a sequence of stages: the ends of the first two
-plateaus, and the losses where these are flattest (see `flattest`: their medians include the drift that ends them).
+plateaus, and the losses where these are flattest (their medians include the drift that ends them).
 Where theory gives no number or the stage was not found, that is said.
 """
 
@@ -11,17 +11,16 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mstage.analysis.samples import Spread
-from mstage.analysis.stages.plateau_level import flattest_losses
-from mstage.analysis.stages.representatives import run_key, typical_runs
+from mstage.analysis.stages.representatives import typical_runs
 from mstage.analysis.stages.unreached import Unreached, unreached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
-    from mstage.analysis.stages.groups import StageGroups
-    from mstage.analysis.stages.results import RunStages, Stages
-    from mstage.analysis.theory.predictions import Prediction, SweepTheory
-    from mstage.history import Curve
+    from mstage.analysis.stages.groups import StageGroup, StageGroups
+    from mstage.analysis.stages.results import RunStages
+    from mstage.analysis.theory.prediction import Prediction
+    from mstage.analysis.theory.predictions import SweepTheory
 
 MEASURED_AS = {
     "initial level": ("initial plateau", "level"),
@@ -39,12 +38,14 @@ class Comparison:
     Attributes:
         run: The coordinates of the group.
         prediction: What theory says.
+        runs: Whose stages it is compared with: those that share the group's most frequent ones.
         measured: Median and range over the runs; None where the stage was not found or did not end.
         missing: Why it was not measured, and by when; None where it was.
     """
 
     run: Mapping[str, float | int | str]
     prediction: Prediction
+    runs: tuple[RunStages, ...]
     measured: Spread | None
     missing: Unreached | None = None
 
@@ -63,40 +64,34 @@ class Comparison:
         return head | asdict(self.prediction)
 
 
-def compare(
-    groups: StageGroups, stages: Stages, losses: Iterable[Curve], theory: SweepTheory
-) -> tuple[Comparison, ...]:
+def compare(groups: StageGroups, theory: SweepTheory) -> tuple[Comparison, ...]:
     """Set theory beside the stages of each group.
 
     Args:
         groups: The stages of a sweep by group; their clock has to be gradient-flow time.
-        stages: Of every run.
-        losses: The curves of the runs.
         theory: Of the same sweep.
     """
-    found, losses = [], tuple(losses)
-    levels = {name: flattest_losses(stages, losses, name) for name, what in MEASURED_AS.values() if what == "level"}
+    found = []
     for group in groups.groups:
-        same = typical_runs(group, groups, stages)
-        one = theory.of(group.run)
-        predictions = one.predictions if one is not None else ()
-        here = [one for one in stages.runs if groups.place(one.run) == groups.place(group.run)]
-        diverged = all(one.status == "diverged" for one in here)
-        for prediction in predictions:
-            if prediction.name in MEASURED_AS:
-                stage, what = MEASURED_AS[prediction.name]
-                measured = None if diverged else _measured(same, stage, what, levels)
-                missing = (
-                    None if measured else Unreached(None, DIVERGED) if diverged else unreached(same or here, stage)
-                )
-                found.append(Comparison(group.run, prediction, measured, missing))
+        said = theory.of(group.run)
+        predictions = said.predictions if said is not None else ()
+        found += [_compared(group, one) for one in predictions if one.name in MEASURED_AS]
     return tuple(found)
 
 
-def _measured(
-    runs: list[RunStages], name: str, what: str, levels: Mapping[str, Mapping[tuple[Any, ...], float]]
-) -> Spread | None:
+def _compared(group: StageGroup, prediction: Prediction) -> Comparison:
+    """One prediction beside the stages of a group."""
+    stage, what = MEASURED_AS[prediction.name]
+    if all(one.status == "diverged" for one in group.members):
+        return Comparison(group.run, prediction, group.members, None, Unreached(None, DIVERGED))
+    runs = tuple(typical_runs(group))
+    measured = _measured(runs, stage, what)
+    missing = None if measured else unreached(runs or group.members, stage)
+    return Comparison(group.run, prediction, runs, measured, missing)
+
+
+def _measured(runs: Sequence[RunStages], name: str, what: str) -> Spread | None:
     """A quantity of a stage over runs of one sequence; an end only where something comes after it."""
     if what == "level":
-        return Spread.of(levels[name].get(run_key(one.run)) for one in runs)
+        return Spread.of(one.plateau_levels.get(name) for one in runs)
     return Spread.of(stage.end for one in runs for stage in one.stages[:-1] if stage.name == name)

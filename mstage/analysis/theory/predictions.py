@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import chdtri
 
+from mstage.analysis.display import Tabled, lines, place
 from mstage.analysis.theory.constants import NOTHING, TAYLOR, ProblemConstants, Taylor
 from mstage.analysis.theory.linear_flow import LinearFlow
+from mstage.analysis.theory.prediction import Prediction
 from mstage.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -29,33 +31,7 @@ WIDE = "alpha is at most 1/2: the weights are not small, and there is no initial
 UNRELATED = "the targets have no linear trend (v = 0), so nothing grows at this order"
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """One number that theory gives for a run, or why it gives none.
-
-    Attributes:
-        name: What it is, as `exit time`.
-        symbol: As the formulas have it.
-        value: The number; None where theory does not apply.
-        low: Lower end of what the formula's own error allows; equal to `value` where no error is stated.
-        high: Upper end of it.
-        why: Why it does not apply, or what limits it; empty where there is nothing to say.
-    """
-
-    name: str
-    symbol: str
-    value: float | None
-    low: float | None
-    high: float | None
-    why: str = ""
-
-    @property
-    def applies(self) -> bool:
-        """Whether there is a number."""
-        return self.value is not None
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Theory:
     """What theory says of one run.
 
@@ -76,9 +52,18 @@ class Theory:
     learning_rate: float | None = None
     no_flow: str = ""
 
+    def __repr__(self) -> str:
+        return lines(f"Theory of {self.activation}, {place(self.run)}", map(str, self.predictions))
+
     def __post_init__(self) -> None:
         if self.activation not in TAYLOR:
             raise UsageError(unknown_name("activation", self.activation, TAYLOR))
+
+    @property
+    def run(self) -> dict[str, float]:
+        """Its coordinates: `alpha`, `width` and, of gradient descent, `learning_rate`."""
+        rate = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
+        return {"alpha": self.alpha, "width": self.width} | rate
 
     @property
     def taylor(self) -> Taylor | None:
@@ -117,8 +102,8 @@ class Theory:
     def initial_level(self) -> Prediction:
         """R0, the loss of f = 0."""
         if self.alpha <= 0.5:
-            return _none("initial level", "R0", WIDE)
-        return _number("initial level", "R0", self.constants.loss_zero)
+            return Prediction.none("initial level", "R0", WIDE)
+        return Prediction.of("initial level", "R0", self.constants.loss_zero)
 
     @property
     def exit_time(self) -> Prediction:
@@ -128,25 +113,27 @@ class Theory:
         """
         name, flow, known = ("exit time", "T1"), self.flow, self.constants
         if flow is None:
-            return _none(*name, self.why_no_flow)
+            return Prediction.none(*name, self.why_no_flow)
         half = EXIT_SHARE * (known.loss_zero - known.loss_linear) / (2 * (known.loss_zero - known.loss_along))
         if half >= 0.5:
-            return _none(*name, "the fit along z alone does not reach a tenth of the way to the best linear fit")
+            return Prediction.none(
+                *name, "the fit along z alone does not reach a tenth of the way to the best linear fit"
+            )
         share = 1 - np.sqrt(1 - 2 * half)
         grown = known.along * share / (flow.slope * flow.scale)
         why = "the weights are hardly smaller than at exit; expect it late" if grown < 2 else ""
-        return _number(*name, float(np.arcsinh(grown) / (2 * flow.rate)), why)
+        return Prediction.of(*name, float(np.arcsinh(grown) / (2 * flow.rate)), why)
 
     @property
     def rise_time(self) -> Prediction:
         """From 10 to 90 % of s*: s' = 2 s (lambda - s z^T Sigma z) is logistic, so ln(81) / (2 lambda)."""
         name = ("10-90 % rise along z", "ln(81)/(2 lambda)")
         if self.taylor is None or self.flow is None:
-            return _none(*name, self.why_no_flow)
+            return Prediction.none(*name, self.why_no_flow)
         turned = float(self.constants.best_fit @ self.constants.direction) / (self.constants.size or 1.0)
         why = f"the best fit lies off z (cosine {turned:.2f}): the rise turns towards it and differs by a tenth or more"
         value = float(np.log(81) / (2 * self.taylor.slope * self.constants.rate))
-        return _number(*name, value, why if turned < ALONG else "")
+        return Prediction.of(*name, value, why if turned < ALONG else "")
 
     @property
     def secondary_level(self) -> Prediction:
@@ -158,9 +145,9 @@ class Theory:
         """
         name, known, taylor = ("secondary level", "R_lin - |A|^2 c3/m"), self.constants, self.taylor
         if taylor is None or self.flow is None:
-            return _none(*name, self.why_no_flow)
+            return Prediction.none(*name, self.why_no_flow)
         if known.is_linear:
-            return _none(*name, "the targets are linear in the inputs: there is no secondary plateau")
+            return Prediction.none(*name, "the targets are linear in the inputs: there is no secondary plateau")
         shift = taylor.third / 2 * known.cubic * known.size**2 / (taylor.slope**2 * self.width)
         level = known.loss_linear + shift
         scatter = (
@@ -191,9 +178,11 @@ class Theory:
         name, known, taylor = ("escape time", "T2"), self.constants, self.taylor
         exit_time = self.exit_time
         if taylor is None or exit_time.value is None:
-            return _none(*name, exit_time.why)
+            return Prediction.none(*name, exit_time.why)
         if known.is_linear:
-            return _none(*name, "the targets are linear in the inputs: there is no secondary plateau to escape from")
+            return Prediction.none(
+                *name, "the targets are linear in the inputs: there is no secondary plateau to escape from"
+            )
         largest = float(chdtri(1, np.log(2) / self.width))  # median of xi_max^2
         durations = []
         force = abs(taylor.curvature * known.square)
@@ -203,7 +192,7 @@ class Theory:
         if pull > 0 and largest > 3:
             durations.append(taylor.slope * self.width / (pull * known.size * (largest - 3)))
         if not durations:
-            return _none(*name, self._why_no_escape(pull))
+            return Prediction.none(*name, self._why_no_escape(pull))
         duration = min(durations)
         low, value, high = (exit_time.value + factor * float(duration) for factor in ESCAPE_FACTORS)
         why = "a scaling law: right within a factor of 1.5"
@@ -225,31 +214,22 @@ class Theory:
         """Alignment and relative distance of the input weights at the exit."""
         names = ("alignment at exit", "|w.z|/|w|"), ("relative distance at exit", "RD")
         if exit_time.value is None or self.flow is None:
-            return _none(*names[0], exit_time.why), _none(*names[1], exit_time.why)
+            return Prediction.none(*names[0], exit_time.why), Prediction.none(*names[1], exit_time.why)
         at = np.array(exit_time.value)
-        return _number(*names[0], float(self.flow.alignment(at))), _number(
+        return Prediction.of(*names[0], float(self.flow.alignment(at))), Prediction.of(
             *names[1], float(self.flow.relative_distance(at))
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        head: Mapping[str, Any] = {"alpha": self.alpha, "width": self.width, "learning_rate": self.learning_rate}
         predictions = {
             one.name: {"value": one.value, "low": one.low, "high": one.high, "why": one.why} for one in self.predictions
         }
-        return {"run": {k: v for k, v in head.items() if v is not None}, "predictions": predictions}
+        return {"run": self.run, "predictions": predictions}
 
 
-def _number(name: str, symbol: str, value: float, why: str = "") -> Prediction:
-    return Prediction(name, symbol, value, value, value, why)
-
-
-def _none(name: str, symbol: str, why: str) -> Prediction:
-    return Prediction(name, symbol, None, None, None, why)
-
-
-@dataclass(frozen=True)
-class SweepTheory:
+@dataclass(frozen=True, repr=False)
+class SweepTheory(Tabled):
     """What theory says of the runs of a sweep; seeds do not matter to it.
 
     Attributes:
@@ -263,6 +243,10 @@ class SweepTheory:
     constants: ProblemConstants
     runs: tuple[Theory, ...]
     remarks: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        constants = ", ".join(f"{name} {value:.4g}" for name, value in self.constants.to_dict().items())
+        return "\n".join([f"Theory of {self.problem}: {constants}", *map(repr, self.runs[:2])])
 
     def of(self, run: Mapping[str, Any]) -> Theory | None:
         """The entry of a run, by its coordinates `alpha`, `width` and `learning_rate`, as far as it has them."""

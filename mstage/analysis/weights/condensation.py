@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mstage.analysis.display import Tabled, extent, lines
 from mstage.analysis.weights.snapshots import measure_snapshots
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class CondensationMethod:
     amplitude_share: float = 0.95
 
 
-@dataclass(frozen=True)
-class Condensation:
+@dataclass(frozen=True, repr=False)
+class Condensation(Tabled):
     """The condensation of the runs of one width, over their snapshots.
 
     Attributes:
@@ -66,6 +67,10 @@ class Condensation:
 
     quantities: xr.Dataset
     method: CondensationMethod
+
+    def __repr__(self) -> str:
+        head = f"Condensation over {extent(self.quantities.sizes)}"
+        return lines(head, (f"{name}: {one.attrs['long_name']}" for name, one in self.quantities.items()))
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a run and snapshot: the coordinates, then the quantities."""

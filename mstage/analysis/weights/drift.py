@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import chdtr, gammaincinv
 
+from mstage.analysis.display import Tabled, extent, lines
 from mstage.analysis.weights.snapshots import measure_snapshots
 from mstage.errors import UsageError
 
@@ -60,8 +61,8 @@ class DriftMethod:
         return neurons <= MOST_NEURONS_EXACT
 
 
-@dataclass(frozen=True)
-class Drift:
+@dataclass(frozen=True, repr=False)
+class Drift(Tabled):
     """Wasserstein distances of the runs of one width, over their snapshots.
 
     Attributes:
@@ -72,6 +73,10 @@ class Drift:
 
     distances: xr.Dataset
     method: DriftMethod
+
+    def __repr__(self) -> str:
+        head = f"Drift: W{self.method.order} over {extent(self.distances.sizes)}"
+        return lines(head, (f"{name}: {one.attrs['long_name']}" for name, one in self.distances.items()))
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a run and snapshot: the coordinates, then the distances."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from mstage.analysis.display import MAX_LINES, Tabled, extent, lines
 from mstage.analysis.magnitudes import SQUARED, SUMMED, in_unit, out_of_unit, unit_exponent
 from mstage.errors import InputError
 
@@ -58,8 +59,8 @@ class LayerSnapshot:
     parts: Callable[[], Iterable[np.ndarray]]
 
 
-@dataclass(frozen=True)
-class LayerDrift:
+@dataclass(frozen=True, repr=False)
+class LayerDrift(Tabled):
     """Wasserstein distances of the layers of a network over its checkpoints.
 
     Attributes:
@@ -69,6 +70,9 @@ class LayerDrift:
     """
 
     distances: xr.Dataset
+
+    def __repr__(self) -> str:
+        return lines(f"Drift of layers over {extent(self.distances.sizes)}; farthest", self.farthest(MAX_LINES))
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a layer and checkpoint that holds it; distances in columns as `magnitude_from_first_w1`."""

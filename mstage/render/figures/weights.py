@@ -44,21 +44,21 @@ def distance_v(data: FigureData) -> Figure:
     figure, grid = panels(2, count, 1.7, sharex="col", sharey="row")
     for column, panel in enumerate(data.distances):
         top, bottom = grid[:, column]
-        top.plot(drawable(panel.curve.clock), drawable(panel.curve.loss), color=BLACK)
+        top.plot(drawable(panel.representative.curve.clock), drawable(panel.representative.curve.loss), color=BLACK)
         top.set_yscale("log")
         for index, (clock, distance) in reversed(list(enumerate(zip(panel.clocks, panel.distances, strict=True)))):
             look = {"color": BLUE} if index == 0 else {"color": "0.6", "linewidth": 0.6}
             bottom.plot(drawable(clock), drawable(distance), **look)
         bottom.set_yscale("log")
-        set_clock_axis(bottom, panel.curve.clock, panel.curve.clock_name)
+        set_clock_axis(bottom, panel.representative.curve.clock, data.clock)
         for axes in (top, bottom):
-            shade_stages(axes, panel.curve)
+            shade_stages(axes, panel.representative)
         top.set_title(place(panel.run))
     grid[0, 0].set_ylabel("training loss")
     grid[1, 0].set_ylabel("W₁(|a|, ‖w‖)")
     handles = [line("this run", color=BLUE), line("other seeds", color="0.6", linewidth=0.6)]
     handles = [*handles[: 1 + any(len(p.clocks) > 1 for p in data.distances)]]
-    shades = stage_handles([panel.curve for panel in data.distances])
+    shades = stage_handles([panel.representative for panel in data.distances])
     figure.legend(handles=[*handles, *shades], loc="outside lower center", ncols=6)
     some = f" ({count} of {data.groups} groups of runs)" if count < data.groups else ""
     figure.suptitle(f"Distance between the laws of |a| and of ‖w‖{some}")

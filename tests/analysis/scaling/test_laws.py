@@ -10,9 +10,8 @@ import mstage
 from mstage.analysis.scaling.laws import scaling_laws
 from mstage.analysis.theory.constants import problem_constants
 from mstage.analysis.theory.predictions import SweepTheory, Theory
-from mstage.history import Curve
 from mstage.simulate.problems import load_problem
-from tests.render.synthetic import collected, run, stages_with_ends
+from tests.render.synthetic import collected, run, stages_with_ends, with_losses
 
 WIDTHS = (200, 400, 800)
 DATA = load_problem("cub1d")
@@ -35,8 +34,8 @@ def laws_of(stages, theory=THEORY):
     """The laws of runs that hold R_lin - 2/m on the secondary plateau."""
     clock = np.geomspace(1, 2000, 400)
     level = {width: CONSTANTS.loss_linear - 2 / width for width in WIDTHS}
-    curves = [Curve(one.run, clock, np.full(400, level[one.run["width"]]), False) for one in stages.runs]
-    return scaling_laws(stages, theory, curves)
+    stages = with_losses(stages, clock, lambda run: np.full(400, level[run["width"]]))
+    return scaling_laws(stages, theory)
 
 
 def test_known_slopes() -> None:

@@ -100,12 +100,18 @@ def test_groups_are_told_apart_by_what_differs_but_not_by_the_seed():
     assert [group.run["learning_rate"] for group in groups.groups] == [0.05, 0.1]
 
 
+def bare(coordinates):
+    """A run of a log, by its coordinates alone."""
+    none = run(0, 0, 0)
+    return replace(none, curve=replace(none.curve, run=coordinates))
+
+
 def test_a_log_without_alpha_and_width_is_grouped_by_its_names():
-    runs = [replace(run(0, 0, 0), run={"run": name, "seed": seed}) for name in ("b", "a") for seed in (0, 1)]
+    runs = [bare({"run": name, "seed": seed}) for name in ("b", "a") for seed in (0, 1)]
     groups = StageGroups.of(collected(*runs))
     assert groups.axes == ("run",)
     assert [(group.run["run"], group.runs) for group in groups.groups] == [("a", 2), ("b", 2)]
-    alone = StageGroups.of(collected(replace(run(0, 0, 0), run={})))
+    alone = StageGroups.of(collected(bare({})))
     assert (alone.axes, alone.groups[0].runs) == ((), 1)
 
 

@@ -11,7 +11,7 @@ from mstage.analysis.samples import Spread
 from mstage.analysis.summary.report import summarise
 from mstage.history import RunStatus
 from mstage.render.formats import json_text
-from tests.render.synthetic import collected, run, small_sweep, stages_with_ends, tree
+from tests.render.synthetic import collected, run, small_sweep, stages_with_ends, tree, with_losses_of
 
 RATE = {"learning_rate": 0.1}
 
@@ -32,7 +32,8 @@ def staged_sweep():
     last[1600][0, 2, 0] = 30
     wide = losses(0.4, 0.5, 0.6)
     wide[0, 2, 0, 3:] = [np.inf, np.nan, np.nan]
-    return tree({400: losses(0.1, 0.3, 0.2), 1600: wide}, status=status, last_step=last), collected(*runs)
+    sweep = tree({400: losses(0.1, 0.3, 0.2), 1600: wide}, status=status, last_step=last)
+    return sweep, with_losses_of(sweep, collected(*runs))
 
 
 def test_final_losses_are_medians_over_the_runs_that_did_not_diverge():
@@ -58,7 +59,8 @@ def test_a_final_loss_is_the_last_that_was_measured():
     last = {1: np.array([[[50], [20]]])}  # the second run ended there
     values[0, 1, 0, 2:] = [0.7, 0.1, 0.1, 0.1]
     runs = [run(1.0, 1, seed, **RATE) for seed in (0, 1)]
-    report = summarise(tree({1: values}, last_step=last), collected(*runs))
+    sweep = tree({1: values}, last_step=last)
+    report = summarise(sweep, with_losses_of(sweep, collected(*runs)))
     assert report.final_losses == (Spread(0.75, 0.7, 0.8),)
 
 
@@ -71,17 +73,17 @@ def test_runs_that_have_not_ended_are_counted():
 
 def test_the_curve_is_the_typical_run_of_the_group_that_agrees():
     report = summarise(*staged_sweep())
-    assert report.curve.run == {"alpha": 1.0, "width": 400, "seed": 1, "learning_rate": 0.1}
-    assert report.curve.clock_name == "time"
-    np.testing.assert_allclose(report.curve.clock, [0, 1, 2, 3, 4, 5])
-    np.testing.assert_allclose(report.curve.loss, np.linspace(1, 0.3, 6))
-    assert [stage.end for stage in report.curve.stages] == [3.1, 7.2, 125.0]
+    found = report.representative
+    assert list(found.coordinates.items()) == [("alpha", 1.0), ("width", 400), ("seed", 1), ("learning_rate", 0.1)]
+    np.testing.assert_allclose(found.curve.clock, [0, 1, 2, 3, 4, 5])
+    np.testing.assert_allclose(found.curve.loss, np.linspace(1, 0.3, 6))
+    assert [stage.end for stage in found.stages] == [3.1, 7.2, 125.0]
 
 
 def test_without_stages_there_is_no_curve():
     sweep, stages = staged_sweep()
     bare = [run(one.run["alpha"], one.run["width"], one.run["seed"], **RATE) for one in stages.runs]
-    assert summarise(sweep, collected(*bare)).curve is None
+    assert summarise(sweep, collected(*bare)).representative is None
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -90,13 +92,13 @@ def test_the_order_of_runs_changes_nothing(seed):
     sweep = tree({1: losses(0.4, 0.2)})
     runs = [run(1.0, 1, k, *stages_with_ends(1.0 + k, 4.0 + k), **RATE) for k in (0, 1)]
     expected, found = (summarise(sweep, collected(*order)) for order in (runs, runs[::-1]))
-    assert found.curve.run == expected.curve.run
+    assert found.representative.run == expected.representative.run
 
     sweep, stages = staged_sweep()
     order = np.random.default_rng(seed).permutation(len(stages.runs))
     expected, found = summarise(sweep, stages), summarise(sweep, collected(*(stages.runs[k] for k in order)))
     assert found.to_dict() == expected.to_dict()
-    assert found.curve.run == expected.curve.run
+    assert found.representative.run == expected.representative.run
 
 
 def test_the_table_has_the_final_loss_in_every_row():

@@ -9,9 +9,8 @@ from mstage.analysis.stages.groups import StageGroups
 from mstage.analysis.theory.comparison import compare
 from mstage.analysis.theory.constants import problem_constants
 from mstage.analysis.theory.predictions import SweepTheory, Theory
-from mstage.history import Curve
 from mstage.simulate.problems import load_problem
-from tests.render.synthetic import collected, run, stages_with_ends
+from tests.render.synthetic import collected, run, stages_with_ends, with_losses
 
 DATA = load_problem("cub1d")
 CONSTANTS = problem_constants(DATA.input, DATA.target)
@@ -25,8 +24,7 @@ def compared(stages, theory):
     """The comparison of runs whose loss is 0.29 up to time 2, 0.25 on from 9, and drifts away at the end."""
     clock = np.geomspace(0.1, 800, 500)
     loss = np.where(clock < 2, 0.29, 0.25) - 1e-7 * clock**2
-    curves = [Curve(one.run, clock, loss, False) for one in stages.runs]
-    return compare(StageGroups.of(stages), stages, curves, theory)
+    return compare(StageGroups.of(with_losses(stages, clock, lambda _: loss)), theory)
 
 
 def test_quantities_are_read_off_their_stages() -> None:
@@ -38,6 +36,7 @@ def test_quantities_are_read_off_their_stages() -> None:
     found = {(one.run["width"], one.prediction.name): one for one in compared(stages, theory("tanh", 400, 1600))}
     assert len(found) == 8
     exit_time = found[400, "exit time"]
+    assert [one.run["seed"] for one in exit_time.runs] == [0, 1]
     assert (exit_time.measured.median, exit_time.measured.least, exit_time.measured.greatest) == (3.1, 3.0, 3.2)
     assert exit_time.deviation == pytest.approx(3.1 / Theory(CONSTANTS, "tanh", 1.0, 400, 0.1).exit_time.value - 1)
     assert found[400, "escape time"].measured.median == 145.0
