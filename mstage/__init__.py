@@ -18,15 +18,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mstage.analysis.stages.results import StageMethod, Stages
+    from mstage.analysis.stages.results import RunStages, Stage, StageMethod, Stages
     from mstage.analysis.stages.segmentation import SegmentationMethod
+    from mstage.analysis.summary.figure_data import FigureData
     from mstage.analysis.summary.report import SweepReport
     from mstage.analysis.theory.predictions import SweepTheory, Theory
     from mstage.analysis.weights.condensation import Condensation, CondensationMethod
     from mstage.analysis.weights.drift import Drift, DriftMethod
     from mstage.analysis.weights.layer_drift import LayerDrift
     from mstage.errors import InputError, MstageError, UsageError
+    from mstage.readers.log import Log, Series
     from mstage.recording import Recording
+    from mstage.render.figures.plot import plot
+    from mstage.render.figures.write import draw_figure, write_figures
     from mstage.spec import Optimizer, Sweep, Table
     from mstage.store.reader import open_sweep
     from mstage.workflows.checkpoint_drift import CheckpointDrift, checkpoint_drift
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from mstage.workflows.detect_stages import detect_stages
     from mstage.workflows.drift import SweepDrift, drift
     from mstage.workflows.estimate import Estimate, estimate
+    from mstage.workflows.figures import collect_figures
+    from mstage.workflows.logs import open_log
     from mstage.workflows.predict import predict
     from mstage.workflows.report import report
     from mstage.workflows.train import Progress, train
@@ -44,12 +50,24 @@ _HOMES = {
     "mstage.analysis.weights.layer_drift": ("LayerDrift",),
     "mstage.analysis.theory.predictions": ("SweepTheory", "Theory"),
     "mstage.analysis.stages.segmentation": ("SegmentationMethod",),
-    "mstage.analysis.stages.results": ("StageMethod", "Stages"),
+    "mstage.analysis.stages.results": ("RunStages", "Stage", "StageMethod", "Stages"),
     "mstage.analysis.summary.report": ("SweepReport",),
     "mstage.errors": ("InputError", "MstageError", "UsageError"),
     "mstage.recording": ("Recording",),
     "mstage.spec": ("Optimizer", "Sweep", "Table"),
     "mstage.store.reader": ("open_sweep",),
+    "mstage.analysis.summary.figure_data": ("FigureData",),
+    "mstage.readers.log": (
+        "Log",
+        "Series",
+    ),
+    "mstage.render.figures.plot": ("plot",),
+    "mstage.render.figures.write": (
+        "draw_figure",
+        "write_figures",
+    ),
+    "mstage.workflows.figures": ("collect_figures",),
+    "mstage.workflows.logs": ("open_log",),
     "mstage.workflows.checkpoint_drift": ("CheckpointDrift", "checkpoint_drift"),
     "mstage.workflows.condensation": ("SweepCondensation", "condensation"),
     "mstage.workflows.detect_stages": ("detect_stages",),
@@ -68,13 +86,18 @@ __all__ = [
     "Drift",
     "DriftMethod",
     "Estimate",
+    "FigureData",
     "InputError",
     "LayerDrift",
+    "Log",
     "MstageError",
     "Optimizer",
     "Progress",
     "Recording",
+    "RunStages",
     "SegmentationMethod",
+    "Series",
+    "Stage",
     "StageMethod",
     "Stages",
     "Sweep",
@@ -86,14 +109,19 @@ __all__ = [
     "Theory",
     "UsageError",
     "checkpoint_drift",
+    "collect_figures",
     "condensation",
     "detect_stages",
+    "draw_figure",
     "drift",
     "estimate",
+    "open_log",
     "open_sweep",
+    "plot",
     "predict",
     "report",
     "train",
+    "write_figures",
 ]
 
 

@@ -31,7 +31,8 @@ BESIDE_SPEC = {"recording", "sweepfile", "spec_checks"}  # one layer in several 
 OWNERS = {
     "jax": ("mstage/simulate/",), "jaxlib": ("mstage/simulate/",), "optax": ("mstage/simulate/",),
     "diffrax": ("mstage/simulate/flow",), "ot": ("mstage/analysis/weights/drift",), "zarr": ("mstage/store/",),
-    "matplotlib": ("mstage/render/figures",), "rich": ("mstage/cli/", "mstage/render/"), "typer": ("mstage/cli/",),
+    "matplotlib": ("mstage/render/figures", "mstage/analysis/display.py"),
+    "rich": ("mstage/cli/", "mstage/render/"), "typer": ("mstage/cli/",),
     "ml_dtypes": ("mstage/readers/",), "tensorboard": ("mstage/readers/tensorboard",),
 }  # fmt: skip
 

@@ -9,11 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from matplotlib.axes import Axes
-
-    from mstage.analysis.stages.results import Stage, Stages
 
 MAX_LINES = 8
 
@@ -26,10 +24,13 @@ class Tabled:
         return html
 
 
-def plotted(stages: Stages, axes: Axes | None) -> Axes:
-    """Stages as they are plotted."""
-    drawn: Axes = import_module("mstage.render.figures.plot").plot(stages, axes)
-    return drawn
+class Plotted:
+    """A result that can be plotted."""
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Plot the losses with their stages, into new axes if none are given (see `mstage.plot`)."""
+        drawn: Axes = import_module("mstage.render.figures.plot").plot(self, axes)
+        return drawn
 
 
 def lines(head: str, rows: Iterable[str]) -> str:
@@ -43,12 +44,6 @@ def place(run: Mapping[str, object]) -> str:
     """The coordinates of a run, as `alpha 1, width 400`."""
     told = {name: f"{value:g}" if isinstance(value, float) else value for name, value in run.items()}
     return ", ".join(f"{name} {value}" for name, value in told.items())
-
-
-def course(stages: Sequence[Stage]) -> str:
-    """Stages in their order, as `initial plateau to 3.1, initial descent to 7.2, secondary plateau`."""
-    ended = [f"{stage.name} to {stage.end:.4g}" for stage in stages[:-1]]
-    return ", ".join([*ended, *(stage.name for stage in stages[-1:])]) or "no stages"
 
 
 def extent(sizes: Mapping[object, int]) -> str:

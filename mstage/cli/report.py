@@ -67,9 +67,9 @@ def report(
 def _draw(streams: Streams, store: str, result: SweepReport, folder: str, formats: tuple[FigureFormat, ...]) -> None:
     """The figures as files; what there is none of is said with its reason."""
     from mstage.render.figures.write import FIGURES, write_figures
-    from mstage.workflows.figures import figure_data
+    from mstage.workflows.figures import collect_figures
 
-    data = figure_data(store, result)
+    data = collect_figures(store, result)
     written = write_figures(data, folder, formats)
     if written:
         streams.say(f"Figures in {folder}: {', '.join(path.name for path in written)}.")

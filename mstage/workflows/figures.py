@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mstage.analysis.summary.report import SweepReport
 
 
-def figure_data(source: str | Path | xr.DataTree, report: SweepReport | None = None) -> FigureData:
-    """Collect what the figures of a sweep show; `mstage.render.figures` draws them.
+def collect_figures(source: str | Path | xr.DataTree, report: SweepReport | None = None) -> FigureData:
+    """Collect what the figures of a sweep show; `draw_figure` and `write_figures` draw them.
 
     Args:
         source: A store, or a sweep as `open_sweep` or `train` return it.
@@ -28,9 +28,7 @@ def figure_data(source: str | Path | xr.DataTree, report: SweepReport | None = N
         InputError: There is no sweep there.
 
     Example:
-        >>> from mstage.render.figures.write import write_figures
-        >>> from mstage.render.formats import FigureFormat
-        >>> write_figures(figure_data("runs/demo"), "figures", (FigureFormat.PDF,))
+        >>> write_figures(collect_figures("runs/demo"), "figures", ("pdf",))
     """
     tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
     report = report or sum_up(tree)

@@ -40,6 +40,30 @@ class Reading:
     pattern: str | None = None
 
 
+def open_log(source: str | Path, *, reader: str | None = None, pattern: str | None = None) -> Log:
+    """Read a log.
+
+    Args:
+        source: A file, a folder of TensorBoard event files, or `-` for standard input.
+        reader: The format, told by the content if None.
+        pattern: How the lines of a text log are written: the name of a preset, or a regular expression.
+
+    Returns:
+        Its series, of which `detect_stages` takes the likeliest training loss or those that it is told.
+
+    Raises:
+        InputError: It cannot be read as a log.
+        UsageError: There is no such format, or the pattern is none.
+
+    Example:
+        >>> log = open_log("metrics.csv")
+        >>> log.names
+        ['train_loss', 'val_loss']
+        >>> detect_stages(log, loss="val_loss").plot()
+    """
+    return read_log(str(source), reader, pattern)
+
+
 def is_sweep(sources: Sequence[str]) -> bool:
     """Whether some sources are one sweep of `mstage train`.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import mstage
-from mstage.workflows.figures import figure_data
+from mstage.workflows.figures import collect_figures
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_drift_of_the_widths_that_are_there(half: Path) -> None:
 
 
 def test_figures_of_the_widths_that_are_there(half: Path) -> None:
-    data = figure_data(half)
+    data = collect_figures(half)
     assert {panel.representative.run["width"] for panel in data.distances} == {30}
     assert data.amplitudes is not None
     assert data.amplitudes.run["width"] == 30

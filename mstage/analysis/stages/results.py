@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mstage.analysis.display import Tabled, course, lines, place, plotted
+from mstage.analysis.display import Plotted, Tabled, lines, place
 from mstage.analysis.stages.bins import ClockScale
 from mstage.analysis.stages.broken_lines import Kind
 from mstage.analysis.stages.plateau_level import plateau_level
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
-    from matplotlib.axes import Axes
 
     from mstage.history import Curve
 
@@ -93,7 +92,7 @@ class RunStages:
 
     def __repr__(self) -> str:
         status = "" if self.status == "ok" else f" ({self.status})"
-        return f"{place(self.coordinates) or 'the run'}{status}: {course(self.stages)}"
+        return f"{place(self.coordinates) or 'the run'}{status}: {self.course}"
 
     @property
     def run(self) -> Mapping[str, float | int | str]:
@@ -104,6 +103,12 @@ class RunStages:
     def coordinates(self) -> dict[str, float | int | str]:
         """The same in the order in which a person names them."""
         return {name: self.run[name] for name in (*RUN_COORDINATES, *self.run) if name in self.run}
+
+    @property
+    def course(self) -> str:
+        """The stages in words, as `initial plateau to 3.1, initial descent to 7.2, secondary plateau`."""
+        ended = [f"{stage.name} to {stage.end:.4g}" for stage in self.stages[:-1]]
+        return ", ".join([*ended, *(stage.name for stage in self.stages[-1:])]) or "no stages"
 
     @cached_property
     def plateau_levels(self) -> Mapping[str, float]:
@@ -163,7 +168,7 @@ class SeriesChoice:
 
 
 @dataclass(frozen=True, repr=False)
-class Stages(Tabled):
+class Stages(Tabled, Plotted):
     """The stages of every run of a history.
 
     Attributes:
@@ -182,10 +187,6 @@ class Stages(Tabled):
         of_logs = (f"{one.log}: {', '.join(one.series)} against {one.clock}" for one in self.choices)
         count = "1 run" if len(self.runs) == 1 else f"{len(self.runs):,} runs"
         return lines(f"Stages of {count} over {self.clock}", [*of_logs, *map(repr, self.runs)])
-
-    def plot(self, axes: Axes | None = None) -> Axes:
-        """Plot the losses with their stages, into new axes if there are none (see `mstage.plot`)."""
-        return plotted(self, axes)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a stage: run coordinates, `status`, `number` (place in the run, from 0), then the fields of `Stage`.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mstage.analysis.display import Tabled, course, lines, place
+from mstage.analysis.display import Tabled, lines, place
 from mstage.analysis.samples import Spread
 from mstage.analysis.stages.groups import StageGroups, rows_table, spread_columns
 from mstage.analysis.stages.representatives import representative_of, representative_run
@@ -102,7 +102,7 @@ class SweepReport(Tabled):
     def __repr__(self) -> str:
         ended = ", ".join(f"{count:,} {word}" for word, count in self.statuses.items())
         rows = (
-            f"{place({name: group.run[name] for name in self.stage_groups.axes})}: {course(chosen.stages)}"
+            f"{place({name: group.run[name] for name in self.stage_groups.axes})}: {chosen.course}"
             for group in self.stage_groups.groups
             if (chosen := representative_of(group)) is not None
         )

@@ -116,9 +116,8 @@ class Theory:
             return Prediction.none(*name, self.why_no_flow)
         half = EXIT_SHARE * (known.loss_zero - known.loss_linear) / (2 * (known.loss_zero - known.loss_along))
         if half >= 0.5:
-            return Prediction.none(
-                *name, "the fit along z alone does not reach a tenth of the way to the best linear fit"
-            )
+            why = "the fit along z alone does not reach a tenth of the way to the best linear fit"
+            return Prediction.none(*name, why)
         share = 1 - np.sqrt(1 - 2 * half)
         grown = known.along * share / (flow.slope * flow.scale)
         why = "the weights are hardly smaller than at exit; expect it late" if grown < 2 else ""
@@ -180,9 +179,8 @@ class Theory:
         if taylor is None or exit_time.value is None:
             return Prediction.none(*name, exit_time.why)
         if known.is_linear:
-            return Prediction.none(
-                *name, "the targets are linear in the inputs: there is no secondary plateau to escape from"
-            )
+            why = "the targets are linear in the inputs: there is no secondary plateau to escape from"
+            return Prediction.none(*name, why)
         largest = float(chdtri(1, np.log(2) / self.width))  # median of xi_max^2
         durations = []
         force = abs(taylor.curvature * known.square)

@@ -20,7 +20,7 @@ from mstage.render.figures.style import SERIES, SHADES, place
 from mstage.render.figures.weights import amplitude_laws, cosine_maps, distance_v
 from mstage.render.figures.write import FIGURES, write_figures
 from mstage.render.formats import FigureFormat
-from mstage.workflows.figures import figure_data
+from mstage.workflows.figures import collect_figures
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def tree():
 
 @pytest.fixture(scope="module")
 def data(tree):
-    return figure_data(tree)
+    return collect_figures(tree)
 
 
 def line_data(axes):
@@ -157,7 +157,7 @@ def test_files_are_whole_and_the_same_again(data, tmp_path) -> None:
 
 def test_what_there_is_none_of_has_a_reason(tmp_path) -> None:
     alone = mstage.train(mstage.Sweep(alpha=(1.0,), width=(30,), until=20.0, recording=mstage.Recording(snapshots=0)))
-    data = figure_data(alone)
+    data = collect_figures(alone)
     assert set(data.missing) == {"distances", "amplitudes", "maps", "laws"}
     assert "--snapshots" in data.missing["maps"]
     assert [path.name for path in write_figures(data, tmp_path)] == ["loss_curves.png", "plateau_ends.png"]
