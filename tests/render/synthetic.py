@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from mstage.analysis.stages.results import RunStages, Stage, Stages
+from mstage.analysis.stages.results import RunStages, Stage, StageMethod, Stages
 from mstage.history import Curve, curves
 
 NAMES = ("initial plateau", "initial descent", "secondary plateau", "secondary descent", "third plateau")
@@ -53,7 +53,7 @@ def with_losses_of(tree, stages):
 
 
 def collected(*runs, clock="time"):
-    return Stages(clock, None, tuple(runs))
+    return Stages(clock, StageMethod(), tuple(runs))
 
 
 def small_sweep():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mstage.analysis.stages.noise import estimate_noise
+from mstage.analysis.stages.noise import Noise, estimate_noise
 from tests import curves
 
 
@@ -35,9 +35,16 @@ def test_a_smooth_curve_has_next_to_none(loss: curves.Loss) -> None:
     assert noise.inflation == 1  # what is left of the shape is not taken for slow noise
 
 
-@pytest.mark.parametrize("values", [np.zeros(100), np.zeros(3), np.array([]), np.linspace(0, 1, 50)])
-def test_degenerate_series(values: np.ndarray) -> None:
-    assert estimate_noise(values).sigma == pytest.approx(0, abs=1e-12)
+@pytest.mark.parametrize("values", [np.zeros(100), np.zeros(3), np.array([])], ids=["constant", "short", "empty"])
+def test_a_series_that_does_not_move_has_no_noise(values: np.ndarray) -> None:
+    assert estimate_noise(values) == Noise(0.0, 0.0)
+
+
+def test_what_is_straight_is_no_noise() -> None:
+    """Its second differences are roundings, whose lags tell no correlation that would widen an interval."""
+    noise = estimate_noise(np.linspace(0, 1, 50))
+    assert noise.sigma == pytest.approx(0, abs=1e-12)
+    assert noise.inflation <= 50 / 12
 
 
 def test_slow_wandering_of_a_short_series_is_shape() -> None:

@@ -21,16 +21,28 @@ def cut(loss: np.ndarray, clock: np.ndarray | None = None, method: SegmentationM
     return segment(cells, method or SegmentationMethod())
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("period", [0.15, 0.25, 0.4])
-def test_a_loss_that_swings_has_many_stages(seed: int, period: float) -> None:
-    """Lines of over twenty changes each differ in how many they have."""
-    random = np.random.default_rng(seed)
+def swinging(period: float, seed: int) -> list[str]:
+    """The kinds of the stages of a noisy loss that swings as a sine of the log of its clock, which goes to log 1000."""
     x = np.linspace(0, np.log(1000), 1500)
-    loss = np.exp(0.4 * np.sin(2 * np.pi * x / period) + 0.25 * random.standard_normal(x.size))
-    found = cut(loss, np.exp(x), SegmentationMethod(knots=120))
+    noise = 0.25 * np.random.default_rng(seed).standard_normal(x.size)
+    found = cut(np.exp(0.4 * np.sin(2 * np.pi * x / period) + noise), np.exp(x), SegmentationMethod(knots=120))
     kinds = [one.kind for one in found.stretches]
     assert all(one != other for one, other in pairwise(kinds))
+    return kinds
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("period", "descents", "rises"), [(0.4, 17, 17), (0.8, 9, 8), (1.6, 4, 4)])
+def test_every_swing_is_a_descent_and_a_rise(seed: int, period: float, descents: int, rises: int) -> None:
+    """From each highest to the next lowest place, and back; the curve begins with a quarter of a swing upwards."""
+    kinds = swinging(period, seed)
+    assert kinds.count("descent") == descents
+    assert kinds.count("rise") in (rises, rises + 1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_swings_shorter_than_three_knots_are_noise(seed: int) -> None:
+    assert "rise" not in swinging(0.15, seed)
 
 
 def test_stretches_meet_and_cover_the_curve() -> None:
