@@ -20,6 +20,4 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 # What the commands under test compile is kept, but not in the cache of whoever runs the tests.
 os.environ["XDG_CACHE_HOME"] = mkdtemp(prefix="mstage-tests-")
 
-check(
-    "mstage.analysis", "mstage.history", "matplotlib.axes", "pandas", "scipy.ndimage", "scipy.special", "xarray"
-)
+check("mstage.analysis", "mstage.history", "matplotlib.axes", "pandas", "scipy.ndimage", "scipy.special", "xarray")

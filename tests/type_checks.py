@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import pkgutil
 import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 from beartype import BeartypeConf, beartype
-from jaxtyping import install_import_hook
+from jaxtyping import config, install_import_hook
 
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
 
@@ -31,3 +33,13 @@ def check(package: str, *needed: str) -> None:
                 import_module(module.name)
         finally:
             typing.TYPE_CHECKING = False
+
+
+@contextmanager
+def unchecked() -> Iterator[None]:
+    """What a user may do who has no type checker."""
+    config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        config.update("jaxtyping_disable", False)

@@ -78,7 +78,7 @@ def drift(
 
 
 def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chosen: Format) -> int:
-    from mstage.analysis.weights.drift import MOST_NEURONS_EXACT, DriftMethod, keep_array_libraries_out
+    from mstage.analysis.weights.drift import MAX_NEURONS_EXACT, DriftMethod, keep_array_libraries_out
     from mstage.workflows.drift import drift as measure
 
     keep_array_libraries_out()
@@ -87,7 +87,7 @@ def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chose
     if joint:
         widths = [int(one.distances.coords["width"]) for one in result.drifts]
         sliced = [width for width in widths if not method.is_exact(width)]
-        how = f"sliced for width {', '.join(map(str, sliced))} (over {MOST_NEURONS_EXACT} neurons)" if sliced else ""
+        how = f"sliced for width {', '.join(map(str, sliced))} (over {MAX_NEURONS_EXACT} neurons)" if sliced else ""
         exact = "exact" if len(sliced) < len(widths) else ""
         streams.say(f"Joint law: {', '.join(filter(None, (exact, how)))}.")
     if chosen is Format.JSON:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from mstage.analysis.stages.results import RunStages, Stage
     from mstage.history import Curve
 
-MOST_COLUMNS = 100
-FEWEST_COLUMNS = 20  # of the plot itself
+MAX_COLUMNS = 100
+MIN_COLUMNS = 20  # of the plot itself
 BRAILLE = 0x2800
 DOT_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # row, column within a character
 
@@ -65,13 +65,13 @@ def draw_curve(run: RunStages, clock_name: str, columns: int, *, rows: int = 14,
     if clock.size < 2 or (x_axis := Axis.of_clock(clock)).is_flat:
         return Text("too few records to draw\n")
     glyphs = UNICODE if unicode else ASCII
-    columns = min(columns, MOST_COLUMNS)
+    columns = min(columns, MAX_COLUMNS)
     if x_axis.log:
         clock, loss = clock[clock > 0], loss[clock > 0]
     y_axis = Axis.of_loss(loss)
     labels = {_row(y_axis, tick, rows): given(tick) for tick in y_axis.ticks(most=max(rows // 3, 2))}
     margin = max(map(len, labels.values()))
-    width = max(columns - margin - 2, FEWEST_COLUMNS)
+    width = max(columns - margin - 2, MIN_COLUMNS)
     spans = _spans(run.stages, x_axis, width)
     grid = _dots(x_axis.place(clock), y_axis.place(loss), width * glyphs.across, rows * glyphs.down)
     lines = [

@@ -48,6 +48,6 @@ def warning_table(warnings: tuple[EarlyWarning, ...]) -> Table:
         bounds = [interval(one.lead_interval)] if bounded else []
         mark = notes.mark(one.missing.why if one.missing else "") + notes.mark(one.why)
         cells = [*spreads, *bounds, spread_range(one.lead), *([mark] if noted else [])]
-        table.add_row(*place, f"{one.runs[0]}/{one.runs[1]}", *cells)
+        table.add_row(*place, f"{one.escaped}/{one.runs}", *cells)
     table.notes = notes.lines() if noted else None
     return table

@@ -10,7 +10,7 @@ from mstage.render.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_ROWS = 200  # that a table shows; json and csv have them all
+MAX_ROWS = 200  # that a table shows; json and csv have them all
 TAKEN = "*"  # stands before the series that would be looked at
 
 
@@ -24,7 +24,7 @@ def series_table(series: pd.DataFrame) -> Table:
     names = [*heads, "", "series", "points", "not finite", "clock", "from", "to", "first", "last"]
     table = Table(names, left=[*heads, "", "series", "clock"])
     before = [""] * len(heads)
-    for row in series.head(MOST_ROWS).to_dict("records"):
+    for row in series.head(MAX_ROWS).to_dict("records"):
         place = [str(row[name]) for name in heads]
         whole = "step" if float(row["end"]).is_integer() else ""
         table.add_row(
@@ -34,6 +34,6 @@ def series_table(series: pd.DataFrame) -> Table:
             on_clock(row["end"], whole), number(row["first"]), number(row["last"]),
         )  # fmt: skip
         before = place
-    if len(series) > MOST_ROWS:
-        table.add_row(*[""] * len(heads), "", f"and {len(series) - MOST_ROWS:,} more")
+    if len(series) > MAX_ROWS:
+        table.add_row(*[""] * len(heads), "", f"and {len(series) - MAX_ROWS:,} more")
     return table

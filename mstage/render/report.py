@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from mstage.analysis.summary.report import SweepReport
 
-MOST_DIVERGED = 20  # runs that a table names one by one; json has them all
-MOST_VALUES = 12  # of a setting that are all listed
+MAX_DIVERGED = 20  # runs that a table names one by one; json has them all
+MAX_VALUES = 12  # of a setting that are all listed
 
 
 def report_parts(report: SweepReport, source: str) -> list[Table | str]:
@@ -93,17 +93,17 @@ def diverged_table(report: SweepReport, *, title: str = "") -> Table:
     table = Table(
         [*(name.replace("_", " ") for name in names), f"diverged at {'time' if is_flow else 'step'}"], title=title
     )
-    for one in report.diverged[:MOST_DIVERGED]:
+    for one in report.diverged[:MAX_DIVERGED]:
         when = given(one.step) if one.time is None else number(one.time)
         table.add_row(*(given(one.run[name]) for name in names), when)
-    if len(report.diverged) > MOST_DIVERGED:
-        table.add_row(*[""] * len(names), f"and {len(report.diverged) - MOST_DIVERGED:,} more")
+    if len(report.diverged) > MAX_DIVERGED:
+        table.add_row(*[""] * len(names), f"and {len(report.diverged) - MAX_DIVERGED:,} more")
     return table
 
 
 def _values(values: Sequence[object]) -> str:
     """The values of a setting; of very many the first ones, the last and how many there are."""
     texts = [given(value) for value in values]
-    if len(texts) <= MOST_VALUES:
+    if len(texts) <= MAX_VALUES:
         return ", ".join(texts)
     return f"{', '.join(texts[:3])}, ..., {texts[-1]} ({len(texts):,} values)"

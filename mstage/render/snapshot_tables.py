@@ -25,7 +25,7 @@ CONDENSATION_HEADS = {
     "orientations": "orientations",
     "rank_correlation": "rank from step 0",
 }
-MOST_SNAPSHOTS = 9  # of a group that a table shows; csv has them all
+MAX_SNAPSHOTS = 9  # of a group that a table shows; csv has them all
 
 
 def condensation_table(widths: Sequence[Condensation]) -> Table:
@@ -54,7 +54,7 @@ def snapshot_table(measured: Sequence[xr.Dataset], heads: Mapping[str, str], *, 
             for rate in data.learning_rate.values.tolist() if "learning_rate" in data.dims else [None]:
                 one = data.sel({"alpha": alpha} | ({} if rate is None else {"learning_rate": rate}))
                 seen = np.flatnonzero(np.any([np.isfinite(one[name].values) for name in names], axis=0))
-                chosen = seen[np.linspace(0, seen.size - 1, min(MOST_SNAPSHOTS, seen.size)).round().astype(int)]
+                chosen = seen[np.linspace(0, seen.size - 1, min(MAX_SNAPSHOTS, seen.size)).round().astype(int)]
                 place = [given(float(alpha)), given(int(data.width)), *([given(rate)] if rates else [])]
                 for index in chosen:
                     at = one.isel(snapshot=index)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from mstage.analysis.stages.groups import RateSummary, StageGroup, StageGroups, StageSequence, StageSummary
 
-MOST_SEQUENCES = 3  # of a group that a table shows; json has them all
-FEWEST_COUNTED = 50  # steps that a clock goes to, from which they are written whole
+MAX_SEQUENCES = 3  # of a group that a table shows; json has them all
+MIN_COUNTED = 50  # steps that a clock goes to, from which they are written whole
 RATE_DIGITS = 3  # a fit gives no more
 TEXT_AXES = ("log", "run", "series")  # whose values are names
 
@@ -79,14 +79,14 @@ def descent_table(groups: StageGroups, *, title: str = "") -> Table:
 
 def _told_in_order(group: StageGroup, several: bool, clock: str) -> Iterator[tuple[str, Cell, list[str]]]:
     """Share of the runs (once for each sequence), stage and cells of every row of a group."""
-    for sequence in group.sequences[:MOST_SEQUENCES]:
+    for sequence in group.sequences[:MAX_SEQUENCES]:
         share = share_of(sequence.runs, group)
         if not sequence.stages:
             yield share, Cell("no stage found"), []
         for stage in sequence.stages:
             yield share, _name(stage), _stage_cells(stage, several, clock)
             share = ""
-    rest = group.sequences[MOST_SEQUENCES:]
+    rest = group.sequences[MAX_SEQUENCES:]
     if rest:
         others = counted(len(rest), "other sequence")
         yield share_of(sum(sequence.runs for sequence in rest), group), Cell(others, "dim"), []
@@ -98,7 +98,7 @@ def _told_in_order(group: StageGroup, several: bool, clock: str) -> Iterator[tup
 def _counts(groups: StageGroups) -> bool:
     """Whether the clock goes so far that its whole numbers tell enough."""
     stages = [s for group in groups.groups for sequence in group.sequences for s in sequence.stages]
-    return max((s.end.greatest for s in stages if s.end), default=0.0) >= FEWEST_COUNTED
+    return max((s.end.greatest for s in stages if s.end), default=0.0) >= MIN_COUNTED
 
 
 def _rate(rate: RateSummary | None) -> str:
@@ -139,7 +139,7 @@ def _stage_by_stage(
     found = [
         (number, stage, sequence, group)
         for group in groups.groups
-        for sequence in group.sequences[:MOST_SEQUENCES]
+        for sequence in group.sequences[:MAX_SEQUENCES]
         for number, stage in enumerate(sequence.stages)
         if stage.kind in kinds
     ]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mstage.history import Curve
 
-FEWEST_EACH = 100  # curves for a process to be begun for them
+MIN_CURVES_EACH = 100  # curves for a process to be begun for them
 
 # Signals end a worker without a word. Its answers have a descriptor of their own, which no print can reach. It finds
 # modules where this process does and nowhere else: a scipy.py beside somebody's log is none.
@@ -49,7 +49,7 @@ def stages_of_curves(curves: Sequence[Curve], method: StageMethod) -> list[RunSt
         curves: The curves.
         method: Settings of the segmentation.
     """
-    processes = max(1, min(processors(), len(curves) // FEWEST_EACH)) if sys.executable else 1
+    processes = max(1, min(processors(), len(curves) // MIN_CURVES_EACH)) if sys.executable else 1
     if processes == 1:
         return [stages_of_curve(curve, method) for curve in curves]
     shares = [curves[first::processes] for first in range(processes)]

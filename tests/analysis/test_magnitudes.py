@@ -104,7 +104,7 @@ def test_the_last_bit_is_no_stage(count: int) -> None:
 
 @pytest.mark.parametrize("first", [5e-324, 1e-200])
 def test_a_clock_of_few_cells(first: float) -> None:
-    """Fewer than five cells were an error of an interpolation."""
+    """Fewer than five bins were an error of an interpolation."""
     found = find(np.append(first, np.arange(2.0, 10)), np.linspace(1, 0.1, 9))
     assert found.status == "ok"
     assert_sound(found)

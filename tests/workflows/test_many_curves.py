@@ -20,7 +20,7 @@ from mstage.workflows import many_curves
 from tests import curves
 from tests.cli.run import environment, start
 
-METHOD = StageMethod(cells=200)
+METHOD = StageMethod(bins=200)
 BREAKS = {
     "is killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     "raises": "raise MemoryError",
@@ -37,7 +37,7 @@ def staircases(count: int) -> list[Curve]:
 
 @pytest.fixture
 def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many_curves, "FEWEST_EACH", 2)
+    monkeypatch.setattr(many_curves, "MIN_CURVES_EACH", 2)
     monkeypatch.setattr(many_curves, "processors", lambda: 2)
 
 

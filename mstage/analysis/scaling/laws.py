@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import xarray as xr
+    from jaxtyping import Float
 
     from mstage.analysis.stages.results import RunStages, Stages
     from mstage.analysis.theory.prediction import Prediction
@@ -73,12 +74,12 @@ class ScalingLaw:
     run: Mapping[str, Any]
     law: Law
     widths: tuple[int, ...]
-    points: np.ndarray
+    points: Float[np.ndarray, "seeds widths"]
     slope: float
     low: float | None
     high: float | None
     predicted: float | None
-    predictions: np.ndarray | None
+    predictions: Float[np.ndarray, " widths"] | None
     why: str = ""
 
     @property
@@ -87,7 +88,7 @@ class ScalingLaw:
         return len(self.points)
 
     @property
-    def fitted(self) -> np.ndarray:
+    def fitted(self) -> Float[np.ndarray, " widths"]:
         """The ordinate of the mean of the seeds' lines at the widths, shape (widths,)."""
         line = np.polyval(_line(self.law, self.widths, self.points.T).mean(axis=1), np.log(self.widths))
         return np.asarray(np.exp(line) if self.law.logarithmic else line)

@@ -14,6 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jaxtyping import Float
+
     from mstage.analysis.stages.results import Stages
     from mstage.analysis.theory.predictions import SweepTheory
 
@@ -34,13 +36,13 @@ class PlateauEnds:
     """
 
     clock: str
-    alpha: np.ndarray
-    width: np.ndarray
-    learning_rate: np.ndarray
-    end: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    predicted: np.ndarray
+    alpha: Float[np.ndarray, " runs"]
+    width: Float[np.ndarray, " runs"]
+    learning_rate: Float[np.ndarray, " runs"]
+    end: Float[np.ndarray, " runs"]
+    low: Float[np.ndarray, " runs"]
+    high: Float[np.ndarray, " runs"]
+    predicted: Float[np.ndarray, " runs"]
 
     def against(self, abscissa: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """An abscissa for each entry, from alpha and log m."""

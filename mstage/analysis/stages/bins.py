@@ -1,59 +1,63 @@
 """On which scale are the stages of a loss curve seen?
 
 Stages are seen on a logarithmic clock and a logarithmic loss: a plateau is as long as what came before it, a drop is as
-large as its factor. The records are put into at most some hundred cells of equal length on that clock, the median of
-each, so that a spike within a cell counts for nothing and a million records cost no more than three hundred.
+large as its factor. The records are put into at most some hundred bins of equal length on that clock, the median of
+each, so that a spike within a bin counts for nothing and a million records cost no more than three hundred.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy.ndimage import median_filter
 
 from mstage.analysis.stages.noise import Noise, estimate_noise
+from mstage.analysis.stages.tuning import FLOOR_SHARE, SPIKE_SIGMAS
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 LINEAR_CLOCK_SPAN = 10.0  # length of a linear clock, in the units in which a logarithmic one has 2.3 a decade
-SPIKE_SIGMAS = 5.0
 TREND_SHARE = 0.85  # of the pairs of six values: of such without a trend, one in a hundred has so many by chance
-LEAST_SIGMA = 1e-9  # of log loss in a cell, so that a curve without any noise has finite weights
-ROUNDING = 1e-9  # of a cell, so that records on its edge stay in it when the clock is rescaled
+MIN_SIGMA = 1e-9  # of log loss in a bin, so that a curve without any noise has finite weights
+ROUNDING = 1e-9  # of a bin, so that records on its edge stay in it when the clock is rescaled
 ROUNDED = 2.0**-46  # of the size of losses, that their range is at least if it is no rounding
-LEAST_LENGTH = 1e-6  # of a log clock, below which the logarithms of its values would have too few digits
-FLOOR_SHARE = 0.03  # of the range of the losses: how far below the least of them a floor is put where one is needed
+MIN_LENGTH = 1e-6  # of a log clock, below which the logarithms of its values would have too few digits
 
 ClockScale = Literal["log", "linear"]
 
 
 @dataclass(frozen=True)
-class Cells:
+class Bins:
     """A loss curve on the scale on which stages are seen.
 
     Attributes:
-        clock: Mean clock of each cell, shape (cells,).
+        clock: Mean clock of each bin, shape (bins,).
         position: The same on the scale of the segmentation: natural log of the clock, or the clock stretched to 0..10.
-        value: Median log(loss - floor) of each cell, single outlying cells replaced by the median around them.
+        value: Median log(loss - floor) of each bin, single outlying bins replaced by the median around them.
         variance: Of `value`, with what the correlation of the noise adds; never 0.
-        memory: Share of a cell's noise that the next one has too: the noise of cell k is memory[k] times that of cell
-            k - 1, plus something new; memory[0] is 0.
-        fresh: Variance of what is new in each cell.
+        ar_coefficient: The noise of bin k is ar_coefficient[k] times that of bin k - 1 plus an innovation;
+            ar_coefficient[0] is 0.
+        innovation_variance: Variance of the innovation in each bin.
         floor: What was taken off the losses before the logarithm; 0 for positive losses.
         noise: Of the records.
     """
 
-    clock: np.ndarray
-    position: np.ndarray
-    value: np.ndarray
-    variance: np.ndarray
-    memory: np.ndarray
-    fresh: np.ndarray
+    clock: Float[np.ndarray, " bins"]
+    position: Float[np.ndarray, " bins"]
+    value: Float[np.ndarray, " bins"]
+    variance: Float[np.ndarray, " bins"]
+    ar_coefficient: Float[np.ndarray, " bins"]
+    innovation_variance: Float[np.ndarray, " bins"]
     floor: float
     noise: Noise
 
 
-def clean(clock: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def clean(
+    clock: Float[np.ndarray, " records"], loss: Float[np.ndarray, " records"]
+) -> tuple[Float[np.ndarray, " kept"], Float[np.ndarray, " kept"]]:
     """The finite records in the order of the clock, of several with the same clock the one that was recorded last."""
     finite = np.isfinite(clock) & np.isfinite(loss)
     clock, loss = clock[finite], loss[finite]
@@ -88,13 +92,13 @@ def log_loss(loss: np.ndarray, floor: float) -> np.ndarray:
     return np.log(np.maximum(above, least))
 
 
-def make_cells(clock: np.ndarray, loss: np.ndarray, count: int, scale: ClockScale = "log") -> Cells:
-    """Put clean records into cells.
+def make_bins(clock: np.ndarray, loss: np.ndarray, count: int, scale: ClockScale = "log") -> Bins:
+    """Put clean records into bins.
 
     Args:
         clock: Ascending, shape (records,), at least two different values, on a log clock at least two of them positive.
         loss: Shape (records,).
-        count: Cells at most.
+        count: Bins at most.
         scale: Scale of the clock.
     """
     floor = loss_floor(loss)
@@ -103,27 +107,27 @@ def make_cells(clock: np.ndarray, loss: np.ndarray, count: int, scale: ClockScal
     values = _without_lone_spikes(values, noise.sigma)
     position = positions(clock, scale)
     share = (position - position[0]) / (position[-1] - position[0])
-    cell = np.minimum((share * count + ROUNDING).astype(int), count - 1)
-    starts = np.flatnonzero(np.diff(cell, prepend=-1))
-    sizes = np.diff(np.append(starts, cell.size))
-    ordered = values[np.lexsort((values, cell))]
+    index = np.minimum((share * count + ROUNDING).astype(int), count - 1)
+    starts = np.flatnonzero(np.diff(index, prepend=-1))
+    sizes = np.diff(np.append(starts, index.size))
+    ordered = values[np.lexsort((values, index))]
     medians = (ordered[starts + (sizes - 1) // 2] + ordered[starts + sizes // 2]) / 2
     white = noise.sigma**2 / sizes * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes))  # of a mean for one record, of a median
-    memory, fresh = _remembered(noise, sizes)
-    return Cells(
+    ar_coefficient, innovation_variance = _autoregression(noise, sizes)
+    return Bins(
         clock=np.add.reduceat(clock, starts) / sizes,
         position=np.add.reduceat(position, starts) / sizes,
         value=_without_spikes(medians, np.sqrt(white)),
-        variance=white * noise.inflation + LEAST_SIGMA**2,
-        memory=memory,
-        fresh=fresh + LEAST_SIGMA**2,
+        variance=white * noise.inflation + MIN_SIGMA**2,
+        ar_coefficient=ar_coefficient,
+        innovation_variance=innovation_variance + MIN_SIGMA**2,
         floor=floor,
         noise=noise,
     )
 
 
-def _remembered(noise: Noise, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Memory and fresh variance of cells of AR(1) noise (see `Cells`), taken as a Markov chain of the cells.
+def _autoregression(noise: Noise, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """AR coefficients and innovation variances of bins of AR(1) noise (see `Bins`), taken as a Markov chain of bins.
 
     The variance of a mean of m records and its covariance with that of the next n are sums of powers of rho. A median
     of independent records has up to pi/2 times the variance of their mean, one of records that hardly differ the same.
@@ -133,9 +137,9 @@ def _remembered(noise: Noise, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray
     mean = (sizes * (1 + rho) / (1 - rho) - 2 * rho * left / (1 - rho) ** 2) / sizes**2
     variance = noise.sigma**2 * mean * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes) * (1 - rho))
     shared = noise.sigma**2 * rho * left[1:] * left[:-1] / ((1 - rho) ** 2 * sizes[1:] * sizes[:-1])
-    memory = np.append(0.0, shared / np.maximum(variance[:-1], np.finfo(float).tiny))
-    fresh = variance - np.append(0.0, memory[1:] * shared)
-    return memory, fresh
+    ar_coefficient = np.append(0.0, shared / np.maximum(variance[:-1], np.finfo(float).tiny))
+    innovation_variance = variance - np.append(0.0, ar_coefficient[1:] * shared)
+    return ar_coefficient, innovation_variance
 
 
 def positions(clock: np.ndarray, scale: ClockScale) -> np.ndarray:
@@ -146,7 +150,7 @@ def positions(clock: np.ndarray, scale: ClockScale) -> np.ndarray:
     if scale == "linear":
         return np.asarray(LINEAR_CLOCK_SPAN * (clock - clock[0]) / (clock[-1] - clock[0]))
     positive = clock[clock > 0]
-    if positive.size == clock.size and np.log(clock[-1]) - np.log(clock[0]) < LEAST_LENGTH:
+    if positive.size == clock.size and np.log(clock[-1]) - np.log(clock[0]) < MIN_LENGTH:
         return np.asarray(np.log1p((clock - clock[0]) / clock[0]))
     return np.asarray(np.log(np.maximum(clock, positive[0] / 2 or positive[0])))
 

@@ -1,10 +1,10 @@
 """Where exactly does a stage end, and how sure is that?
 
-The segmentation says which stages there are; its knots are coarse. A border means the same on every curve: a plateau
+The segmentation says which stages there are; its knots are coarse. A boundary means the same on every curve: a plateau
 ends where the loss has gone a tenth of the way of the descent (or rise) after it, on the scale of the loss, which for
 the initial plateau is the exit time T1 = inf{t : R0 - R(t) > (R0 - R_lin)/10}; a descent ends where it has come nine
-tenths of its way on the scale of log loss. Both are read off each of the lines drawn, put right where the cells show
-that a straight line misses the curve: the border is the median, its interval what most of them agree on.
+tenths of its way on the scale of log loss. Both are read off each of the lines drawn, put right where the bins show
+that a straight line misses the curve: the boundary is the median, its interval what most of them agree on.
 """
 
 from __future__ import annotations
@@ -14,27 +14,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mstage.analysis.stages.tuning import AGREED_SHARE, AVERAGED_BINS, CLEAR_MISS, FASTER, MIN_TREND, MIN_WIDTH, WIDEN
+
 if TYPE_CHECKING:
-    from mstage.analysis.stages.bins import Cells
+    from jaxtyping import Float
+
+    from mstage.analysis.stages.bins import Bins
     from mstage.analysis.stages.segmentation import Segmentation
 
 PLATEAU_SHARE = 0.1  # of the way, on the scale of the loss, that ends a plateau
 DESCENT_SHARE = 0.9  # of the way, on the scale of log loss, that ends a descent
-LEAST_TREND = 0.03  # slope of log loss, from which on a plateau can have a trend
-FASTER = 1.2  # times as steep as before: what goes down so is on its way, and not on a trend
-AGREED = 0.5  # share of the lines drawn from which on they have one
 LARGEST_LOG = 700.0  # of losses that are computed with as they are
 GRID = 400  # places at which a line is looked at
-AVERAGED = 5  # cells, over which a miss of the lines is averaged
-CLEAR = 2.0  # standard errors by which it has to stand out
 NO_MISS = 1e-280  # square of a miss: more than nothing, and less than stands out of any noise
 QUANTILES = (0.05, 0.5, 0.95)
-WIDEN = 1.5  # of the spread of the borders of the lines drawn
-LEAST_WIDTH = 0.12  # of the distance of two knots, to each side
 
 
 @dataclass(frozen=True)
-class Border:
+class Boundary:
     """End of a stage and start of the next, on the scale of the segmentation, with its 90 % interval."""
 
     position: float
@@ -42,40 +39,42 @@ class Border:
     high: float
 
 
-def locate_borders(cells: Cells, segmentation: Segmentation) -> list[Border]:
-    """The borders between the stretches of a curve, one fewer than there are stretches, ascending."""
-    stretches = segmentation.stretches
-    if len(stretches) == 1:
+def locate_boundaries(bins: Bins, segmentation: Segmentation) -> list[Boundary]:
+    """The boundaries between the segments of a curve, one fewer than there are segments, ascending."""
+    segments = segmentation.segments
+    if len(segments) == 1:
         return []
-    places = np.linspace(cells.position[0], cells.position[-1], GRID)
-    curves = _curves(cells, segmentation, places)
-    edges = [0, *np.searchsorted(places, [cells.position[one.first] for one in stretches[1:]]).tolist(), GRID - 1]
-    borders: list[Border] = []
-    for index in range(len(stretches) - 1):
-        at = _crossings(places, curves, [one.kind for one in stretches], edges, index)
-        low, middle, high = _interval(at, cells.position[segmentation.knots])
-        if borders and middle <= borders[-1].position:  # noise can turn two borders round: the later is at its knot
-            middle = max(borders[-1].position, float(places[edges[index + 1]]))
-        borders.append(Border(middle, min(low, middle), max(high, middle)))
-    return borders
+    places = np.linspace(bins.position[0], bins.position[-1], GRID)
+    curves = _curves(bins, segmentation, places)
+    edges = [0, *np.searchsorted(places, [bins.position[one.first] for one in segments[1:]]).tolist(), GRID - 1]
+    boundaries: list[Boundary] = []
+    for index in range(len(segments) - 1):
+        at = _crossings(places, curves, [one.kind for one in segments], edges, index)
+        low, middle, high = _interval(at, bins.position[segmentation.knots])
+        if (
+            boundaries and middle <= boundaries[-1].position
+        ):  # noise can turn two boundaries round: the later is at its knot
+            middle = max(boundaries[-1].position, float(places[edges[index + 1]]))
+        boundaries.append(Boundary(middle, min(low, middle), max(high, middle)))
+    return boundaries
 
 
-def without_noise(cells: Cells, segmentation: Segmentation) -> np.ndarray:
-    """The curve without its noise in each cell: the mean of the lines drawn, put right as for the borders, (cells,)."""
-    return np.asarray(_curves(cells, segmentation, cells.position).mean(axis=0))
+def denoised(bins: Bins, segmentation: Segmentation) -> Float[np.ndarray, " bins"]:
+    """The curve without its noise: the mean of the lines drawn, corrected as for the boundaries, shape (bins,)."""
+    return np.asarray(_curves(bins, segmentation, bins.position).mean(axis=0))
 
 
-def _curves(cells: Cells, segmentation: Segmentation, places: np.ndarray) -> np.ndarray:
-    """The lines drawn at some places, put right by what the cells show clearly, shape (draws, places)."""
-    at = cells.position[segmentation.knots]
+def _curves(bins: Bins, segmentation: Segmentation, places: np.ndarray) -> np.ndarray:
+    """The lines drawn at some places, put right by what the bins show clearly, shape (draws, places)."""
+    at = bins.position[segmentation.knots]
     left = (np.searchsorted(at, places, side="right") - 1).clip(0, at.size - 2)
     share = (places - at[left]) / (at[left + 1] - at[left])
     lines = segmentation.lines[:, left] * (1 - share) + segmentation.lines[:, left + 1] * share
-    weight, kernel = 1 / cells.variance, np.ones(min(AVERAGED, (cells.value.size - 1) // 2 * 2 + 1))
+    weight, kernel = 1 / bins.variance, np.ones(min(AVERAGED_BINS, (bins.value.size - 1) // 2 * 2 + 1))
     total = np.convolve(weight, kernel, "same")
-    miss = np.convolve((cells.value - segmentation.line(cells)) * weight, kernel, "same") / total
-    clear = CLEAR**2 / total / np.maximum(miss**2, NO_MISS)
-    return np.asarray(lines + np.interp(places, cells.position, miss * (1 - clear).clip(min=0.0)))
+    miss = np.convolve((bins.value - segmentation.line(bins)) * weight, kernel, "same") / total
+    clear = CLEAR_MISS**2 / total / np.maximum(miss**2, NO_MISS)
+    return np.asarray(lines + np.interp(places, bins.position, miss * (1 - clear).clip(min=0.0)))
 
 
 def _crossings(places: np.ndarray, curves: np.ndarray, kinds: list[str], edges: list[int], index: int) -> np.ndarray:
@@ -126,8 +125,8 @@ def _level_before(places: np.ndarray, curves: np.ndarray, first: int, last: int)
         return np.asarray(level)
     marks = [first, first + 2 * quarter, first + 3 * quarter]
     before, after = np.diff(curves[:, marks], axis=1).T / np.diff(places[marks])[:, None]
-    steady = (before * after > 0) & (np.abs(after) > LEAST_TREND) & (np.abs(after) < FASTER * np.abs(before))
-    kept = max(steady.mean() - AGREED, 0.0) / (1 - AGREED)
+    steady = (before * after > 0) & (np.abs(after) > MIN_TREND) & (np.abs(after) < FASTER * np.abs(before))
+    kept = max(steady.mean() - AGREED_SHARE, 0.0) / (1 - AGREED_SHARE)
     trend = curves[:, [marks[2]]] + after[:, None] * (places - places[marks[2]])
     return np.asarray((1 - kept) * level + kept * trend)
 
@@ -157,14 +156,14 @@ def _crossed(places: np.ndarray, above: np.ndarray, middle: np.ndarray, early: b
 
 
 def _interval(at: np.ndarray, knots: np.ndarray) -> tuple[float, float, float]:
-    """Median of a border and its 90 % interval.
+    """Median of a boundary and its 90 % interval.
 
     The lines drawn agree too well: they bend at knots only, and share what was taken for noise. What they leave out
-    was measured on curves whose borders are known.
+    was measured on curves whose boundaries are known.
     """
     low, middle, high = (float(one) for one in np.quantile(at, QUANTILES))
     after = int(np.searchsorted(knots, middle).clip(1, knots.size - 1))
-    least = LEAST_WIDTH * (knots[after] - knots[after - 1])
+    least = MIN_WIDTH * (knots[after] - knots[after - 1])
     below, above = np.hypot(WIDEN * np.array([middle - low, high - middle]), least)
     ends = knots[0], knots[-1]
     return max(middle - below, ends[0]), middle, min(middle + above, ends[1])

@@ -1,9 +1,8 @@
 """Which plateaus, descents and rises does a loss curve have, when does each end, and how sure is that?
 
-A curve is cleaned and put into cells on logarithmic scales (`cells`) and cut into stretches by the broken lines that
-are probable (`segmentation`), off which the borders are read (`borders`); descents get their rates (`rates`). Stages
-are named initial plateau, initial descent, secondary plateau, secondary descent, third plateau, and so on: a descent
-has the number of the plateau that it ends.
+A curve is cleaned and binned on logarithmic scales (`bins`) and cut into segments by the probable broken lines
+(`segmentation`); the ends of the stages are read off these (`boundaries`), descents get their rates (`rates`), and all
+of them their names (`names`).
 
 References:
     Chen, Luo, Wang 2024, "On Multi-Stage Loss Dynamics in Neural Networks: Mechanisms of Plateau and Descent Stages",
@@ -18,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mstage.analysis.magnitudes import LARGEST, SUMMED, in_unit, out_of_unit, unit_exponent
-from mstage.analysis.stages.bins import Cells, clean, log_loss, make_cells
-from mstage.analysis.stages.boundaries import DESCENT_SHARE, Border, locate_borders, without_noise
+from mstage.analysis.stages.bins import Bins, clean, log_loss, make_bins
+from mstage.analysis.stages.boundaries import DESCENT_SHARE, Boundary, denoised, locate_boundaries
 from mstage.analysis.stages.names import stage_names
 from mstage.analysis.stages.rates import Rate, fit_rate
-from mstage.analysis.stages.results import FEWEST_RECORDS, RunStages, Stage, StageMethod, Stages, Status
-from mstage.analysis.stages.segmentation import Segmentation, Stretch, segment
+from mstage.analysis.stages.results import MIN_RECORDS, RunStages, Stage, StageMethod, Stages, Status
+from mstage.analysis.stages.segmentation import Segment, Segmentation, segment
 from mstage.history import check_loss_history, clock_name, curves
 
 if TYPE_CHECKING:
@@ -72,60 +71,58 @@ def find_stages(curve: Curve, method: StageMethod) -> tuple[Status, tuple[Stage,
         status, stages = find_stages(scaled, method)
         return status, tuple(_out_of_units(stage, *units) for stage in stages)
     on_scale = clock if method.clock_scale == "linear" else clock[clock > 0]
-    if on_scale.size < FEWEST_RECORDS:
+    if on_scale.size < MIN_RECORDS:
         return "diverged" if curve.diverged else "too short", ()
-    cells = make_cells(clock, loss, method.cells, method.clock_scale)
-    segmentation = segment(cells, method.segmentation)
-    borders, line = locate_borders(cells, segmentation), without_noise(cells, segmentation)
-    names = stage_names([stretch.kind for stretch in segmentation.stretches])
-    ends = [_on_clock(cells, border) for border in borders] + [(float(clock[-1]),) * 3]
+    bins = make_bins(clock, loss, method.bins, method.clock_scale)
+    segmentation = segment(bins, method.segmentation)
+    boundaries, line = locate_boundaries(bins, segmentation), denoised(bins, segmentation)
+    names = stage_names([one.kind for one in segmentation.segments])
+    ends = [_on_clock(bins, boundary) for boundary in boundaries] + [(float(clock[-1]),) * 3]
     starts = [float(clock[0]), *(end[0] for end in ends[:-1])]
-    rate_ends = [end[0] for end in ends[:-1]] + [_end_of_way(cells, segmentation, starts[-1])]
+    rate_ends = [end[0] for end in ends[:-1]] + [_end_of_way(bins, segmentation, starts[-1])]
     stages = tuple(
-        _stage(name, stretch, start, end, rate_end, (cells, line), (clock, loss))
-        for name, stretch, start, end, rate_end in zip(
-            names, segmentation.stretches, starts, ends, rate_ends, strict=True
-        )
+        _stage(name, part, start, end, rate_end, (bins, line), (clock, loss))
+        for name, part, start, end, rate_end in zip(names, segmentation.segments, starts, ends, rate_ends, strict=True)
     )
     return "diverged" if curve.diverged else "ok", stages
 
 
-def _on_clock(cells: Cells, border: Border) -> tuple[float, float, float]:
-    """A border and its interval on the clock."""
-    places = np.array([border.position, border.low, border.high])
-    end, low, high = np.interp(places, cells.position, cells.clock)
+def _on_clock(bins: Bins, boundary: Boundary) -> tuple[float, float, float]:
+    """A boundary and its interval on the clock."""
+    places = np.array([boundary.position, boundary.low, boundary.high])
+    end, low, high = np.interp(places, bins.position, bins.clock)
     return float(end), float(low), float(high)
 
 
-def _end_of_way(cells: Cells, segmentation: Segmentation, start: float) -> float:
+def _end_of_way(bins: Bins, segmentation: Segmentation, start: float) -> float:
     """Where the curve's last stage has come nine tenths of its way, which is where a descent ends if a plateau follows.
 
     A descent that goes on to the end of the curve may have a slow tail; its rate is not to speak of that.
     """
-    inside = cells.clock >= start
-    clock, line = cells.clock[inside], segmentation.line(cells)[inside]
+    inside = bins.clock >= start
+    clock, line = bins.clock[inside], segmentation.line(bins)[inside]
     reached = np.abs(line - line[0]) >= DESCENT_SHARE * np.abs(line[-1] - line[0])
     return float(clock[int(np.argmax(reached))])
 
 
 def _stage(
     name: str,
-    stretch: Stretch,
+    part: Segment,
     start: float,
     end: tuple[float, float, float],
     rate_end: float,
-    curve: tuple[Cells, np.ndarray],
+    curve: tuple[Bins, np.ndarray],
     records: tuple[np.ndarray, np.ndarray],
 ) -> Stage:
-    """One stage with its losses along the line through the cells, and its rate up to `rate_end`."""
-    (cells, line), (clock, loss) = curve, records
+    """One stage with its losses along the line through the bins, and its rate up to `rate_end`."""
+    (bins, line), (clock, loss) = curve, records
     inside = loss[(clock >= start) & (clock <= end[0])]
-    at = np.interp([start, end[0]], cells.clock, line)
-    edges = np.exp(np.minimum(at, LARGEST_LOG)) + cells.floor
-    rate = None if stretch.kind == "plateau" else _rate(cells, start, rate_end, records)
+    at = np.interp([start, end[0]], bins.clock, line)
+    edges = np.exp(np.minimum(at, LARGEST_LOG)) + bins.floor
+    rate = None if part.kind == "plateau" else _rate(bins, start, rate_end, records)
     return Stage(
         name=name,
-        kind=stretch.kind,
+        kind=part.kind,
         start=start,
         end=end[0],
         end_low=end[1],
@@ -133,7 +130,7 @@ def _stage(
         loss_start=float(edges[0]),
         loss_end=float(edges[1]),
         level=float(np.median(inside)) if inside.size else float(edges.mean()),
-        probability=stretch.probability,
+        probability=part.probability,
         rate=rate.value if rate else None,
         rate_low=rate.low if rate else None,
         rate_high=rate.high if rate else None,
@@ -141,16 +138,16 @@ def _stage(
     )
 
 
-def _rate(cells: Cells, start: float, end: float, records: tuple[np.ndarray, np.ndarray]) -> Rate | None:
-    """Rate of the loss from one clock value to another, from the cells, or from the records where these are few."""
-    if cells.floor != 0:  # a loss that can be negative has no rate: it would depend on the floor
+def _rate(bins: Bins, start: float, end: float, records: tuple[np.ndarray, np.ndarray]) -> Rate | None:
+    """Rate of the loss from one clock value to another, from the bins, or from the records where these are few."""
+    if bins.floor != 0:  # a loss that can be negative has no rate: it would depend on the floor
         return None
-    inside = (cells.clock >= start) & (cells.clock <= end)
+    inside = (bins.clock >= start) & (bins.clock <= end)
     clock, loss = records
     few = (clock >= start) & (clock <= end)
     if np.count_nonzero(few) <= 2 * np.count_nonzero(inside):
         return fit_rate(clock[few], log_loss(loss[few], 0.0), np.ones(np.count_nonzero(few)))
-    return fit_rate(cells.clock[inside], cells.value[inside], cells.variance[inside])
+    return fit_rate(bins.clock[inside], bins.value[inside], bins.variance[inside])
 
 
 def _out_of_units(stage: Stage, clock: int, loss: int) -> Stage:

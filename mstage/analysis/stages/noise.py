@@ -10,16 +10,18 @@ apart without a fit to the curve.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mstage.analysis.stages.tuning import COMMON_SHARE, MIN_INDEPENDENT, SMOOTH_RATIO, SMOOTH_RATIO_FAR
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 LAGS = np.array([1, 2, 3, 4, 6, 8, 12, 16])
 CORRELATIONS = np.array([0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97])
-SMOOTH_RATIO = 2.6  # of the squared differences at lags 2 and 1: noise of any correlation stays below 2, shape has 16
-FAR = 8.0  # the same at lags 4 and 1: noise of any correlation stays below 4, shape has 256
 MAD_TO_SIGMA = 0.6745
-COMMON = 0.1  # share of the differences
-FEWEST_INDEPENDENT = 12  # records that a curve is worth at the least: slower wandering than that is shape
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Noise:
         return (1 + self.correlation) / (1 - self.correlation)
 
 
-def estimate_noise(values: np.ndarray) -> Noise:
+def estimate_noise(values: Float[np.ndarray, " records"]) -> Noise:
     """Noise of a series of log losses.
 
     Args:
@@ -55,10 +57,11 @@ def estimate_noise(values: np.ndarray) -> Noise:
     spreads = np.array([_spread(values[2 * h :] - 2 * values[h:-h] + values[: -2 * h]) for h in lags])
     if spreads[0] == 0:
         return Noise(0.0, 0.0)
-    if lags.size > 1 and spreads[1] > SMOOTH_RATIO * spreads[0] and spreads[min(3, lags.size - 1)] > FAR * spreads[0]:
+    third = spreads[min(3, lags.size - 1)]
+    if lags.size > 1 and spreads[1] > SMOOTH_RATIO * spreads[0] and third > SMOOTH_RATIO_FAR * spreads[0]:
         return Noise(float(np.sqrt(spreads[0] / 24)), 0.0)  # an upper limit: most of the difference is shape
     inflation = (1 + CORRELATIONS) / (1 - CORRELATIONS)
-    correlations = CORRELATIONS[inflation <= max(values.size / FEWEST_INDEPENDENT, 1.0)]
+    correlations = CORRELATIONS[inflation <= max(values.size / MIN_INDEPENDENT, 1.0)]
     powers = correlations[:, None] ** lags
     expected = 6 - 8 * powers + 2 * powers**2  # of unit AR(1) noise, shape (correlations, lags)
     weights = 1 / np.sqrt(lags)
@@ -86,5 +89,5 @@ def _spread(differences: np.ndarray) -> float:
     median = float(np.median(sizes))
     if median == 0:
         moved = sizes[sizes > 0]
-        median = float(np.median(moved)) if moved.size >= max(COMMON * sizes.size, 1) else 0.0
+        median = float(np.median(moved)) if moved.size >= max(COMMON_SHARE * sizes.size, 1) else 0.0
     return (median / MAD_TO_SIGMA) ** 2

@@ -7,22 +7,27 @@ changes least from one part of the plateau to the next, in parts that are even o
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from mstage.analysis.magnitudes import SUMMED, in_unit, out_of_unit, unit_exponent
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 PARTS = 24
 
 
-def plateau_level(clock: np.ndarray, loss: np.ndarray) -> float:
+def plateau_level(clock: Float[np.ndarray, " records"], loss: Float[np.ndarray, " records"]) -> float:
     """Mean of the two neighbouring parts whose medians differ least.
 
     Args:
         clock: Values above 0, ascending, shape (records,).
         loss: Shape (records,).
     """
-    borders = np.geomspace(clock[0], clock[-1], min(PARTS, clock.size) + 1)[1:-1]
-    parts = np.split(loss, np.searchsorted(clock, borders, side="right"))
+    boundaries = np.geomspace(clock[0], clock[-1], min(PARTS, clock.size) + 1)[1:-1]
+    parts = np.split(loss, np.searchsorted(clock, boundaries, side="right"))
     exponent = unit_exponent(loss, SUMMED)
     medians = np.array([np.median(in_unit(part, exponent)) for part in parts if part.size])
     if medians.size == 1:

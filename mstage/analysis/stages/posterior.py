@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Int8
+
     from mstage.analysis.stages.broken_lines import BrokenLines
 
 
@@ -26,15 +28,15 @@ class Prior:
 
     Attributes:
         steepness: Slope between a plateau and a descent or a rise.
-        first: Of the label of the first line, shape (3,).
-        last: Of the label of the last line, shape (3,).
-        follow: Of a label (second index) after another one (first index) at a knot, shape (3, 3).
+        initial: Of the label of the first line, shape (3,).
+        final: Of the label of the last line, shape (3,).
+        transition: Of a label (second index) after another one (first index) at a knot, shape (3, 3).
     """
 
     steepness: float
-    first: np.ndarray
-    last: np.ndarray
-    follow: np.ndarray
+    initial: Float[np.ndarray, " 3"]
+    final: Float[np.ndarray, " 3"]
+    transition: Float[np.ndarray, "3 3"]
 
 
 class Posterior:
@@ -54,10 +56,10 @@ class Posterior:
         self._table = table
         self._prior = prior
         count, choices = table.heights.shape
-        self._upto = np.full((3, count, choices), -np.inf)  # log sums up to a place, by the label of the last line
-        self._ways: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0))]
+        self._forward = np.full((3, count, choices), -np.inf)  # log sums up to a place, by the label of the last line
+        self._backpointers: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0))]
         onward = np.empty((3, count, choices))  # the same by the label of the next line
-        onward[:, 0] = prior.first[:, None]
+        onward[:, 0] = prior.initial[:, None]
         spacing = np.gradient(table.heights, axis=1)
         for end in range(1, count):
             log, label = self._lines_to(end, spacing[end])
@@ -66,13 +68,13 @@ class Posterior:
             log, label = log.reshape(-1, choices), label.reshape(-1, choices)
             most = np.maximum(log.max(axis=0), -np.finfo(float).max)
             weight = np.exp(log - most)
-            self._ways.append((weight, label))
+            self._backpointers.append((weight, label))
             falls, rises = (np.where(label == kind, weight, 0.0).sum(axis=0) for kind in (1, 2))
             sums = np.stack([np.where(label == 0, weight, 0.0).sum(axis=0), falls, rises])
             with np.errstate(divide="ignore"):
-                self._upto[:, end] = np.log(sums) + most
-            onward[:, end] = np.logaddexp.reduce(self._upto[:, None, end] + prior.follow[:, :, None], axis=0)
-        self.total = float(np.logaddexp.reduce((self._upto[:, -1] + prior.last[:, None]).ravel()))
+                self._forward[:, end] = np.log(sums) + most
+            onward[:, end] = np.logaddexp.reduce(self._forward[:, None, end] + prior.transition[:, :, None], axis=0)
+        self.total = float(np.logaddexp.reduce((self._forward[:, -1] + prior.final[:, None]).ravel()))
 
     def _lines_to(self, end: int, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log of likelihood times prior of each line to a knot, and its label, shape (a, i, j).
@@ -88,7 +90,9 @@ class Posterior:
         density = np.where(label == 0, 0.5 / steepness, steepness / steep**2) * (spacing / span)
         return np.log(density) - table.misfit[:end, end] / 2, label
 
-    def draw(self, count: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(
+        self, count: int, random: np.random.Generator
+    ) -> tuple[Float[np.ndarray, "count knots"], Int8[np.ndarray, "count gaps"]]:
         """Broken lines with their probability.
 
         Args:
@@ -102,7 +106,7 @@ class Posterior:
         knots, choices = self._table.heights.shape
         heights = np.full((count, knots), np.nan)
         labels = np.full((count, knots - 1), -1, np.int8)
-        final = (self._upto[:, -1] + self._prior.last[:, None]).reshape(1, -1)
+        final = (self._forward[:, -1] + self._prior.final[:, None]).reshape(1, -1)
         kind, height = np.divmod(_choose(np.repeat(final, count, axis=0), random.random(count)), choices)
         at = np.full(count, knots - 1)
         heights[:, -1] = self._table.heights[-1, height]
@@ -110,7 +114,7 @@ class Posterior:
             here = np.flatnonzero(at == end)
             if not here.size:
                 continue
-            weight, label = self._ways[end]
+            weight, label = self._backpointers[end]
             states, of = np.unique(kind[here] * choices + height[here], return_inverse=True)
             state_kind, state_height = np.divmod(states, choices)
             sums = np.cumsum(weight[:, state_height] * (label[:, state_height] == state_kind), axis=0)
@@ -118,7 +122,7 @@ class Posterior:
             begin, before = np.divmod(reached.sum(axis=0).clip(max=len(sums) - 1), choices)
             labels[here, begin] = kind[here]
             heights[here, begin] = self._table.heights[begin, before]
-            ways = self._upto[:, begin, before].T + self._prior.follow[:, kind[here]].T
+            ways = self._forward[:, begin, before].T + self._prior.transition[:, kind[here]].T
             kind[here] = _choose(ways, random.random(here.size))
             at[here], height[here] = begin, before
         return _filled(heights, self._table.at), np.take_along_axis(labels, _last(labels >= 0), axis=1)

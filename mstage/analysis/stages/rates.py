@@ -9,20 +9,23 @@ shrink because records were written more often than the noise forgets.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from scipy.special import stdtrit  # scipy.stats takes a third of a second to import
 
 from mstage.analysis.magnitudes import SQUARED, in_unit, unit_exponent
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 Model: TypeAlias = Literal["exponential", "power law"]
 
 FLOOR_SHARES = np.array([0.0, 0.2, 0.4, 0.55, 0.7, 0.8, 0.87, 0.92, 0.95, 0.97, 0.985])  # of the least loss
 CLOSER = 8  # times that the best floor is looked at, each time five times as closely
-FEWEST_POINTS = 5
+MIN_POINTS = 5
 LONGEST_WAY = 700.0  # of log loss, whose losses are computed with in units of the least of them
-FEWEST_FREEDOM = 3.0  # degrees, where the residuals are one smooth bow: a misfit of the shape and no noise
+MIN_FREEDOM = 3.0  # degrees, where the residuals are one smooth bow: a misfit of the shape and no noise
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,9 @@ class _Fit:
             )
 
 
-def fit_rate(clock: np.ndarray, log_loss: np.ndarray, variance: np.ndarray) -> Rate | None:
+def fit_rate(
+    clock: Float[np.ndarray, " points"], log_loss: Float[np.ndarray, " points"], variance: Float[np.ndarray, " points"]
+) -> Rate | None:
     """Fit both models to a descent or a rise.
 
     Args:
@@ -71,10 +76,10 @@ def fit_rate(clock: np.ndarray, log_loss: np.ndarray, variance: np.ndarray) -> R
     """
     positive = clock > 0
     fits = []
-    if clock.size >= FEWEST_POINTS:
+    if clock.size >= MIN_POINTS:
         exponent = unit_exponent(clock, SQUARED, -SQUARED)
         fits += [fit.per(exponent) for fit in _fits("exponential", in_unit(clock, exponent), log_loss, variance)]
-    if np.count_nonzero(positive) >= FEWEST_POINTS:
+    if np.count_nonzero(positive) >= MIN_POINTS:
         fits += _fits("power law", np.log(clock[positive]), log_loss[positive], variance[positive])
     if len({fit.model for fit in fits}) == 2 and not positive.all():
         fits = [fit for fit in fits if fit.model == "exponential"]  # the two have not seen the same points
@@ -103,7 +108,7 @@ def _fits(model: Model, x: np.ndarray, y: np.ndarray, variance: np.ndarray) -> l
     if least >= _squares(x, y, loss, weight, first_shares[:1])[0][0]:
         floor = 0.0
     fits = [_fit(model, x, y, loss, weight, 0.0)]
-    if floor > 0 and x.size > FEWEST_POINTS:
+    if floor > 0 and x.size > MIN_POINTS:
         fits.append(_fit(model, x, y, loss, weight, floor))
     return [fit for fit in fits if fit is not None]
 
@@ -145,7 +150,7 @@ def _fit(model: Model, x: np.ndarray, y: np.ndarray, loss: np.ndarray, weight: n
     correlation = float(np.clip(scaled[1:] @ scaled[:-1] / energy, 0, 0.95)) if energy > 0 else 0.0
     count, parameters = x.size, len(columns)
     effective = count * (1 - correlation) / (1 + correlation)
-    freedom = max(effective - parameters, FEWEST_FREEDOM)
+    freedom = max(effective - parameters, MIN_FREEDOM)
     information = slopes.T @ (weight[:, None] * slopes)
     try:
         inverse = np.linalg.inv(information)

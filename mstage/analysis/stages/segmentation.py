@@ -17,21 +17,25 @@ import numpy as np
 from mstage.analysis.stages.broken_lines import KINDS, BrokenLines, Kind
 from mstage.analysis.stages.knots import choose_knots, shape_sigma, smooth
 from mstage.analysis.stages.posterior import Posterior, Prior
+from mstage.analysis.stages.tuning import (
+    HEIGHT_STEP,
+    LOWER_BARS,
+    PROBABILITY_AGREED,
+    PROBABILITY_DOUBTED,
+    SPLIT_DOUBT,
+    WHOLE_DROPS,
+)
 from mstage.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mstage.analysis.stages.bins import Cells
+    from jaxtyping import Float, Int
+
+    from mstage.analysis.stages.bins import Bins
 
 HEIGHTS = np.arange(-6, 7)  # heights tried at a knot, in steps
-STEP = 0.5  # of a standard error of the smoothed curve
 DRAWS = 128
-SURE, DOUBTED = 0.96, 0.6  # how often a stage was there that all, or none, of the lines drawn agree on: the lines share
-# what was taken for noise, and a stage that is found is in the most probable sequence (measured on known curves)
-LOWER_BARS = (1 / 3, 1 / 9, 1 / 27)  # of the steepness, at which a plateau is looked at again
-WHOLE = 4.0  # times `least_drop`, that a curve has to change by to be a single descent or rise at a lower bar
-SPLIT = 0.02  # of `change`, the probability of a change there: several bars in several plateaus are to be cleared
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,13 @@ class SegmentationMethod:
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """A part of the curve with one label, from one place to another (inclusive; neighbours share their border).
+class Segment:
+    """A part of the curve with one label, from one place to another (inclusive; neighbours share their boundary).
 
     Attributes:
         kind: Its label.
-        first: First cell; while the curve is being cut, first knot.
-        last: Last cell; while the curve is being cut, last knot.
+        first: First bin; while the curve is being cut, first knot.
+        last: Last bin; while the curve is being cut, last knot.
         probability: That there is a stage of this kind here.
     """
 
@@ -100,43 +104,43 @@ class Segmentation:
     """How a curve was cut.
 
     Attributes:
-        stretches: In order, never two of a kind next to each other.
-        knots: Cells at which the lines may bend, shape (knots,).
+        segments: In order, never two of a kind next to each other.
+        knots: Bins at which the lines may bend, shape (knots,).
         lines: Heights there of the lines drawn that go through the stages found at the first bar, (draws, knots).
     """
 
-    stretches: tuple[Stretch, ...]
-    knots: np.ndarray
-    lines: np.ndarray
+    segments: tuple[Segment, ...]
+    knots: Int[np.ndarray, " knots"]
+    lines: Float[np.ndarray, "draws knots"]
 
-    def line(self, cells: Cells) -> np.ndarray:
-        """The mean of the lines in each cell, shape (cells,)."""
-        return np.asarray(np.interp(cells.position, cells.position[self.knots], self.lines.mean(axis=0)))
+    def line(self, bins: Bins) -> np.ndarray:
+        """The mean of the lines in each bin, shape (bins,)."""
+        return np.asarray(np.interp(bins.position, bins.position[self.knots], self.lines.mean(axis=0)))
 
 
-def segment(cells: Cells, method: SegmentationMethod) -> Segmentation:
+def segment(bins: Bins, method: SegmentationMethod) -> Segmentation:
     """Cut a curve into plateaus, descents and rises.
 
     Args:
-        cells: The curve, of at least three cells.
+        bins: The curve, of at least three bins.
         method: Settings.
     """
-    knots = choose_knots(cells, method.knots)
-    cells = replace(cells, fresh=cells.fresh + shape_sigma(cells, knots) ** 2)
-    middle, error, _ = smooth(cells, knots)
-    table = BrokenLines(cells, knots, middle[:, None] + STEP * error[:, None] * HEIGHTS)
+    knots = choose_knots(bins, method.knots)
+    bins = replace(bins, innovation_variance=bins.innovation_variance + shape_sigma(bins, knots) ** 2)
+    middle, error, _ = smooth(bins, knots)
+    table = BrokenLines(bins, knots, middle[:, None] + HEIGHT_STEP * error[:, None] * HEIGHTS)
     found, heights = _most_probable(table, method.prior(), method.least_drop)
     mean = heights.mean(axis=0)
     for share in LOWER_BARS:
         bar = share * method.steepness
         parts = (_split(table, mean, one, bar, method) for one in found)
-        found = [part for stretches in parts for part in stretches]
-    stretches = tuple(replace(one, first=int(knots[one.first]), last=int(knots[one.last])) for one in found)
-    return Segmentation(stretches, knots, heights)
+        found = [part for segments in parts for part in segments]
+    segments = tuple(replace(one, first=int(knots[one.first]), last=int(knots[one.last])) for one in found)
+    return Segmentation(segments, knots, heights)
 
 
-def _most_probable(table: BrokenLines, prior: Prior, least_drop: float) -> tuple[list[Stretch], np.ndarray]:
-    """The sequence of stages drawn most often: its stretches, in knots of the table, and the lines that have it."""
+def _most_probable(table: BrokenLines, prior: Prior, least_drop: float) -> tuple[list[Segment], np.ndarray]:
+    """The sequence of stages drawn most often: its segments, in knots of the table, and the lines that have it."""
     heights, labels = Posterior(table, prior).draw(DRAWS, np.random.default_rng(0))
     labels = _without_small(labels, heights, least_drop)
     change = labels[:, 1:] != labels[:, :-1]
@@ -148,21 +152,21 @@ def _most_probable(table: BrokenLines, prior: Prior, least_drop: float) -> tuple
     example = first[often.argmax()]
     kinds = labels[example, np.append(0, np.flatnonzero(change[example]) + 1)]
     places = np.nonzero(change[rows])[1].reshape(np.count_nonzero(rows), kinds.size - 1) + 1
-    borders = np.median(places, axis=0).astype(int).tolist()
+    boundaries = np.median(places, axis=0).astype(int).tolist()
     length = np.diff(table.at)
     found = []
-    for kind, (begin, end) in zip(kinds, pairwise([0, *borders, labels.shape[1]]), strict=True):
+    for kind, (begin, end) in zip(kinds, pairwise([0, *boundaries, labels.shape[1]]), strict=True):
         here = (labels[:, begin:end] == kind) @ length[begin:end] / length[begin:end].sum()
         agreed = float((here >= 0.5).mean())
-        found.append(Stretch(KINDS[kind], begin, end, SURE * agreed + DOUBTED * (1 - agreed)))
+        found.append(Segment(KINDS[kind], begin, end, PROBABILITY_AGREED * agreed + PROBABILITY_DOUBTED * (1 - agreed)))
     return found, heights[rows]
 
 
 def _without_small(labels: np.ndarray, heights: np.ndarray, least_drop: float) -> np.ndarray:
     """The labels of lines, descents and rises that change too little made plateau."""
-    border = np.pad(labels[:, 1:] != labels[:, :-1], ((0, 0), (1, 1)), constant_values=True)
-    row, begin = np.nonzero(border[:, :-1])
-    end = np.nonzero(border[:, 1:])[1] + 1
+    boundary = np.pad(labels[:, 1:] != labels[:, :-1], ((0, 0), (1, 1)), constant_values=True)
+    row, begin = np.nonzero(boundary[:, :-1])
+    end = np.nonzero(boundary[:, 1:])[1] + 1
     change = np.abs(heights[row, end] - heights[row, begin])
     labels = labels.copy()
     for one in np.flatnonzero((labels[row, begin] > 0) & (change < np.log1p(least_drop))):
@@ -171,35 +175,36 @@ def _without_small(labels: np.ndarray, heights: np.ndarray, least_drop: float) -
 
 
 def _split(
-    table: BrokenLines, line: np.ndarray, stretch: Stretch, bar: float, method: SegmentationMethod
-) -> list[Stretch]:
-    """A plateau as the stretches that a lower bar for steepness shows in it; any other stretch as it is.
+    table: BrokenLines, line: np.ndarray, part: Segment, bar: float, method: SegmentationMethod
+) -> list[Segment]:
+    """A plateau as the segments that a lower bar for steepness shows in it; any other segment as it is.
 
-    A descent at the plateau's border with another stage is the beginning or the end of that one, and no stage. None of
-    the parts is surer than the plateau that they make up.
+    A descent that begins or ends the plateau belongs to the stage next to it and is none of its own. No part is more
+    probable than the plateau was.
     """
-    if stretch.kind != "plateau" or not _moves(table, line, stretch, bar, np.log1p(method.least_drop)):
-        return [stretch]
-    sceptical = replace(method, steepness=bar, change=SPLIT * method.change, rise=SPLIT * method.rise).prior()
-    found, _ = _most_probable(table.part(stretch.first, stretch.last), sceptical, method.least_drop)
-    if stretch.first > 0 and found[0].kind != "plateau":
-        found[0] = replace(found[0], kind="plateau", probability=DOUBTED)
-    if stretch.last < table.at.size - 1 and found[-1].kind != "plateau":
-        found[-1] = replace(found[-1], kind="plateau", probability=DOUBTED)
+    if part.kind != "plateau" or not _moves(table, line, part, bar, np.log1p(method.least_drop)):
+        return [part]
+    sceptical = replace(
+        method, steepness=bar, change=SPLIT_DOUBT * method.change, rise=SPLIT_DOUBT * method.rise
+    ).prior()
+    found, _ = _most_probable(table.part(part.first, part.last), sceptical, method.least_drop)
+    if part.first > 0 and found[0].kind != "plateau":
+        found[0] = replace(found[0], kind="plateau", probability=PROBABILITY_DOUBTED)
+    if part.last < table.at.size - 1 and found[-1].kind != "plateau":
+        found[-1] = replace(found[-1], kind="plateau", probability=PROBABILITY_DOUBTED)
     found = _merged(found)
-    fallen = abs(line[stretch.last] - line[stretch.first])
-    if len(found) == 1 and (found[0].kind == "plateau" or fallen < WHOLE * np.log1p(method.least_drop)):
-        return [stretch]
+    fallen = abs(line[part.last] - line[part.first])
+    if len(found) == 1 and (found[0].kind == "plateau" or fallen < WHOLE_DROPS * np.log1p(method.least_drop)):
+        return [part]
     return [
-        Stretch(s.kind, stretch.first + s.first, stretch.first + s.last, min(s.probability, stretch.probability))
-        for s in found
+        Segment(s.kind, part.first + s.first, part.first + s.last, min(s.probability, part.probability)) for s in found
     ]
 
 
-def _merged(stretches: Iterable[Stretch]) -> list[Stretch]:
+def _merged(segments: Iterable[Segment]) -> list[Segment]:
     """Neighbours of a kind made one."""
-    out: list[Stretch] = []
-    for one in stretches:
+    out: list[Segment] = []
+    for one in segments:
         if out and out[-1].kind == one.kind:
             out[-1] = replace(out[-1], last=one.last, probability=max(out[-1].probability, one.probability))
         else:
@@ -207,12 +212,12 @@ def _merged(stretches: Iterable[Stretch]) -> list[Stretch]:
     return out
 
 
-def _moves(table: BrokenLines, line: np.ndarray, stretch: Stretch, bar: float, least: float) -> bool:
-    """Whether a line, inside a stretch or at an end of the curve, moves by so much at one go at a slope above a bar."""
-    rise = np.diff(line[stretch.first : stretch.last + 1])
-    slope = rise / np.diff(table.at[stretch.first : stretch.last + 1])
+def _moves(table: BrokenLines, line: np.ndarray, part: Segment, bar: float, least: float) -> bool:
+    """Whether a line, inside a segment or at an end of the curve, moves by so much at one go at a slope above a bar."""
+    rise = np.diff(line[part.first : part.last + 1])
+    slope = rise / np.diff(table.at[part.first : part.last + 1])
     label = (slope > bar).view(np.int8) - (slope < -bar).view(np.int8)
     starts = np.append(0, np.flatnonzero(np.diff(label)) + 1)
     moved = np.abs(np.add.reduceat(rise * (label != 0), starts))
-    inner = slice(1 if stretch.first > 0 else 0, -1 if stretch.last < table.at.size - 1 else None)
+    inner = slice(1 if part.first > 0 else 0, -1 if part.last < table.at.size - 1 else None)
     return bool((moved[inner] >= least).any())

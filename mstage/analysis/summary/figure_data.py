@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from mstage.analysis.stages.results import RunStages
     from mstage.analysis.summary.report import SweepReport
 
-MOST_CURVES = 12
-MOST_DISTANCES = 3
-MOST_SETTINGS = 4
+MAX_CURVES = 12
+MAX_DISTANCES = 3
+MAX_SETTINGS = 4
 NO_WEIGHTS = "the sweep kept no weights; train with --snapshots 60"
 
 
@@ -90,13 +90,13 @@ def collect_figure_data(report: SweepReport, weights: Mapping[int, tuple[xr.Data
         weights: Output and input weights by width; empty if there are none.
     """
     groups, clock = report.stage_groups, report.stage_groups.clock
-    curves = group_curves(groups, report.theory, MOST_CURVES)
+    curves = group_curves(groups, report.theory, MAX_CURVES)
     ends = plateau_ends(report.run_stages, report.theory)
     distances: tuple[DistancePanel, ...] = ()
     amplitudes, maps = None, None
     if weights:
         kept = tuple(group for group in curves if int(group.representative.run["width"]) in weights)
-        panels = (_distances(group, clock, weights) for group in evenly(kept, MOST_DISTANCES))
+        panels = (_distances(group, clock, weights) for group in evenly(kept, MAX_DISTANCES))
         distances = tuple(panel for panel in panels if any(one.size for one in panel.clocks))
     chosen_run = report.representative
     if chosen_run is not None and int(chosen_run.run["width"]) in weights:
@@ -104,7 +104,7 @@ def collect_figure_data(report: SweepReport, weights: Mapping[int, tuple[xr.Data
         amplitudes = amplitude_history(chosen_run.coordinates, clock, *one, chosen_run.stages)
         maps = cosine_maps(chosen_run.coordinates, clock, *one, chosen_run.stages)
     settings = tuple(dict.fromkeys(tuple(law.run.items()) for law in report.laws))
-    chosen = evenly(settings, MOST_SETTINGS)
+    chosen = evenly(settings, MAX_SETTINGS)
     missing = {
         "curves": "no run has stages" if not curves else "",
         "ends": "no run has left its initial plateau" if not ends.end.size else "",

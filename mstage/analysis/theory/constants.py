@@ -24,6 +24,8 @@ from mstage.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jaxtyping import Float
+
 LARGEST_VALUE = 1e70  # of the data: fourth powers of what is larger are not finite
 NOTHING = 1e-10  # relative size below which a constant of the data counts as zero
 
@@ -71,8 +73,8 @@ class ProblemConstants:
     samples: int
     dim: int
     rate: float
-    direction: np.ndarray
-    best_fit: np.ndarray
+    direction: Float[np.ndarray, " dim"]
+    best_fit: Float[np.ndarray, " dim"]
     loss_zero: float
     loss_along: float
     loss_linear: float

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import xarray as xr
+    from jaxtyping import Float
 
     from mstage.analysis.stages.results import Stage
 
 BINS_A_DECADE = 8
-MOST_DECADES = 9  # below the largest amplitude
+MAX_DECADES = 9  # below the largest amplitude
 SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -44,21 +45,21 @@ class AmplitudeHistory:
 
     run: Mapping[str, float | int | str]
     clock_name: str
-    clock: np.ndarray
-    edges: np.ndarray
-    shares: np.ndarray
-    quantiles: np.ndarray
-    largest: np.ndarray
+    clock: Float[np.ndarray, " snapshots"]
+    edges: Float[np.ndarray, " edges"]
+    shares: Float[np.ndarray, "snapshots bins"]
+    quantiles: Float[np.ndarray, "snapshots 5"]
+    largest: Float[np.ndarray, " snapshots"]
     moments: Mapping[str, float]
-    normalised: np.ndarray
+    normalised: Float[np.ndarray, "moments neurons"]
     borders: tuple[float, ...]
 
 
 def amplitude_history(
     run: Mapping[str, float | int | str],
     clock_name: str,
-    output: xr.DataArray,
-    inputs: xr.DataArray,
+    output_weights: xr.DataArray,
+    input_weights: xr.DataArray,
     stages: Sequence[Stage],
 ) -> AmplitudeHistory | None:
     """The distribution of the amplitudes of a run over its snapshots; None where no snapshot is finite.
@@ -66,18 +67,18 @@ def amplitude_history(
     Args:
         run: Its coordinates.
         clock_name: `time` or `step`.
-        output: a_k over (snapshot, neuron).
-        inputs: w_k over (snapshot, neuron, dim).
+        output_weights: a_k over (snapshot, neuron).
+        input_weights: w_k over (snapshot, neuron, dim).
         stages: Of the run.
     """
-    a, w = weights_of(output, inputs)
+    a, w = weights_of(output_weights, input_weights)
     amplitude = np.sort(np.abs(a) * np.linalg.norm(w, axis=-1), axis=-1)
     whole = np.isfinite(amplitude).all(axis=-1) & (amplitude[:, -1] > 0)
-    amplitude, clock = amplitude[whole], snapshot_clock(output, clock_name)[whole]
+    amplitude, clock = amplitude[whole], snapshot_clock(output_weights, clock_name)[whole]
     if not len(clock):
         return None
     top = float(np.log10(amplitude[:, -1].max()))
-    low = max(float(np.log10(np.maximum(np.quantile(amplitude, 0.01, axis=-1), 1e-300)).min()), top - MOST_DECADES)
+    low = max(float(np.log10(np.maximum(np.quantile(amplitude, 0.01, axis=-1), 1e-300)).min()), top - MAX_DECADES)
     edges = np.logspace(low, top, max(int(np.ceil((top - low) * BINS_A_DECADE)), 2) + 1)
     shares = [np.histogram(np.clip(one, edges[0], edges[-1]), edges)[0] / one.size for one in amplitude]
     moments = {name: at for at, name in moments_of(clock, stages[:-1]).items()}

@@ -25,6 +25,7 @@ from mstage.analysis.weights.snapshots import measure_snapshots
 
 if TYPE_CHECKING:
     import xarray as xr
+    from jaxtyping import Float
 
     from mstage.analysis.theory.constants import ProblemConstants
 
@@ -78,13 +79,16 @@ class Condensation(Tabled):
 
 
 def measure_condensation(
-    output: xr.DataArray, inputs: xr.DataArray, constants: ProblemConstants, method: CondensationMethod | None = None
+    output_weights: xr.DataArray,
+    input_weights: xr.DataArray,
+    constants: ProblemConstants,
+    method: CondensationMethod | None = None,
 ) -> Condensation:
     """Measure how the neurons line up.
 
     Args:
-        output: a_k, axes (..., snapshot, neuron).
-        inputs: w_k, axes (..., snapshot, neuron, dim), the same otherwise.
+        output_weights: a_k, axes (..., snapshot, neuron).
+        input_weights: w_k, axes (..., snapshot, neuron, dim), the same otherwise.
         constants: Of the training set, for z and A.
         method: Settings.
 
@@ -92,32 +96,36 @@ def measure_condensation(
         InputError: The axes are not these, or there is no snapshot.
     """
     method = method or CondensationMethod()
-    quantities = measure_snapshots(output, inputs, lambda a, w: _one_run(a, w, constants, method), QUANTITIES)
+    quantities = measure_snapshots(
+        output_weights, input_weights, lambda a, w: _one_run(a, w, constants, method), QUANTITIES
+    )
     return Condensation(quantities, method)
 
 
-def measure_relative_distance(output: xr.DataArray, inputs: xr.DataArray) -> xr.Dataset:
+def measure_relative_distance(output_weights: xr.DataArray, input_weights: xr.DataArray) -> xr.Dataset:
     """`relative_distance` alone, of the same arguments."""
-    return measure_snapshots(output, inputs, lambda _, w: {"relative_distance": relative_distance(w)}, QUANTITIES)
+    return measure_snapshots(
+        output_weights, input_weights, lambda _, w: {"relative_distance": relative_distance(w)}, QUANTITIES
+    )
 
 
-def relative_distance(inputs: np.ndarray) -> np.ndarray:
-    """||theta_w(t) - theta_w(0)|| / ||theta_w(0)|| of one run, `inputs` (snapshots, neurons, dim)."""
-    moved = np.square(inputs - inputs[0]).sum(axis=(-2, -1))
+def relative_distance(input_weights: Float[np.ndarray, "snapshots neurons dim"]) -> Float[np.ndarray, " snapshots"]:
+    """||theta_w(t) - theta_w(0)|| / ||theta_w(0)|| of one run, `input_weights` (snapshots, neurons, dim)."""
+    moved = np.square(input_weights - input_weights[0]).sum(axis=(-2, -1))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # from weights of 0: not defined, or infinite
-        return np.asarray(np.sqrt(moved / np.square(inputs[0]).sum()))
+        return np.asarray(np.sqrt(moved / np.square(input_weights[0]).sum()))
 
 
 def _one_run(
-    output: np.ndarray, inputs: np.ndarray, constants: ProblemConstants, method: CondensationMethod
+    output_weights: np.ndarray, input_weights: np.ndarray, constants: ProblemConstants, method: CondensationMethod
 ) -> dict[str, np.ndarray]:
-    """The quantities of one run: `output` (snapshots, neurons), `inputs` (snapshots, neurons, dim)."""
-    norms = np.linalg.norm(inputs, axis=-1)
-    amplitude = np.abs(output) * norms
+    """The quantities of one run: `output_weights` (snapshots, neurons), `input_weights` (snapshots, neurons, dim)."""
+    norms = np.linalg.norm(input_weights, axis=-1)
+    amplitude = np.abs(output_weights) * norms
     total = amplitude.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        unit = inputs / norms[..., None]
-        along = inputs @ constants.direction
+        unit = input_weights / norms[..., None]
+        along = input_weights @ constants.direction
         to_z = np.abs(along) / norms
         to_fit = np.abs(unit @ constants.best_fit) / constants.size if constants.size else np.full_like(norms, np.nan)
         found = {
@@ -126,14 +134,14 @@ def _one_run(
             "cosine_fit": to_fit.mean(axis=-1),
             "weighted_cosine_fit": (amplitude * to_fit).sum(axis=-1) / total,
             "alignment": np.sqrt((along**2).sum(axis=-1) / (norms**2).sum(axis=-1)),
-            "relative_distance": relative_distance(inputs),
+            "relative_distance": relative_distance(input_weights),
             "participation": total**2 / (amplitude**2).sum(axis=-1),
             "largest_share": amplitude.max(axis=-1) / total,
         }
     if constants.is_unrelated:
         for name in ("cosine_z", "weighted_cosine_z", "alignment"):
             found[name] = np.full_like(total, np.nan)
-    mode = np.abs(output[0] + along[0])
+    mode = np.abs(output_weights[0] + along[0])
     pairs = list(zip(unit, amplitude, strict=True))
     found["orientations"] = np.array([count_orientations(*pair, method) for pair in pairs])
     defined = not constants.is_unrelated
@@ -141,7 +149,9 @@ def _one_run(
     return found
 
 
-def count_orientations(unit: np.ndarray, amplitude: np.ndarray, method: CondensationMethod) -> float:
+def count_orientations(
+    unit: Float[np.ndarray, "neurons dim"], amplitude: Float[np.ndarray, " neurons"], method: CondensationMethod
+) -> float:
     """How many orientations hold `amplitude_share` of the amplitude; opposite ones count apart.
 
     The neuron of most amplitude leads the first orientation and takes those within the angle with it, and so on with

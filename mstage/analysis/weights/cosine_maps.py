@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import xarray as xr
+    from jaxtyping import Float
 
     from mstage.analysis.stages.results import Stage
 
-MOST_NEURONS = 400  # on a side of a map
+MAX_NEURONS = 400  # on a side of a map
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class CosineMap:
 
     moment: str
     clock: float
-    cosines: np.ndarray
+    cosines: Float[np.ndarray, "shown shown"]
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class CosineMaps:
 def cosine_maps(
     run: Mapping[str, float | int | str],
     clock_name: str,
-    output: xr.DataArray,
-    inputs: xr.DataArray,
+    output_weights: xr.DataArray,
+    input_weights: xr.DataArray,
     stages: Sequence[Stage],
 ) -> CosineMaps:
     """The maps of a run at its first snapshot, at the ends of its first three stages, and at its last one.
@@ -71,45 +72,51 @@ def cosine_maps(
     Args:
         run: Its coordinates.
         clock_name: `time` or `step`.
-        output: a_k over (snapshot, neuron).
-        inputs: w_k over (snapshot, neuron, dim).
+        output_weights: a_k over (snapshot, neuron).
+        input_weights: w_k over (snapshot, neuron, dim).
         stages: Of the run.
     """
-    clock = snapshot_clock(output, clock_name)
-    whole = np.flatnonzero(np.isfinite(inputs.values).all(axis=(1, 2)))
+    clock = snapshot_clock(output_weights, clock_name)
+    whole = np.flatnonzero(np.isfinite(input_weights.values).all(axis=(1, 2)))
     if not whole.size:
-        return CosineMaps(run, clock_name, output.sizes["neuron"], ())
+        return CosineMaps(run, clock_name, output_weights.sizes["neuron"], ())
     first = {int(whole[0]): "before training" if clock[whole[0]] == 0 else "first snapshot"}
     later = moments_of(clock[whole], stages[:3])
     moments = {int(whole[at]): name for at, name in later.items()} | first
     maps = []
     for at in sorted(moments):
-        cosines = cosine_matrix(output.values[at], inputs.values[at], MOST_NEURONS)
+        cosines = cosine_matrix(output_weights.values[at], input_weights.values[at], MAX_NEURONS)
         maps.append(CosineMap(moments[at], float(clock[at]), cosines))
-    return CosineMaps(run, clock_name, output.sizes["neuron"], tuple(maps))
+    return CosineMaps(run, clock_name, output_weights.sizes["neuron"], tuple(maps))
 
 
-def cosine_matrix(output: np.ndarray, inputs: np.ndarray, most: int | None = None) -> np.ndarray:
+def cosine_matrix(
+    output_weights: Float[np.ndarray, " neurons"],
+    input_weights: Float[np.ndarray, "neurons dim"],
+    most: int | None = None,
+) -> Float[np.ndarray, "shown shown"]:
     """Cosines between the input weights of every two neurons at one snapshot, shape (neurons, neurons).
 
     Ordered by orientation, each neuron's taken by the angle of its projection on the two leading directions of the
     amplitude-weighted input weights, so that condensed groups stand together; neurons of no weight have cosine 0.
 
     Args:
-        output: a_k, shape (neurons,).
-        inputs: w_k, shape (neurons, dim).
+        output_weights: a_k, shape (neurons,).
+        input_weights: w_k, shape (neurons, dim).
         most: How many neurons to show at most, evenly spaced in this order; all if None.
     """
-    unit = _ordered(output, inputs)
+    unit = _ordered(output_weights, input_weights)
     shown = unit if most is None else unit[list(evenly(tuple(range(len(unit))), most))]
     return np.asarray(np.clip(shown @ shown.T, -1, 1))
 
 
-def _ordered(output: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+def _ordered(output_weights: np.ndarray, input_weights: np.ndarray) -> np.ndarray:
     """The directions of the input weights, (neurons, dim), ordered from a quarter turn before the largest neuron on."""
-    norms = np.linalg.norm(inputs, axis=1)
-    unit = np.divide(inputs, norms[:, None], out=np.zeros_like(inputs, dtype=float), where=norms[:, None] > 0)
-    amplitude = np.abs(output) * norms
+    norms = np.linalg.norm(input_weights, axis=1)
+    unit = np.divide(
+        input_weights, norms[:, None], out=np.zeros_like(input_weights, dtype=float), where=norms[:, None] > 0
+    )
+    amplitude = np.abs(output_weights) * norms
     _, _, directions = np.linalg.svd(unit * np.sqrt(amplitude)[:, None], full_matrices=False)
     plane = unit @ directions[:2].T
     largest = plane[amplitude.argmax()]

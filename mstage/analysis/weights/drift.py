@@ -26,6 +26,7 @@ from mstage.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from jaxtyping import Float
 
 DISTANCES = {
     "output_input": "laws of |a| and of |w|",
@@ -34,7 +35,7 @@ DISTANCES = {
     "chi_squared": "amplitude over its mean and chi-squared with one degree of freedom",
     "joint": "joint law of (a, w) and its first snapshot",
 }
-MOST_NEURONS_EXACT = 2000
+MAX_NEURONS_EXACT = 2000
 PROJECTIONS = 200
 SLICING_SEED = 0
 POT_BACKENDS = ("PYTORCH", "JAX", "CUPY", "TENSORFLOW")
@@ -58,7 +59,7 @@ class DriftMethod:
 
     def is_exact(self, neurons: int) -> bool:
         """Whether the joint distance is exact for so many neurons, or sliced."""
-        return neurons <= MOST_NEURONS_EXACT
+        return neurons <= MAX_NEURONS_EXACT
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,12 +84,14 @@ class Drift(Tabled):
         return self.distances.to_dataframe().reset_index()
 
 
-def measure_drift(output: xr.DataArray, inputs: xr.DataArray, method: DriftMethod | None = None) -> Drift:
+def measure_drift(
+    output_weights: xr.DataArray, input_weights: xr.DataArray, method: DriftMethod | None = None
+) -> Drift:
     """Measure how far the weights move.
 
     Args:
-        output: a_k, axes (..., snapshot, neuron).
-        inputs: w_k, axes (..., snapshot, neuron, dim), the same otherwise.
+        output_weights: a_k, axes (..., snapshot, neuron).
+        input_weights: w_k, axes (..., snapshot, neuron, dim), the same otherwise.
         method: Settings.
 
     Raises:
@@ -101,12 +104,14 @@ def measure_drift(output: xr.DataArray, inputs: xr.DataArray, method: DriftMetho
     method = method or DriftMethod()
     meanings = {name: f"W{method.order}: {meaning}" for name, meaning in DISTANCES.items()}
     meanings["mean_amplitude"] = "mean of |a| |w| over neurons"
-    return Drift(measure_snapshots(output, inputs, lambda a, w: _one_run(a, w, method), meanings), method)
+    return Drift(
+        measure_snapshots(output_weights, input_weights, lambda a, w: _one_run(a, w, method), meanings), method
+    )
 
 
-def _one_run(output: np.ndarray, inputs: np.ndarray, method: DriftMethod) -> dict[str, np.ndarray]:
-    """The distances of one run: `output` (snapshots, neurons), `inputs` (snapshots, neurons, dim)."""
-    sizes, norms = np.abs(output).astype(float), np.sqrt(np.square(inputs, dtype=float).sum(axis=-1))
+def _one_run(output_weights: np.ndarray, input_weights: np.ndarray, method: DriftMethod) -> dict[str, np.ndarray]:
+    """The distances of one run: `output_weights` (snapshots, neurons), `input_weights` (snapshots, neurons, dim)."""
+    sizes, norms = np.abs(output_weights).astype(float), np.sqrt(np.square(input_weights, dtype=float).sum(axis=-1))
     amplitude = np.sort(sizes * norms, axis=-1)
     mean = amplitude.mean(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -120,7 +125,7 @@ def _one_run(output: np.ndarray, inputs: np.ndarray, method: DriftMethod) -> dic
         "chi_squared": sorted_distance(normalised, chi_squared_sample(amplitude.shape[-1]), method.order),
     }
     if method.joint:
-        neurons = np.concatenate([output[..., None], inputs], axis=-1).astype(float)
+        neurons = np.concatenate([output_weights[..., None], input_weights], axis=-1).astype(float)
         found["joint"] = np.array([joint_distance(one, neurons[0], method) for one in neurons])
     return found
 
@@ -133,7 +138,7 @@ def sorted_distance(one: np.ndarray, other: np.ndarray, order: int) -> np.ndarra
     return np.asarray(np.sqrt(np.square(gaps).mean(axis=-1)))
 
 
-def chi_squared_sample(count: int) -> np.ndarray:
+def chi_squared_sample(count: int) -> Float[np.ndarray, " count"]:
     """`count` sorted values that stand for chi-squared with one degree of freedom: its mean over each of as many parts.
 
     The part of the mean below q is the distribution of chi-squared with three degrees of freedom at q.
@@ -151,7 +156,9 @@ def keep_array_libraries_out() -> None:
     os.environ.update({f"POT_BACKEND_DISABLE_{name}": "1" for name in POT_BACKENDS})
 
 
-def joint_distance(one: np.ndarray, other: np.ndarray, method: DriftMethod) -> float:
+def joint_distance(
+    one: Float[np.ndarray, "points dim"], other: Float[np.ndarray, "points dim"], method: DriftMethod
+) -> float:
     """W_p of two clouds of equally many points, shape (points, dim): exact, or sliced where there are too many."""
     import ot  # takes long, and nothing else here needs it
 

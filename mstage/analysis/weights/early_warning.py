@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 GROWTH = 2.0  # of the distance over its plateau value, that counts as a warning
 PLATEAU = "secondary plateau"
-FEWEST_SNAPSHOTS = 3  # on the plateau
+MIN_SNAPSHOTS = 3  # on the plateau
 LEVEL = 0.9  # at least, of the interval of the median lead
 
 
@@ -44,7 +44,8 @@ class EarlyWarning:
 
     Attributes:
         run: Their coordinates.
-        runs: How many escape, of those that there are.
+        runs: How many there are.
+        escaped: How many of them escape.
         warned: How many of these have a warning.
         warning: Time of the warning, over the runs that have one.
         escape: End of the secondary plateau, over the runs that escape.
@@ -55,7 +56,8 @@ class EarlyWarning:
     """
 
     run: Mapping[str, float | int | str]
-    runs: tuple[int, int]
+    runs: int
+    escaped: int
     warned: int
     warning: Spread | None
     escape: Spread | None
@@ -71,7 +73,7 @@ class EarlyWarning:
         }
         values["lead_interval"] = self.lead_interval
         values |= {"missing": asdict(self.missing) if self.missing else None, "why": self.why}
-        head = {"run": dict(self.run), "escaped": self.runs[0], "warned": self.warned, "runs": self.runs[1]}
+        head = {"run": dict(self.run), "escaped": self.escaped, "warned": self.warned, "runs": self.runs}
         return head | values
 
 
@@ -100,7 +102,8 @@ def _of_group(run: dict[str, Any], runs: Sequence[RunStages], distances: xr.Data
     lead = [late - early for early, late in pairs]
     return EarlyWarning(
         run=run,
-        runs=(len(escaped), len(runs)),
+        runs=len(runs),
+        escaped=len(escaped),
         warned=len(pairs),
         warning=Spread.of(early for early, _ in pairs),
         escape=Spread.of(stage.end for one in escaped for stage in one.stages if stage.name == PLATEAU),
@@ -136,8 +139,8 @@ def _warning(one: RunStages, distances: xr.Dataset) -> tuple[float, float] | str
     time = distance.coords["snapshot_time"].values
     inside = (time > 0) & (time >= plateau.start) & np.isfinite(distance.values)
     time, values = time[inside], distance.values[inside]
-    if np.count_nonzero(time <= plateau.end) < FEWEST_SNAPSHOTS:
-        return f"fewer than {FEWEST_SNAPSHOTS} snapshots lie on the secondary plateau; train with more --snapshots"
+    if np.count_nonzero(time <= plateau.end) < MIN_SNAPSHOTS:
+        return f"fewer than {MIN_SNAPSHOTS} snapshots lie on the secondary plateau; train with more --snapshots"
     least = int(values[time <= plateau.end].argmin())
     above = np.flatnonzero(values[least:] >= GROWTH * values[least])
     if not above.size:

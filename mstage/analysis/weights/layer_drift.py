@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
+    from jaxtyping import Float
 
 ORDERS = (1, 2)
 DISTANCES = {
@@ -134,7 +135,9 @@ def measure_layer_drift(
     return LayerDrift(xr.Dataset(variables, coords={"order": list(ORDERS), "layer": list(layers), "step": steps}))
 
 
-def quantile_distance(one: np.ndarray, other: np.ndarray, orders: Sequence[int] = ORDERS) -> np.ndarray:
+def quantile_distance(
+    one: Float[np.ndarray, " n"], other: Float[np.ndarray, " m"], orders: Sequence[int] = ORDERS
+) -> Float[np.ndarray, " orders"]:
     """W_p of two samples on the line, exactly, for each of some orders p.
 
     Args:
@@ -167,7 +170,7 @@ def _gaps(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _unequal_gaps(one: np.ndarray, other: np.ndarray, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gaps of the quantile functions on each stretch of [begin/n, end/n) where both are flat, and n times its length.
+    """Gaps of the quantile functions on each interval of [begin/n, end/n) where both are flat, and n times its length.
 
     The k-th value of `one` holds from q = k/n to (k + 1)/n; in units of 1/(n m) all borders are whole numbers.
     """

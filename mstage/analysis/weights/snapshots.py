@@ -15,6 +15,8 @@ from mstage.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from jaxtyping import Float
+
     from mstage.analysis.stages.results import Stage
 
 
@@ -22,16 +24,16 @@ LARGEST_WEIGHT = 1e70  # of a run that has not diverged: fourth powers of what i
 
 
 def measure_snapshots(
-    output: xr.DataArray,
-    inputs: xr.DataArray,
+    output_weights: xr.DataArray,
+    input_weights: xr.DataArray,
     measure: Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]],
     meanings: Mapping[str, str],
 ) -> xr.Dataset:
     """Measure each run.
 
     Args:
-        output: a_k, axes (..., snapshot, neuron).
-        inputs: w_k, axes (..., snapshot, neuron, dim), the same otherwise.
+        output_weights: a_k, axes (..., snapshot, neuron).
+        input_weights: w_k, axes (..., snapshot, neuron, dim), the same otherwise.
         measure: Takes a_k (snapshots, neurons) and w_k (snapshots, neurons, dim) of one run, and returns its
             quantities by name, each of shape (snapshots,).
         meanings: What the quantities are, by name.
@@ -43,26 +45,33 @@ def measure_snapshots(
     Raises:
         InputError: The axes are not these, or there is no snapshot.
     """
-    if output.dims[-2:] != ("snapshot", "neuron") or inputs.dims != (*output.dims, "dim"):
+    if output_weights.dims[-2:] != ("snapshot", "neuron") or input_weights.dims != (*output_weights.dims, "dim"):
         raise InputError(
-            f"weights over {output.dims} and {inputs.dims}: expected (..., snapshot, neuron) and the same with dim"
+            f"weights over {output_weights.dims} and {input_weights.dims}: "
+            "expected (..., snapshot, neuron) and the same with dim"
         )
-    if not output.sizes["snapshot"]:
+    if not output_weights.sizes["snapshot"]:
         raise InputError("there is no snapshot of the weights; train with --snapshots N, N at least 2")
-    places = [dict(zip(output.dims, index, strict=False)) for index in np.ndindex(*output.shape[:-2])]
-    parts = [measure(*weights_of(output.isel(place), inputs.isel(place))) for place in places]
-    axes = output.dims[:-1]
+    places = [dict(zip(output_weights.dims, index, strict=False)) for index in np.ndindex(*output_weights.shape[:-2])]
+    parts = [measure(*weights_of(output_weights.isel(place), input_weights.isel(place))) for place in places]
+    axes = output_weights.dims[:-1]
     variables = {
-        name: (axes, np.stack([part[name] for part in parts]).reshape(output.shape[:-1]), {"long_name": meanings[name]})
+        name: (
+            axes,
+            np.stack([part[name] for part in parts]).reshape(output_weights.shape[:-1]),
+            {"long_name": meanings[name]},
+        )
         for name in parts[0]
     }
-    coordinates = {name: one for name, one in output.coords.items() if set(one.dims) <= set(axes)}
+    coordinates = {name: one for name, one in output_weights.coords.items() if set(one.dims) <= set(axes)}
     return xr.Dataset(variables, coords=coordinates)
 
 
-def weights_of(output: xr.DataArray, inputs: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+def weights_of(
+    output_weights: xr.DataArray, input_weights: xr.DataArray
+) -> tuple[Float[np.ndarray, "snapshots neurons"], Float[np.ndarray, "snapshots neurons dim"]]:
     """a_k (snapshots, neurons) and w_k (snapshots, neurons, dim) of a run, all NaN in a snapshot that has diverged."""
-    a, w = output.values, inputs.values
+    a, w = output_weights.values, input_weights.values
     sound = (np.abs(a) <= LARGEST_WEIGHT).all(axis=-1) & (np.abs(w) <= LARGEST_WEIGHT).all(axis=(-2, -1))
     if sound.all():
         return a, w

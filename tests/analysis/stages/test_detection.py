@@ -13,6 +13,7 @@ from mstage.analysis.stages.segmentation import SegmentationMethod
 from mstage.errors import InputError, UsageError
 from mstage.history import Curve, RunStatus
 from tests import curves
+from tests.type_checks import unchecked
 
 PLATEAU_DESCENT = ["initial plateau", "initial descent", "secondary plateau"]
 
@@ -70,8 +71,8 @@ def test_intervals_hold_the_border_of_the_curve_without_noise(kind: str, points:
         found = find(time, clean * curves.noise(kind, points, 0.03, seed)).stages
         if [stage.kind for stage in found] != ["plateau", "descent", "plateau"]:
             continue
-        for stage, border in zip(found, truth, strict=False):
-            inside += stage.end_low <= border <= stage.end_high
+        for stage, boundary in zip(found, truth, strict=False):
+            inside += stage.end_low <= boundary <= stage.end_high
             count += 1
     assert count > 50
     assert inside / count >= 0.75
@@ -189,7 +190,7 @@ def test_linear_clock() -> None:
     step = np.linspace(0, 100, 2000)
     loss = np.exp(-np.clip(step - 60, 0, 5))
     assert names(find(step, loss, clock_scale="linear")) == PLATEAU_DESCENT
-    with pytest.raises(UsageError, match="expected log or linear"):
+    with unchecked(), pytest.raises(UsageError, match="expected log or linear"):
         StageMethod(clock_scale="cubic")
 
 

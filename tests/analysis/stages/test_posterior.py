@@ -14,9 +14,9 @@ from tests.analysis.stages.test_broken_lines import small_curve
 
 PRIOR = Prior(
     steepness=0.3,
-    first=np.log([0.6, 0.3, 0.1]),
-    last=np.log([0.5, 0.3, 0.2]),
-    follow=np.log([[0.3, 0.2, 0.1], [0.25, 0.3, 0.05], [0.1, 0.2, 0.4]]),
+    initial=np.log([0.6, 0.3, 0.1]),
+    final=np.log([0.5, 0.3, 0.2]),
+    transition=np.log([[0.3, 0.2, 0.1], [0.25, 0.3, 0.05], [0.1, 0.2, 0.4]]),
 )
 
 
@@ -35,8 +35,8 @@ def every_line(table: BrokenLines, prior: Prior) -> Iterator[tuple[float, np.nda
                     density = 0.5 / prior.steepness if kinds[-1] == 0 else prior.steepness / slope**2
                     spacing = table.heights[b, 1] - table.heights[b, 0]
                     log += np.log(density * spacing / span) - table.misfit[a, b, i, j] / 2
-                log += prior.first[kinds[0]] + prior.last[kinds[-1]]
-                log += sum(prior.follow[one, other] for one, other in pairwise(kinds))
+                log += prior.initial[kinds[0]] + prior.final[kinds[-1]]
+                log += sum(prior.transition[one, other] for one, other in pairwise(kinds))
                 heights = np.interp(
                     table.at, table.at[along], [table.heights[k, h] for k, h in zip(along, chosen, strict=True)]
                 )

@@ -48,7 +48,7 @@ def test_a_floor_of_exact_zeros_is_one_plateau(share: float) -> None:
 @pytest.mark.parametrize("at", [[0], [1], [2], [-1], [-2], [0, 5, 9, 200, -1]])
 @pytest.mark.parametrize("logging", ["linear", "log"])
 def test_single_spikes_are_no_stages(at: list[int], logging: str) -> None:
-    """Also where the cells hold one record each."""
+    """Also where the bins hold one record each."""
     time = np.geomspace(1, 1e4, 400) if logging == "log" else np.arange(1, 401)
     loss = curves.noise("white", 400, 0.003, 1)
     loss[at] *= 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from mstage.analysis.weights.cosine_maps import MOST_NEURONS, cosine_maps, cosine_matrix
+from mstage.analysis.weights.cosine_maps import MAX_NEURONS, cosine_maps, cosine_matrix
 from tests.render.synthetic import stages_with_ends
 
 RANDOM = np.random.default_rng(5)
@@ -51,13 +51,13 @@ def test_maps_are_of_the_borders() -> None:
 
 
 def test_of_many_neurons_some_are_shown() -> None:
-    output, inputs = weights(MOST_NEURONS + 150)
+    output, inputs = weights(MAX_NEURONS + 150)
     found = cosine_maps({}, "time", output, inputs, ())
-    assert found.neurons == MOST_NEURONS + 150
+    assert found.neurons == MAX_NEURONS + 150
     whole = cosine_matrix(output.values[0], inputs.values[0])
     part = found.maps[0].cosines
-    assert part.shape == (MOST_NEURONS, MOST_NEURONS)
-    rows = np.linspace(0, MOST_NEURONS + 149, MOST_NEURONS).round().astype(int)
+    assert part.shape == (MAX_NEURONS, MAX_NEURONS)
+    rows = np.linspace(0, MAX_NEURONS + 149, MAX_NEURONS).round().astype(int)
     np.testing.assert_allclose(part, whole[np.ix_(rows, rows)])
 
 

@@ -10,7 +10,7 @@ from scipy.stats import chi2, wasserstein_distance
 
 import mstage
 from mstage.analysis.weights.drift import (
-    MOST_NEURONS_EXACT,
+    MAX_NEURONS_EXACT,
     PROJECTIONS,
     SLICING_SEED,
     DriftMethod,
@@ -102,7 +102,7 @@ def test_the_joint_distance_of_many_neurons_is_sliced(order: int, mean: float) -
     times the mean of |U| (or the root of that of U^2), U even on (0, 1), within four standard errors of 200 draws.
     """
     method = DriftMethod(order, joint=True)
-    one, other = RANDOM.standard_normal((2, MOST_NEURONS_EXACT + 1, 3))
+    one, other = RANDOM.standard_normal((2, MAX_NEURONS_EXACT + 1, 3))
     directions = np.random.RandomState(SLICING_SEED).randn(3, PROJECTIONS)
     pairs = [(np.sort(one @ u), np.sort(other @ u)) for u in (directions / np.linalg.norm(directions, axis=0)).T]
     by_formula = np.mean([sorted_distance(*pair, order) ** order for pair in pairs]) ** (1 / order)
