@@ -17,7 +17,7 @@ def condensation(
     context: typer.Context,
     store: Annotated[str, typer.Argument(metavar="STORE", help="Folder that `mstage train` has written.")],
     output_format: Annotated[
-        str, typer.Option("--format", metavar="table|json|csv", help="How to print the quantities.")
+        str, typer.Option("--format", metavar="table|json|csv|markdown", help="How to print the quantities.")
     ] = "table",
 ) -> int:
     """Measure how the neurons line up: along z while the loss waits, along the linear fit A on the secondary plateau.
@@ -38,7 +38,7 @@ def condensation(
     else:
         from mstage.render.snapshot_tables import condensation_table
 
-        streams.show(condensation_table(result.widths))
+        streams.show(condensation_table(result.widths), chosen)
         if result.missing:
             streams.write(f"none: {result.missing}.\n")
     return ExitCode.DONE

@@ -28,7 +28,7 @@ def print_estimate(streams: Streams, sweep: Sweep, source: str, chosen: Format) 
     elif chosen is Format.CSV:
         streams.write(csv_text(found.to_dataframe()))
     else:
-        streams.show(estimate_table(found))
+        streams.show(estimate_table(found), chosen)
         streams.say("Nothing was trained and nothing written. Widths are trained one after the other.")
 
 

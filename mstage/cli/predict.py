@@ -43,7 +43,7 @@ def predict(
     optimizer: options.OptimizerName = None,
     batch_size: options.BatchSize = None,
     output_format: Annotated[
-        str, typer.Option("--format", metavar="table|json|csv", help="How to print the predictions.")
+        str, typer.Option("--format", metavar="table|json|csv|markdown", help="How to print the predictions.")
     ] = "table",
 ) -> int:
     """Predict the stages of a sweep from its training set: exit time, levels, escape time, and where theory is silent.
@@ -73,9 +73,9 @@ def predict(
     else:
         from mstage.render.theory_tables import constants_table, prediction_table
 
-        streams.show(constants_table(theory))
+        streams.show(constants_table(theory), chosen)
         streams.write("\n")
-        streams.show(prediction_table(theory))
+        streams.show(prediction_table(theory), chosen)
     return ExitCode.DONE
 
 

@@ -20,7 +20,8 @@ def report(
     context: typer.Context,
     store: Annotated[str, typer.Argument(metavar="STORE", help="Folder that `mstage train` has written.")],
     output_format: Annotated[
-        str, typer.Option("--format", metavar="table|json|csv", help="How to print the report.", show_default=True)
+        str,
+        typer.Option("--format", metavar="table|json|csv|markdown", help="How to print the report.", show_default=True),
     ] = "table",
     figures: Annotated[
         str | None,
@@ -51,9 +52,9 @@ def report(
         from mstage.render.report import report_parts
 
         for part in report_parts(result, store):
-            streams.show(part)
+            streams.show(part, chosen)
             streams.write("\n")
-        if result.representative is not None:
+        if result.representative is not None and chosen is Format.TABLE:
             clock = result.stage_groups.clock
             streams.draw(draw_curve(result.representative, clock, streams.columns, unicode=streams.unicode))
     if figures is not None:
