@@ -38,7 +38,7 @@ NO_WEIGHTS = "the sweep kept no weights; train with --snapshots 60"
 
 @dataclass(frozen=True)
 class DistancePanel:
-    """The V of a group: W1 between the laws of |a| and of |w|, and the loss of the run that stands for the group.
+    """The V of a group: W1 between the distributions of |a| and of |w|, and the loss of its representative run.
 
     Attributes:
         run: The coordinates that tell the group from others.

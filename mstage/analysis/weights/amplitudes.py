@@ -34,13 +34,13 @@ class AmplitudeHistory:
         run: Its coordinates.
         clock_name: Its clock.
         clock: Of the snapshots that are finite, shape (snapshots,).
-        edges: Borders of the bins of the amplitude, evenly spaced in its logarithm, shape (bins + 1,).
+        edges: Edges of the bins of the amplitude, evenly spaced in its logarithm, shape (bins + 1,).
         shares: Share of the neurons in each bin, shape (snapshots, bins).
         quantiles: Amplitudes below which `SHARES` of the neurons lie, shape (snapshots, 5).
         largest: The largest amplitude, shape (snapshots,).
         moments: Snapshots to look at closely, by what they are in words.
         normalised: Amplitudes over their mean at these, sorted, shape (moments, neurons).
-        borders: Ends of the run's stages but the last.
+        boundaries: Ends of the run's stages but the last.
     """
 
     run: Mapping[str, float | int | str]
@@ -52,7 +52,7 @@ class AmplitudeHistory:
     largest: Float[np.ndarray, " snapshots"]
     moments: Mapping[str, float]
     normalised: Float[np.ndarray, "moments neurons"]
-    borders: tuple[float, ...]
+    boundaries: tuple[float, ...]
 
 
 def amplitude_history(
@@ -93,5 +93,5 @@ def amplitude_history(
         largest=amplitude[:, -1],
         moments={name: float(clock[at]) for name, at in moments.items()},
         normalised=chosen / chosen.mean(axis=-1, keepdims=True),
-        borders=tuple(stage.end for stage in stages[:-1]),
+        boundaries=tuple(stage.end for stage in stages[:-1]),
     )

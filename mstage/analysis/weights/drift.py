@@ -1,9 +1,9 @@
 """How far does the distribution of the weights move while the loss waits?
 
-The Wasserstein distance of two laws on the line is that of their sorted samples, W_p = (mean |x_(k) - y_(k)|^p)^(1/p).
-It is taken, at every snapshot, between the laws of |a_k| and of |w_k| (the paper's pairing); of the amplitude
+The Wasserstein distance of two samples on the line is W_p = (mean |x_(k) - y_(k)|^p)^(1/p), x_(k) and y_(k) sorted. It
+is taken, at every snapshot, between the distributions of |a_k| and of |w_k| (the paper's pairing); of the amplitude
 rho_k = |a_k| |w_k| against its first and its previous snapshot; of rho_k / mean rho against chi-squared with one degree
-of freedom, which it is while the largest neurons have not yet run ahead; and between the joint laws of (a_k, w_k).
+of freedom, which it follows until the largest neurons run ahead; and between the joint distributions of (a_k, w_k).
 
 References:
     Chen, Luo, Wang 2024, arXiv 2410.20119 (the pairing of output and input weights).
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 DISTANCES = {
-    "output_input": "laws of |a| and of |w|",
-    "from_first": "law of the amplitude and its first snapshot",
-    "from_previous": "law of the amplitude and its previous snapshot",
+    "output_input": "distributions of |a| and of |w|",
+    "from_first": "distribution of the amplitude and its first snapshot",
+    "from_previous": "distribution of the amplitude and its previous snapshot",
     "chi_squared": "amplitude over its mean and chi-squared with one degree of freedom",
-    "joint": "joint law of (a, w) and its first snapshot",
+    "joint": "joint distribution of (a, w) and its first snapshot",
 }
 MAX_NEURONS_EXACT = 2000
 PROJECTIONS = 200
@@ -47,7 +47,7 @@ class DriftMethod:
 
     Attributes:
         order: p of W_p, 1 or 2.
-        joint: Whether the joint law of (a, w) is measured too, which takes long.
+        joint: Whether the joint distribution of (a, w) is measured too, which takes long.
     """
 
     order: int = 1
@@ -143,8 +143,8 @@ def chi_squared_sample(count: int) -> Float[np.ndarray, " count"]:
 
     The part of the mean below q is the distribution of chi-squared with three degrees of freedom at q.
     """
-    borders = 2 * gammaincinv(0.5, np.linspace(0, 1, count + 1))
-    return np.asarray(count * np.diff(chdtr(3, borders)))
+    edges = 2 * gammaincinv(0.5, np.linspace(0, 1, count + 1))
+    return np.asarray(count * np.diff(chdtr(3, edges)))
 
 
 def keep_array_libraries_out() -> None:

@@ -6,7 +6,7 @@ least value on the plateau; its lead is the time from there to the plateau's end
 
 Seeds are a sample of runs, so the median of their leads is given with an interval for the median of all such runs. The
 k-th least and k-th greatest of n leads enclose it unless fewer than k fall on one side of it, which is tossing a coin n
-times: exact for every law of the leads, never under its level, and there from five seeds on.
+times: exact for every distribution of the leads, never under its level, and there from five seeds on.
 
 References:
     David, Nagaraja 2003, "Order Statistics", section 7.1 (intervals of quantiles).
@@ -115,10 +115,10 @@ def _of_group(run: dict[str, Any], runs: Sequence[RunStages], distances: xr.Data
 
 
 def median_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float] | None:
-    """The narrowest pair of order statistics that encloses the median of their law with a probability of `level`.
+    """The narrowest pair of order statistics that encloses the median of a distribution with a probability of `level`.
 
     Args:
-        values: Independent draws from one law; nothing is assumed of it.
+        values: Independent draws from one distribution; nothing is assumed of it.
         level: Least probability of the interval.
 
     Returns:

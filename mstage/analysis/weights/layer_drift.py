@@ -1,9 +1,9 @@
 """How far do the weights of each layer move from checkpoint to checkpoint?
 
-For every layer the law of the magnitudes |w| of its weights and that of the norms of its rows are compared with those
-at the first and at the previous checkpoint, by the Wasserstein distances W1 and W2. On the line these are distances of
-quantile functions, W_p^p = integral over q in (0, 1) of |F^-1(q) - G^-1(q)|^p, so sorting gives them exactly, also
-between laws of unequally many values. A layer's laws at two checkpoints and at the first are in memory, no more.
+For every layer the distributions of the magnitudes |w| of its weights and of the norms of its rows are compared with
+those at the first and at the previous checkpoint, by the Wasserstein distances W1 and W2. On the line these are
+distances of quantile functions, W_p^p = integral over q in (0, 1) of |F^-1(q) - G^-1(q)|^p, so sorting gives them
+exactly, also for samples of different sizes. A layer at two checkpoints and at the first is in memory, no more.
 
 References:
     Villani 2003, "Topics in Optimal Transportation", section 2.2 (distances on the line).
@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 
 ORDERS = (1, 2)
 DISTANCES = {
-    "magnitude_from_first": "law of the magnitudes of the weights and that at the first checkpoint of the layer",
-    "magnitude_from_previous": "law of the magnitudes of the weights and that at the previous checkpoint of the layer",
-    "row_norm_from_first": "law of the norms of the rows and that at the first checkpoint of the layer",
-    "row_norm_from_previous": "law of the norms of the rows and that at the previous checkpoint of the layer",
+    f"{name}_from_{origin}": f"distribution of the {what} and that at the {origin} checkpoint of the layer"
+    for name, what in (("magnitude", "magnitudes of the weights"), ("row_norm", "norms of the rows"))
+    for origin in ("first", "previous")
 }
 SUMMARIES = {
     "weights": "weights of the layer, 0 where the checkpoint lacks it",
@@ -99,7 +98,7 @@ class LayerDrift(Tabled):
 
 
 @dataclass(frozen=True)
-class _Laws:
+class _Distributions:
     """Sorted magnitudes and row norms of a layer; the latter None where it has a single axis."""
 
     magnitudes: np.ndarray
@@ -172,38 +171,40 @@ def _gaps(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def _unequal_gaps(one: np.ndarray, other: np.ndarray, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:
     """Gaps of the quantile functions on each interval of [begin/n, end/n) where both are flat, and n times its length.
 
-    The k-th value of `one` holds from q = k/n to (k + 1)/n; in units of 1/(n m) all borders are whole numbers.
+    The k-th value of `one` holds from q = k/n to (k + 1)/n; in units of 1/(n m) all edges are whole numbers.
     """
     n, m = one.size, other.size
     mine = np.arange(begin, end + 1, dtype=np.int64) * m
     theirs = np.arange(begin * m // n + 1, -(-end * m // n), dtype=np.int64) * n
-    borders = np.union1d(mine, theirs)
-    starts = borders[:-1]
-    return _gaps(one[starts // m], other[starts // n]), np.diff(borders) / m
+    edges = np.union1d(mine, theirs)
+    starts = edges[:-1]
+    return _gaps(one[starts // m], other[starts // n]), np.diff(edges) / m
 
 
 def _one_layer(
     snapshots: Sequence[LayerSnapshot], progress: Callable[[int], None]
 ) -> Iterable[tuple[float, dict[str, Any]]]:
     """What is found of a layer at each of its steps."""
-    first: _Laws | None = None
-    previous: _Laws | None = None
+    first: _Distributions | None = None
+    previous: _Distributions | None = None
     for snapshot in snapshots:
-        laws = _laws(snapshot)
-        first = first or laws
-        found = _summaries(laws) | {
-            f"{name}_from_{origin}": _between(getattr(laws, values), getattr(before, values), laws, before)
+        distributions = _distributions(snapshot)
+        first = first or distributions
+        found = _summaries(distributions) | {
+            f"{name}_from_{origin}": _between(
+                getattr(distributions, values), getattr(before, values), distributions, before
+            )
             for origin, before in (("first", first), ("previous", previous))
             for name, values in (("magnitude", "magnitudes"), ("row_norm", "norms"))
             if before is not None
         }
-        previous = laws
-        progress(laws.magnitudes.size)
+        previous = distributions
+        progress(distributions.magnitudes.size)
         yield snapshot.step, found
 
 
-def _laws(snapshot: LayerSnapshot) -> _Laws:
-    """Read a layer, a part at a time, into the sorted values of its laws."""
+def _distributions(snapshot: LayerSnapshot) -> _Distributions:
+    """Read a layer, a part at a time, into the sorted values of its distributions."""
     count, rows = math.prod(snapshot.shape), snapshot.shape[0] if len(snapshot.shape) > 1 else 0
     magnitudes = np.empty(0)
     norms = np.empty(rows)
@@ -224,17 +225,17 @@ def _laws(snapshot: LayerSnapshot) -> _Laws:
             filled_rows += len(part)
     magnitudes.sort()
     norms.sort()
-    return _Laws(magnitudes, norms if rows else None, not_finite)
+    return _Distributions(magnitudes, norms if rows else None, not_finite)
 
 
-def _summaries(laws: _Laws) -> dict[str, Any]:
-    found: dict[str, Any] = {"weights": laws.magnitudes.size, "not_finite": laws.not_finite}
-    if not laws.not_finite:
-        found["mean_magnitude"] = _mean(laws.magnitudes)
-    if laws.norms is not None:
-        found["rows"] = laws.norms.size
-        if not laws.not_finite:
-            found["mean_row_norm"] = _mean(laws.norms)
+def _summaries(distributions: _Distributions) -> dict[str, Any]:
+    found: dict[str, Any] = {"weights": distributions.magnitudes.size, "not_finite": distributions.not_finite}
+    if not distributions.not_finite:
+        found["mean_magnitude"] = _mean(distributions.magnitudes)
+    if distributions.norms is not None:
+        found["rows"] = distributions.norms.size
+        if not distributions.not_finite:
+            found["mean_row_norm"] = _mean(distributions.norms)
     return found
 
 
@@ -244,8 +245,10 @@ def _mean(values: np.ndarray) -> float:
     return out_of_unit(float(in_unit(values, exponent).mean(dtype=np.float64)), exponent)
 
 
-def _between(one: np.ndarray | None, other: np.ndarray | None, laws: _Laws, before: _Laws) -> np.ndarray:
-    if one is None or other is None or laws.not_finite or before.not_finite:
+def _between(
+    one: np.ndarray | None, other: np.ndarray | None, distributions: _Distributions, before: _Distributions
+) -> np.ndarray:
+    if one is None or other is None or distributions.not_finite or before.not_finite:
         return np.full(len(ORDERS), np.nan)
     if one is other:
         return np.zeros(len(ORDERS))

@@ -101,18 +101,18 @@ def _density(figure: Figure, axes: Axes, history: AmplitudeHistory) -> None:
     if Axis.of_clock(clock).log:
         clock, shares = clock[clock > 0], shares[history.clock > 0]
     middles = np.sqrt(clock[1:] * clock[:-1]) if (clock > 0).all() else (clock[1:] + clock[:-1]) / 2
-    borders = np.concatenate([clock[:1], middles, clock[-1:]])
+    edges = np.concatenate([clock[:1], middles, clock[-1:]])
     least = 1 / history.normalised.shape[1]
     mesh = axes.pcolormesh(
-        borders, history.edges, np.ma.masked_less(shares.T, least / 2), cmap="Blues",
+        edges, history.edges, np.ma.masked_less(shares.T, least / 2), cmap="Blues",
         norm=LogNorm(least, 1) if least < 1 else None, rasterized=True,
     )  # fmt: skip
     figure.colorbar(mesh, ax=axes, label="share of neurons in a bin", pad=0.02)
     kept = history.clock >= clock[0]
     axes.plot(clock, history.quantiles[kept, 2], color=BLACK, label="median")
     axes.plot(clock, history.largest[kept], color=VERMILION, label="largest")
-    for border in history.borders:
-        axes.axvline(border, color="0.3", linewidth=0.6, linestyle=":")
+    for boundary in history.boundaries:
+        axes.axvline(boundary, color="0.3", linewidth=0.6, linestyle=":")
     axes.set_yscale("log")
     set_clock_axis(axes, history.clock, history.clock_name)
     axes.set_ylim(history.edges[0], history.edges[-1] * 2)

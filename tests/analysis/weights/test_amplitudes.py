@@ -21,7 +21,7 @@ def test_against_numpy() -> None:
     np.testing.assert_allclose(found.shares.sum(axis=1), 1)  # what is below the lowest bin is in it
     bins = np.clip(np.searchsorted(found.edges, rho[3], side="right") - 1, 0, len(found.edges) - 2)
     np.testing.assert_allclose(found.shares[3], np.bincount(bins, minlength=len(found.edges) - 1) / 50)
-    assert found.borders == (3.2, 6.5, 110.0)
+    assert found.boundaries == (3.2, 6.5, 110.0)
     assert dict(found.moments) == {
         "end of the initial plateau": 3.0, "end of the initial descent": 7.0,
         "end of the secondary plateau": 100.0, "last snapshot": 600.0,
