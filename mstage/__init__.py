@@ -7,6 +7,7 @@ The commands are functions here, on xarray objects and without printing:
     >>> mstage.predict(sweep).to_dataframe()
     >>> tree = mstage.train(sweep)
     >>> stages = mstage.detect_stages(tree)
+    >>> stages.plot()
     >>> mstage.report(tree).stages
 
 Names are imported when they are first used, so that `import mstage` costs nothing.

@@ -1,10 +1,10 @@
 """Where exactly does a stage end, and how sure is that?
 
-The segmentation says which stages there are; its knots are coarse. A boundary means the same on every curve: a plateau
-ends where the loss has gone a tenth of the way of the descent (or rise) after it, on the scale of the loss, which for
-the initial plateau is the exit time T1 = inf{t : R0 - R(t) > (R0 - R_lin)/10}; a descent ends where it has come nine
-tenths of its way on the scale of log loss. Both are read off each of the lines drawn, put right where the bins show
-that a straight line misses the curve: the boundary is the median, its interval what most of them agree on.
+The segmentation says which stages there are, but its knots are coarse. A boundary is defined alike on every curve: a
+plateau ends where the loss has come a tenth of the way to the next level, which for the initial plateau is the exit
+time T1 = inf{t : R0 - R(t) > (R0 - R_lin)/10}; a descent ends where the log loss has come nine tenths of its way. Both
+are read off every line drawn, corrected where the bins clearly lie off it: the boundary is the median over the lines,
+and its interval comes from their quantiles.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def denoised(bins: Bins, segmentation: Segmentation) -> Float[np.ndarray, " bins
 
 
 def _curves(bins: Bins, segmentation: Segmentation, places: np.ndarray) -> np.ndarray:
-    """The lines drawn at some places, put right by what the bins show clearly, shape (draws, places)."""
+    """The lines drawn at some places, corrected where the bins clearly lie off them, shape (draws, places)."""
     at = bins.position[segmentation.knots]
     left = (np.searchsorted(at, places, side="right") - 1).clip(0, at.size - 2)
     share = (places - at[left]) / (at[left + 1] - at[left])
@@ -113,11 +113,10 @@ def _share_of_the_way(start: np.ndarray, goal: np.ndarray) -> np.ndarray:
 
 
 def _level_before(places: np.ndarray, curves: np.ndarray, first: int, last: int) -> np.ndarray:
-    """Log loss of a plateau that what comes after it goes from, shape (draws, 1), or (draws, places) if it has a trend.
+    """Log loss from which the stage after a plateau starts, shape (draws, 1), or (draws, places) if it has a trend.
 
-    The median of its first half: the second is where the escape from a plateau sets in, which is not to move the level
-    that it escapes from. A later plateau that clearly goes down all the while, and not ever faster, has a trend
-    instead, that of its third quarter: the slow end of a descent, which waits for a smaller learning rate.
+    The median of the plateau's first half, since the escape sets in during the second. A later plateau that goes down
+    steadily, and not ever faster, has the trend of its third quarter instead: the slow end of a descent.
     """
     quarter = (last - first) // 4
     level = np.median(curves[:, first : first + max(2 * quarter, 1) + 1], axis=1)[:, None]
@@ -158,8 +157,8 @@ def _crossed(places: np.ndarray, above: np.ndarray, middle: np.ndarray, early: b
 def _interval(at: np.ndarray, knots: np.ndarray) -> tuple[float, float, float]:
     """Median of a boundary and its 90 % interval.
 
-    The lines drawn agree too well: they bend at knots only, and share what was taken for noise. What they leave out
-    was measured on curves whose boundaries are known.
+    The lines drawn agree too well, since they bend at knots only and share one estimate of the noise. So the interval
+    is widened as curves with known boundaries ask for.
     """
     low, middle, high = (float(one) for one in np.quantile(at, QUANTILES))
     after = int(np.searchsorted(knots, middle).clip(1, knots.size - 1))

@@ -1,9 +1,9 @@
 """How probable is each broken line through a noisy curve, and what do the probable ones look like?
 
-Each broken line has a probability: its likelihood (see `broken_lines`) times a prior for where it bends, how steep its
-lines are and which label follows which. A pass forwards over the knots sums all of them up exactly, and broken lines
-are drawn from that sum by a pass backwards. Continuity is what makes the labels hold up in noise: without it a drop
-can hide in a jump. Sums and not maxima are what makes them hold where the noise leaves many lines equally good.
+The posterior of a broken line is its likelihood (see `broken_lines`) times a prior for where it bends, how steep its
+lines are and which label follows which. A forward pass over the knots sums over all broken lines exactly, and a
+backward pass samples from them. The lines are continuous, so that a drop cannot hide in a jump; and they are summed and
+not maximised, so that the labels hold where the noise leaves many lines equally good.
 
 References:
     Fearnhead 2006, "Exact and efficient Bayesian inference for multiple changepoint problems" (the two passes).
@@ -47,7 +47,7 @@ class Posterior:
     """
 
     def __init__(self, table: BrokenLines, prior: Prior) -> None:
-        """Sum them up.
+        """Run the forward pass.
 
         Args:
             table: The lines.
@@ -56,9 +56,9 @@ class Posterior:
         self._table = table
         self._prior = prior
         count, choices = table.heights.shape
-        self._forward = np.full((3, count, choices), -np.inf)  # log sums up to a place, by the label of the last line
+        self._forward = np.full((3, count, choices), -np.inf)  # log messages, by the label of the last line
         self._backpointers: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0))]
-        onward = np.empty((3, count, choices))  # the same by the label of the next line
+        onward = np.empty((3, count, choices))  # the same, by the label of the next line
         onward[:, 0] = prior.initial[:, None]
         spacing = np.gradient(table.heights, axis=1)
         for end in range(1, count):

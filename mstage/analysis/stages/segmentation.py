@@ -1,9 +1,9 @@
 """Which plateaus, descents and rises does a curve on a logarithmic scale go through?
 
-Broken lines are drawn with their probability (see `posterior`), and the sequence of stages that is drawn most often is
-the one that the curve goes through. What counts as flat depends on the curve: a loss that never falls steeply has its
-descents too. So a plateau is looked at again with a lower bar for steepness, and split where a descent within it is
-several times steeper than what lies to both of its sides.
+Broken lines are sampled from their posterior (see `posterior`), and the most frequent sequence of stages is that of the
+curve. What counts as flat depends on the curve: a loss that never falls steeply has descents too. So each plateau is
+segmented again with a lower threshold for steepness, and split where a descent in it is several times steeper than both
+of its sides.
 """
 
 from __future__ import annotations
