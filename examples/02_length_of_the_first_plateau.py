@@ -9,8 +9,6 @@ fitted seed by seed, so that their intervals are over seeds.
 import sys
 
 import mstage
-from mstage.render.figures.losses import plateau_ends
-from mstage.workflows.figures import figure_data
 
 
 def main(quick: bool = False, figure: str | None = None) -> None:
@@ -31,7 +29,7 @@ def main(quick: bool = False, figure: str | None = None) -> None:
                 f"predicted at these widths {law.predicted:.3f}, for m to infinity {asymptotic:.3f}"
             )
     if figure:
-        plateau_ends(figure_data(tree)).savefig(figure, dpi=150)
+        mstage.draw_figure(mstage.collect_figures(tree), "plateau_ends").savefig(figure, dpi=150)
 
 
 if __name__ == "__main__":

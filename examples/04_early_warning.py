@@ -31,7 +31,7 @@ def main(quick: bool = False) -> None:
         print(f"{time[at]:8.1f}  {float(distance[at]):20.3f}  {now:12.4f}")
     for one in drift.warnings:
         if one.lead is not None:
-            escaped = f"{one.runs[0]} of {one.runs[1]} runs escape, at t = {one.escape.median:.0f}"
+            escaped = f"{one.escaped} of {one.runs} runs escape, at t = {one.escape.median:.0f}"
             print(f"{escaped}; the distance had doubled {one.lead.median:.0f} before")
 
 

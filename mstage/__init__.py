@@ -7,6 +7,7 @@ The commands are functions here, on xarray objects and without printing:
     >>> mstage.predict(sweep).to_dataframe()
     >>> tree = mstage.train(sweep)
     >>> stages = mstage.detect_stages(tree)
+    >>> stages.plot()
     >>> mstage.report(tree).stages
 
 Names are imported when they are first used, so that `import mstage` costs nothing.
@@ -18,14 +19,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mstage.analysis.condensation import Condensation, CondensationMethod
-    from mstage.analysis.drift import Drift, DriftMethod
-    from mstage.analysis.layer_drift import LayerDrift
-    from mstage.analysis.predictions import SweepTheory, Theory
-    from mstage.analysis.segmentation import SegmentationMethod
-    from mstage.analysis.stages import StageMethod, Stages
-    from mstage.analysis.summary import SweepReport
+    from mstage.analysis.stages.results import RunStages, Stage, StageMethod, Stages
+    from mstage.analysis.stages.segmentation import SegmentationMethod
+    from mstage.analysis.summary.figure_data import FigureData
+    from mstage.analysis.summary.report import SweepReport
+    from mstage.analysis.theory.predictions import SweepTheory, Theory
+    from mstage.analysis.weights.condensation import Condensation, CondensationMethod
+    from mstage.analysis.weights.drift import Drift, DriftMethod
+    from mstage.analysis.weights.layer_drift import LayerDrift
     from mstage.errors import InputError, MstageError, UsageError
+    from mstage.readers.logs.log import Log, Series
+    from mstage.render.figures.plot import plot
+    from mstage.render.figures.write import draw_figure, write_figures
     from mstage.spec import BuiltIn, Descent, Flow, Optimizer, Recording, Sweep, Table, TwoLayer
     from mstage.store.reader import open_sweep
     from mstage.workflows.checkpoint_drift import CheckpointDrift, checkpoint_drift
@@ -33,21 +38,35 @@ if TYPE_CHECKING:
     from mstage.workflows.detect_stages import detect_stages
     from mstage.workflows.drift import SweepDrift, drift
     from mstage.workflows.estimate import Estimate, estimate
+    from mstage.workflows.figures import collect_figures
+    from mstage.workflows.logs import open_log
     from mstage.workflows.predict import predict
     from mstage.workflows.report import report
     from mstage.workflows.train import Progress, train
 
 _HOMES = {
-    "mstage.analysis.condensation": ("Condensation", "CondensationMethod"),
-    "mstage.analysis.drift": ("Drift", "DriftMethod"),
-    "mstage.analysis.layer_drift": ("LayerDrift",),
-    "mstage.analysis.predictions": ("SweepTheory", "Theory"),
-    "mstage.analysis.segmentation": ("SegmentationMethod",),
-    "mstage.analysis.stages": ("StageMethod", "Stages"),
-    "mstage.analysis.summary": ("SweepReport",),
+    "mstage.analysis.weights.condensation": ("Condensation", "CondensationMethod"),
+    "mstage.analysis.weights.drift": ("Drift", "DriftMethod"),
+    "mstage.analysis.weights.layer_drift": ("LayerDrift",),
+    "mstage.analysis.theory.predictions": ("SweepTheory", "Theory"),
+    "mstage.analysis.stages.segmentation": ("SegmentationMethod",),
+    "mstage.analysis.stages.results": ("RunStages", "Stage", "StageMethod", "Stages"),
+    "mstage.analysis.summary.report": ("SweepReport",),
     "mstage.errors": ("InputError", "MstageError", "UsageError"),
     "mstage.spec": ("BuiltIn", "Descent", "Flow", "Optimizer", "Recording", "Sweep", "Table", "TwoLayer"),
     "mstage.store.reader": ("open_sweep",),
+    "mstage.analysis.summary.figure_data": ("FigureData",),
+    "mstage.readers.logs.log": (
+        "Log",
+        "Series",
+    ),
+    "mstage.render.figures.plot": ("plot",),
+    "mstage.render.figures.write": (
+        "draw_figure",
+        "write_figures",
+    ),
+    "mstage.workflows.figures": ("collect_figures",),
+    "mstage.workflows.logs": ("open_log",),
     "mstage.workflows.checkpoint_drift": ("CheckpointDrift", "checkpoint_drift"),
     "mstage.workflows.condensation": ("SweepCondensation", "condensation"),
     "mstage.workflows.detect_stages": ("detect_stages",),
@@ -68,14 +87,19 @@ __all__ = [
     "Drift",
     "DriftMethod",
     "Estimate",
+    "FigureData",
     "Flow",
     "InputError",
     "LayerDrift",
+    "Log",
     "MstageError",
     "Optimizer",
     "Progress",
     "Recording",
+    "RunStages",
     "SegmentationMethod",
+    "Series",
+    "Stage",
     "StageMethod",
     "Stages",
     "Sweep",
@@ -88,14 +112,19 @@ __all__ = [
     "TwoLayer",
     "UsageError",
     "checkpoint_drift",
+    "collect_figures",
     "condensation",
     "detect_stages",
+    "draw_figure",
     "drift",
     "estimate",
+    "open_log",
     "open_sweep",
+    "plot",
     "predict",
     "report",
     "train",
+    "write_figures",
 ]
 
 

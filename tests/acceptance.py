@@ -12,10 +12,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 import mstage
-from mstage.analysis.exemplars import run_key
-from mstage.analysis.flattest import flattest_losses
-from mstage.history import curves
-from mstage.workflows.detect_stages import loss_histories
 
 
 @dataclass(frozen=True)
@@ -56,8 +52,6 @@ def exit_and_level(problem: str | mstage.Table, widths: tuple[int, ...] = (400, 
     )
     tree, theory = mstage.train(sweep), mstage.predict(sweep)
     stages = mstage.detect_stages(tree)
-    losses = [curve for history in loss_histories(tree) for curve in curves(history)]
-    levels = flattest_losses(stages, losses, "secondary plateau")
     name, linear = theory.problem, theory.constants.loss_linear
     checks = []
     for alpha in sweep.model.alpha:
@@ -69,7 +63,7 @@ def exit_and_level(problem: str | mstage.Table, widths: tuple[int, ...] = (400, 
             label = f"{name}, alpha {alpha:g}, m {width}"
             checks.append(relative(f"T1 ({label})", float(np.median(ends)), said.exit_time.value, 0.03))
             if width == max(widths):
-                level = np.median([levels.get(run_key(one.run), np.nan) for one in same])
+                level = np.median([one.plateau_levels.get("secondary plateau", np.nan) for one in same])
                 off = abs(level - said.secondary_level.value) / linear
                 checks.append(Check(f"|R - R_lin + |A|^2 c3/m| / R_lin ({label})", float(off), 0.0, 5e-4))
     return checks

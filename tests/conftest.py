@@ -6,6 +6,8 @@ from tempfile import mkdtemp
 
 import jax
 
+from tests.type_checks import check
+
 # A shell starts what it runs in the background with Ctrl-C ignored, and processes hand that on to those they start:
 # the tests that interrupt a process would interrupt nothing.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -17,3 +19,5 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # What the commands under test compile is kept, but not in the cache of whoever runs the tests.
 os.environ["XDG_CACHE_HOME"] = mkdtemp(prefix="mstage-tests-")
+
+check("mstage.analysis", "mstage.history", "matplotlib.axes", "pandas", "scipy.ndimage", "scipy.special", "xarray")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mstage.analysis.stages import detect_stages
+from mstage.analysis.stages.detection import detect_stages
 from mstage.errors import InputError
 from mstage.history import RunStatus, curves
 

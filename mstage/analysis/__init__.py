@@ -1,1 +1,1 @@
-"""Analyses: one question a module, `verb(data, method) -> frozen result`."""
+"""What a history of losses and weights shows: one question a module, `verb(data, method) -> frozen result`."""

@@ -7,15 +7,12 @@ of ordinary size keep their unit, 1.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from mstage.analysis.stages import Stage
 
 LARGEST = float(np.finfo(float).max)
 SUMMED = 1000  # binary exponent up to which many numbers can be added up
@@ -56,22 +53,3 @@ def middle(values: Iterable[float]) -> float:
     ordered = sorted(float(value) for value in values)
     low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
     return low / 2 + high / 2 if max(abs(low), abs(high)) > LARGEST / 2 else (low + high) / 2
-
-
-def stage_out_of_units(stage: Stage, clock: int, loss: int) -> Stage:
-    """A stage of a curve whose clock and losses had the units 2^clock and 2^loss."""
-    values: dict[str, Any] = {
-        name: out_of_unit(getattr(stage, name), exponent)
-        for exponent, names in (
-            (clock, ("start", "end", "end_low", "end_high")),
-            (loss, ("loss_start", "loss_end", "level")),
-        )
-        for name in names
-    }
-    if stage.model == "exponential":
-        names = ("rate", "rate_low", "rate_high")
-        with np.errstate(over="ignore"):  # float64 need not hold a rate for each unit of a clock of denormal numbers
-            rates = np.ldexp([getattr(stage, name) for name in names], -clock)
-        known = bool(np.isfinite(rates).all())
-        values |= dict(zip(names, rates.tolist(), strict=True)) if known else dict.fromkeys([*names, "model"])
-    return replace(stage, **values)

@@ -12,22 +12,12 @@ from mstage.render.formats import Format, csv_text, json_text
 if TYPE_CHECKING:
     from mstage.cli.console import Streams
 
-HEADS = {
-    "alignment": "along z",
-    "weighted_cosine_z": "cos to z",
-    "weighted_cosine_fit": "cos to A",
-    "participation": "participating",
-    "largest_share": "largest",
-    "orientations": "orientations",
-    "rank_correlation": "rank from step 0",
-}
-
 
 def condensation(
     context: typer.Context,
     store: Annotated[str, typer.Argument(metavar="STORE", help="Folder that `mstage train` has written.")],
     output_format: Annotated[
-        str, typer.Option("--format", metavar="table|json|csv", help="How to print the quantities.")
+        str, typer.Option("--format", metavar="table|json|csv|markdown", help="How to print the quantities.")
     ] = "table",
 ) -> int:
     """Measure how the neurons line up: along z while the loss waits, along the linear fit A on the secondary plateau.
@@ -46,10 +36,9 @@ def condensation(
     elif chosen is Format.CSV:
         streams.write(csv_text(result.to_dataframe()))
     else:
-        from mstage.render.snapshot_tables import snapshot_table
+        from mstage.render.snapshot_tables import condensation_table
 
-        title = "Condensation (medians over seeds)"
-        streams.show(snapshot_table([one.quantities for one in result.widths], HEADS, title=title))
+        streams.show(condensation_table(result.widths), chosen)
         if result.missing:
             streams.write(f"none: {result.missing}.\n")
     return ExitCode.DONE

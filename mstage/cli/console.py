@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from mstage.cli.encodings import fitted
 from mstage.errors import printable
+from mstage.render.formats import Format
+from mstage.render.table import Table as ResultTable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -43,11 +45,17 @@ class Streams:
         with suppress(OSError):
             print(printable(text), file=self.stderr, flush=True)
 
-    def show(self, renderable: RenderableType) -> None:
-        """Draw a table, with notes or without, on stdout: as wide as it needs where nobody's screen sets a limit."""
+    def show(self, part: RenderableType, chosen: Format = Format.TABLE) -> None:
+        """Print a table, or lines, on stdout: as wide as it needs where no screen sets a limit, or as markdown."""
+        if chosen is Format.MARKDOWN:
+            self.write(part.markdown() if isinstance(part, ResultTable) else f"{part}\n")
+            return
         from rich.measure import Measurement
+        from rich.protocol import rich_cast
         from rich.table import Table
+        from rich.text import Text
 
+        renderable = Text(part) if isinstance(part, str) else rich_cast(part)
         console = self._console(self.stdout)
         needed = Measurement.get(console, console.options.update(max_width=10_000), renderable).maximum
         if not console.is_terminal:

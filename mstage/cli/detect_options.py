@@ -74,5 +74,5 @@ FailOn: TypeAlias = Annotated[
 ]  # fmt: skip
 OutputFormat: TypeAlias = Annotated[
     str,
-    typer.Option("--format", metavar="table|json|csv", help="How to print the stages.", show_default=True),
+    typer.Option("--format", metavar="table|json|csv|markdown", help="How to print the stages.", show_default=True),
 ]

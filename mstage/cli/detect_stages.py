@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mstage.analysis.stages import Stages
+    from mstage.analysis.stages.results import Stages
     from mstage.cli.console import Streams
     from mstage.workflows.logs import LogOptions
 
@@ -114,7 +114,7 @@ def _print_series(streams: Streams, sources: Sequence[str], series: pd.DataFrame
     else:
         from mstage.render.log_tables import series_table
 
-        streams.show(series_table(series))
+        streams.show(series_table(series), chosen)
 
 
 def _print_stages(streams: Streams, sources: Sequence[str], stages: Stages, chosen: Format) -> None:
@@ -124,10 +124,10 @@ def _print_stages(streams: Streams, sources: Sequence[str], stages: Stages, chos
     elif chosen is Format.CSV:
         streams.write(csv_text(stages.to_dataframe()))
     else:
-        from mstage.analysis.groups import StageGroups
-        from mstage.render.tables import stage_table
+        from mstage.analysis.stages.groups import StageGroups
+        from mstage.render.stage_tables import stage_table
 
-        streams.show(stage_table(StageGroups.of(stages)))
+        streams.show(stage_table(StageGroups.of(stages)), chosen)
 
 
 def _how_it_ended(streams: Streams, stages: Stages, conditions: tuple[str, ...]) -> ExitCode:

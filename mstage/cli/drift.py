@@ -48,7 +48,7 @@ def drift(
         ),
     ] = None,
     output_format: Annotated[
-        str, typer.Option("--format", metavar="table|json|csv", help="How to print the distances.")
+        str, typer.Option("--format", metavar="table|json|csv|markdown", help="How to print the distances.")
     ] = "table",
 ) -> int:  # fmt: skip
     """Measure Wasserstein distances between the distributions of the weights, snapshot by snapshot.
@@ -78,7 +78,7 @@ def drift(
 
 
 def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chosen: Format) -> int:
-    from mstage.analysis.drift import MOST_NEURONS_EXACT, DriftMethod, keep_array_libraries_out
+    from mstage.analysis.weights.drift import MAX_NEURONS_EXACT, DriftMethod, keep_array_libraries_out
     from mstage.workflows.drift import drift as measure
 
     keep_array_libraries_out()
@@ -87,7 +87,7 @@ def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chose
     if joint:
         widths = [int(one.distances.coords["width"]) for one in result.drifts]
         sliced = [width for width in widths if not method.is_exact(width)]
-        how = f"sliced for width {', '.join(map(str, sliced))} (over {MOST_NEURONS_EXACT} neurons)" if sliced else ""
+        how = f"sliced for width {', '.join(map(str, sliced))} (over {MAX_NEURONS_EXACT} neurons)" if sliced else ""
         exact = "exact" if len(sliced) < len(widths) else ""
         streams.say(f"Joint law: {', '.join(filter(None, (exact, how)))}.")
     if chosen is Format.JSON:
@@ -97,10 +97,10 @@ def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chose
     else:
         from mstage.render.drift_tables import drift_table, warning_table
 
-        streams.show(drift_table(result.drifts))
+        streams.show(drift_table(result.drifts), chosen)
         streams.write("\n")
         if result.warnings:
-            streams.show(warning_table(result.warnings))
+            streams.show(warning_table(result.warnings), chosen)
         else:
             streams.write(f"Early warning: none, because {result.no_warnings}.\n")
     say_unfinished(streams, result.unfinished, store)
@@ -126,5 +126,5 @@ def _drift_of_checkpoints(
     else:
         from mstage.render.layer_tables import layer_table
 
-        streams.show(layer_table(result.layers, order))
+        streams.show(layer_table(result.layers, order), chosen)
     return ExitCode.DONE

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mstage.render.formats import Format, csv_text, json_text
+from mstage.render.table import Table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from mstage.cli.console import Streams
     from mstage.spec import Sweep
     from mstage.workflows.estimate import Estimate, WidthEstimate
@@ -29,16 +28,15 @@ def print_estimate(streams: Streams, sweep: Sweep, source: str, chosen: Format) 
     elif chosen is Format.CSV:
         streams.write(csv_text(found.to_dataframe()))
     else:
-        streams.show(estimate_table(found))
+        streams.show(estimate_table(found), chosen)
         streams.say("Nothing was trained and nothing written. Widths are trained one after the other.")
 
 
 def estimate_table(found: Estimate) -> Table:
     """A row for each width, and one for all of them where there are several."""
     from mstage.render.numbers import duration, size
-    from mstage.render.tables import plain_table
 
-    table = plain_table(["width", "runs", "steps", "memory", "disk", "time"])
+    table = Table(["width", "runs", "steps", "memory", "disk", "time"])
 
     def add(name: str, steps: str, of: WidthEstimate | Estimate) -> None:
         table.add_row(name, f"{of.runs:,}", steps, size(of.memory_bytes), size(of.disk_bytes), duration(of.seconds))

@@ -17,7 +17,7 @@ from mstage.render.formats import Format
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mstage.analysis.stages import Stages
+    from mstage.analysis.stages.results import Stages
     from mstage.cli.console import Streams
     from mstage.workflows.follow_stages import Update
     from mstage.workflows.logs import LogOptions

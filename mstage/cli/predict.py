@@ -30,7 +30,7 @@ def predict(
     context: typer.Context,
     source: Source = None,
     output_format: Annotated[
-        str, typer.Option("--format", metavar="table|json|csv", help="How to print the predictions.")
+        str, typer.Option("--format", metavar="table|json|csv|markdown", help="How to print the predictions.")
     ] = "table",
     **values: object,
 ) -> int:
@@ -62,9 +62,9 @@ def predict(
     else:
         from mstage.render.theory_tables import constants_table, prediction_table
 
-        streams.show(constants_table(theory))
+        streams.show(constants_table(theory), chosen)
         streams.write("\n")
-        streams.show(prediction_table(theory))
+        streams.show(prediction_table(theory), chosen)
     return ExitCode.DONE
 
 

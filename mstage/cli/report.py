@@ -12,9 +12,7 @@ from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import FigureFormat, Format, csv_text, json_text
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from mstage.analysis.summary import SweepReport
+    from mstage.analysis.summary.report import SweepReport
     from mstage.cli.console import Streams
 
 
@@ -22,7 +20,8 @@ def report(
     context: typer.Context,
     store: Annotated[str, typer.Argument(metavar="STORE", help="Folder that `mstage train` has written.")],
     output_format: Annotated[
-        str, typer.Option("--format", metavar="table|json|csv", help="How to print the report.", show_default=True)
+        str,
+        typer.Option("--format", metavar="table|json|csv|markdown", help="How to print the report.", show_default=True),
     ] = "table",
     figures: Annotated[
         str | None,
@@ -49,7 +48,15 @@ def report(
     elif chosen is Format.CSV:
         streams.write(csv_text(result.to_dataframe()))
     else:
-        _show(streams, store, result)
+        from mstage.render.curve import draw_curve
+        from mstage.render.report import report_parts
+
+        for part in report_parts(result, store):
+            streams.show(part, chosen)
+            streams.write("\n")
+        if result.representative is not None and chosen is Format.TABLE:
+            clock = result.stage_groups.clock
+            streams.draw(draw_curve(result.representative, clock, streams.columns, unicode=streams.unicode))
     if figures is not None:
         _draw(streams, store, result, figures, formats)
     say_unfinished(streams, result.statuses.get("running", 0), store)
@@ -58,42 +65,12 @@ def report(
     return ExitCode.DIVERGED if result.diverged else ExitCode.DONE
 
 
-def _show(streams: Streams, store: str, result: SweepReport) -> None:
-    """The report as tables, with the drawn curve at its end."""
-    from mstage.render import tables
-    from mstage.render.curve import draw_curve
-    from mstage.render.theory_tables import comparison_table, missing_lines, scaling_table
-
-    groups = result.stage_groups
-    over = "medians over seeds, with their range"
-    parts: list[RenderableType] = [
-        tables.settings_table(result, store),
-        tables.stage_table(groups, title=f"Stages, in units of {groups.clock} ({over})"),
-        tables.plateau_table(groups, title="Plateaus"),
-        tables.descent_table(groups, title=f"Descents: rates per unit of {groups.clock}"),
-    ]
-    if result.comparisons:
-        parts.append(comparison_table(groups, result.comparisons, result.theory.remarks if result.theory else ()))
-    if result.laws:
-        parts.append(scaling_table(result.laws))
-    parts.append(tables.final_loss_table(result, title="Final losses"))
-    if result.diverged:
-        parts.append(tables.diverged_table(result, title="Diverged"))
-    if result.missing:
-        parts.append(missing_lines(result.missing))
-    for part in parts:
-        streams.show(part)
-        streams.write("\n")
-    if result.curve is not None:
-        streams.draw(draw_curve(result.curve, streams.columns, unicode=streams.unicode))
-
-
 def _draw(streams: Streams, store: str, result: SweepReport, folder: str, formats: tuple[FigureFormat, ...]) -> None:
     """The figures as files; what there is none of is said with its reason."""
     from mstage.render.figures.write import FIGURES, write_figures
-    from mstage.workflows.figures import figure_data
+    from mstage.workflows.figures import collect_figures
 
-    data = figure_data(store, result)
+    data = collect_figures(store, result)
     written = write_figures(data, folder, formats)
     if written:
         streams.say(f"Figures in {folder}: {', '.join(path.name for path in written)}.")

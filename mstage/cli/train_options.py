@@ -48,7 +48,7 @@ DryRun: TypeAlias = Annotated[
 DryRunFormat: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--format", rich_help_panel=_STORE, metavar="table|json|csv",
+        "--format", rich_help_panel=_STORE, metavar="table|json|csv|markdown",
         help="How to print what --dry-run finds. [default: table]",
     ),
 ]  # fmt: skip

@@ -24,11 +24,11 @@ from mstage.render.numbers import given
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mstage.analysis.exemplars import StagedCurve
-    from mstage.analysis.stages import Stage
+    from mstage.analysis.stages.results import RunStages, Stage
+    from mstage.history import Curve
 
-MOST_COLUMNS = 100
-FEWEST_COLUMNS = 20  # of the plot itself
+MAX_COLUMNS = 100
+MIN_COLUMNS = 20  # of the plot itself
 BRAILLE = 0x2800
 DOT_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # row, column within a character
 
@@ -51,39 +51,40 @@ UNICODE = Glyphs(2, 4, "┊", "└", "─", "┬", "│", "┤")
 ASCII = Glyphs(1, 1, ":", "+", "-", "+", "|", "+")
 
 
-def draw_curve(curve: StagedCurve, columns: int, *, rows: int = 14, unicode: bool = True) -> Text:
-    """Draw a curve with its axes, its stages and their legend.
+def draw_curve(run: RunStages, clock_name: str, columns: int, *, rows: int = 14, unicode: bool = True) -> Text:
+    """Draw a run's losses with their axes, its stages and their legend.
 
     Args:
-        curve: What to draw. Records that are not finite are left out.
+        run: What to draw. Records that are not finite are left out.
+        clock_name: What its clock is called.
         columns: Width of the terminal; at most 100 are used.
         rows: Height of the plot without its axis.
         unicode: Whether the terminal has braille and line characters.
     """
-    clock, loss = _records(curve)
+    clock, loss = _records(run.curve)
     if clock.size < 2 or (x_axis := Axis.of_clock(clock)).is_flat:
         return Text("too few records to draw\n")
     glyphs = UNICODE if unicode else ASCII
-    columns = min(columns, MOST_COLUMNS)
+    columns = min(columns, MAX_COLUMNS)
     if x_axis.log:
         clock, loss = clock[clock > 0], loss[clock > 0]
     y_axis = Axis.of_loss(loss)
     labels = {_row(y_axis, tick, rows): given(tick) for tick in y_axis.ticks(most=max(rows // 3, 2))}
     margin = max(map(len, labels.values()))
-    width = max(columns - margin - 2, FEWEST_COLUMNS)
-    spans = _spans(curve.stages, x_axis, width)
+    width = max(columns - margin - 2, MIN_COLUMNS)
+    spans = _spans(run.stages, x_axis, width)
     grid = _dots(x_axis.place(clock), y_axis.place(loss), width * glyphs.across, rows * glyphs.down)
     lines = [
-        *_title(curve, x_axis, y_axis, columns),
-        *_plot(_characters(grid, glyphs), curve.stages, spans, labels, margin, glyphs),
+        *_title(run, clock_name, (x_axis.scale, y_axis.scale), columns),
+        *_plot(_characters(grid, glyphs), run.stages, spans, labels, margin, glyphs),
         *_axis(x_axis, width, margin, glyphs),
     ]
-    if curve.stages:
-        lines += [_letters(curve.stages, spans, width, margin, glyphs), *_legend(curve.stages, columns)]
+    if run.stages:
+        lines += [_letters(run.stages, spans, width, margin, glyphs), *_legend(run.stages, columns)]
     return Text("\n").join([*lines, Text()])
 
 
-def _records(curve: StagedCurve) -> tuple[np.ndarray, np.ndarray]:
+def _records(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
     """Clock and loss of the records that are finite, in the order of the clock."""
     finite = np.isfinite(curve.clock) & np.isfinite(curve.loss)
     order = np.argsort(curve.clock[finite], kind="stable")
@@ -125,10 +126,10 @@ def _spans(stages: Sequence[Stage], axis: Axis, width: int) -> list[tuple[int, i
     return list(pairwise([0, *borders, width])) if stages else []
 
 
-def _title(curve: StagedCurve, x_axis: Axis, y_axis: Axis, columns: int) -> list[Text]:
-    run = [f"{name.replace('_', ' ')} {given(value)}" for name, value in curve.run.items()]
-    scales = f"One run: loss ({y_axis.scale}) against {curve.clock_name} ({x_axis.scale})"
-    return [Text(line, "bold") for line in wrap(printable(", ".join([scales, *run])), columns)]
+def _title(run: RunStages, clock_name: str, scales: tuple[str, str], columns: int) -> list[Text]:
+    place = [f"{name.replace('_', ' ')} {given(value)}" for name, value in run.coordinates.items()]
+    what = f"One run: loss ({scales[1]}) against {clock_name} ({scales[0]})"
+    return [Text(line, "bold") for line in wrap(printable(", ".join([what, *place])), columns)]
 
 
 def _row(axis: Axis, tick: float, rows: int) -> int:

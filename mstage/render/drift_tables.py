@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Group
-
 from mstage.render.numbers import given, interval, middle, spread_range
 from mstage.render.snapshot_tables import snapshot_table
-from mstage.render.tables import plain_table
+from mstage.render.table import Table
 from mstage.render.theory_tables import Notes, not_by
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table
-
-    from mstage.analysis.drift import Drift
-    from mstage.analysis.early_warning import EarlyWarning
+    from mstage.analysis.weights.drift import Drift
+    from mstage.analysis.weights.early_warning import EarlyWarning
 
 HEADS = {
     "mean_amplitude": "amplitude",
@@ -34,7 +29,7 @@ def drift_table(drifts: tuple[Drift, ...]) -> Table:
     return snapshot_table([drift.distances for drift in drifts], HEADS, title=title)
 
 
-def warning_table(warnings: tuple[EarlyWarning, ...]) -> RenderableType:
+def warning_table(warnings: tuple[EarlyWarning, ...]) -> Table:
     """When the amplitudes announce the escape, when it comes, and the lead of one over the other."""
     rates = len({one.run.get("learning_rate") for one in warnings}) > 1
     names = ["alpha", "width", *(["learning_rate"] if rates else [])]
@@ -45,7 +40,7 @@ def warning_table(warnings: tuple[EarlyWarning, ...]) -> RenderableType:
     notes = Notes()
     noted = any(one.missing or one.why for one in warnings)
     columns = [*heads, "escaped", "warning", "escape", *names_of_lead, *(["note"] if noted else [])]
-    table = plain_table(columns, title=title)
+    table = Table(columns, title=title)
     for one in warnings:
         warning, lead = (middle(spread) or "none" for spread in (one.warning, one.lead))
         spreads = [warning, middle(one.escape) or not_by(one.missing), lead]
@@ -53,5 +48,6 @@ def warning_table(warnings: tuple[EarlyWarning, ...]) -> RenderableType:
         bounds = [interval(one.lead_interval)] if bounded else []
         mark = notes.mark(one.missing.why if one.missing else "") + notes.mark(one.why)
         cells = [*spreads, *bounds, spread_range(one.lead), *([mark] if noted else [])]
-        table.add_row(*place, f"{one.runs[0]}/{one.runs[1]}", *cells)
-    return Group(table, notes.lines()) if noted else table
+        table.add_row(*place, f"{one.escaped}/{one.runs}", *cells)
+    table.notes = notes.lines() if noted else None
+    return table

@@ -24,13 +24,14 @@ class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    MARKDOWN = "markdown"
 
     @classmethod
     def parse(cls, text: str) -> Format:
         """Read the value of `--format`.
 
         Raises:
-            UsageError: It is none of the three.
+            UsageError: It is none of these.
         """
         try:
             return cls(text.strip().lower())

@@ -8,12 +8,10 @@ import numpy as np
 
 from mstage.errors import shown
 from mstage.render.numbers import given, number
-from mstage.render.tables import plain_table
+from mstage.render.table import Table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from mstage.analysis.layer_drift import LayerDrift
+    from mstage.analysis.weights.layer_drift import LayerDrift
 
 HEADS = {
     "mean_magnitude": "|w|:\nmean",
@@ -23,9 +21,9 @@ HEADS = {
     "row_norm_from_first": "from\nfirst",
     "row_norm_from_previous": "from\nprevious",
 }
-MOST_ROWS = 60
+MAX_ROWS = 60
 LONGEST_NAME = 200
-MOST_CHECKPOINTS = 9  # of a layer that the table shows; csv has them all
+MAX_CHECKPOINTS = 9  # of a layer that the table shows; csv has them all
 
 
 def layer_table(drift: LayerDrift, order: int) -> Table:
@@ -36,13 +34,13 @@ def layer_table(drift: LayerDrift, order: int) -> Table:
         order: p of the distances W_p that are shown.
     """
     distances = drift.distances.sel(order=order)
-    moved = set(drift.farthest(MOST_ROWS))
+    moved = set(drift.farthest(MAX_ROWS))
     names = [name for name in distances.layer.values.tolist() if name in moved]
-    most = min(max(MOST_ROWS // len(names), 1), MOST_CHECKPOINTS)
+    most = min(max(MAX_ROWS // len(names), 1), MAX_CHECKPOINTS)
     title = f"Wasserstein distances W{order} of weights and rows"
     if len(names) < distances.sizes["layer"]:
         title += f" (the {len(names)} of {distances.sizes['layer']:,} layers that moved farthest)"
-    table = plain_table(["layer", "step", *HEADS.values()], title=title, left=["layer"])
+    table = Table(["layer", "step", *HEADS.values()], title=title, left=["layer"])
     for name in names:
         one = distances.sel(layer=name)
         seen = np.flatnonzero(one.weights.values)

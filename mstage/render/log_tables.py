@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mstage.render.numbers import number, on_clock
-from mstage.render.tables import plain_table
+from mstage.render.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
 
-MOST_ROWS = 200  # that a table shows; json and csv have them all
+MAX_ROWS = 200  # that a table shows; json and csv have them all
 TAKEN = "*"  # stands before the series that would be looked at
 
 
@@ -23,9 +22,9 @@ def series_table(series: pd.DataFrame) -> Table:
     """
     heads = [name for name in ("log", "run") if series[name].nunique() > 1]
     names = [*heads, "", "series", "points", "not finite", "clock", "from", "to", "first", "last"]
-    table = plain_table(names, left=[*heads, "", "series", "clock"])
+    table = Table(names, left=[*heads, "", "series", "clock"])
     before = [""] * len(heads)
-    for row in series.head(MOST_ROWS).to_dict("records"):
+    for row in series.head(MAX_ROWS).to_dict("records"):
         place = [str(row[name]) for name in heads]
         whole = "step" if float(row["end"]).is_integer() else ""
         table.add_row(
@@ -35,6 +34,6 @@ def series_table(series: pd.DataFrame) -> Table:
             on_clock(row["end"], whole), number(row["first"]), number(row["last"]),
         )  # fmt: skip
         before = place
-    if len(series) > MOST_ROWS:
-        table.add_row(*[""] * len(heads), "", f"and {len(series) - MOST_ROWS:,} more")
+    if len(series) > MAX_ROWS:
+        table.add_row(*[""] * len(heads), "", f"and {len(series) - MAX_ROWS:,} more")
     return table

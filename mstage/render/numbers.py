@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mstage.analysis.groups import Spread
+    from mstage.analysis.samples import Spread
 
 COUNTING_CLOCKS = ("step", "tokens", "samples", "record")
 LARGEST_IN_FULL = 1e8  # on a clock that counts

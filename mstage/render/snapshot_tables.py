@@ -7,15 +7,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mstage.render.numbers import given, number
-from mstage.render.tables import plain_table
+from mstage.render.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import xarray as xr
-    from rich.table import Table
 
-MOST_SNAPSHOTS = 9  # of a group that a table shows; csv has them all
+    from mstage.analysis.weights.condensation import Condensation
+
+CONDENSATION_HEADS = {
+    "alignment": "along z",
+    "weighted_cosine_z": "cos to z",
+    "weighted_cosine_fit": "cos to A",
+    "participation": "participating",
+    "largest_share": "largest",
+    "orientations": "orientations",
+    "rank_correlation": "rank from step 0",
+}
+MAX_SNAPSHOTS = 9  # of a group that a table shows; csv has them all
+
+
+def condensation_table(widths: Sequence[Condensation]) -> Table:
+    """How the neurons line up over time."""
+    title = "Condensation (medians over seeds)"
+    return snapshot_table([one.quantities for one in widths], CONDENSATION_HEADS, title=title)
 
 
 def snapshot_table(measured: Sequence[xr.Dataset], heads: Mapping[str, str], *, title: str) -> Table:
@@ -31,14 +47,14 @@ def snapshot_table(measured: Sequence[xr.Dataset], heads: Mapping[str, str], *, 
     timed = "snapshot_time" in first.coords
     rates = first.sizes.get("learning_rate", 1) > 1
     coordinates = ["alpha", "width", *(["learning rate"] if rates else []), "time" if timed else "step"]
-    table = plain_table([*coordinates, *(heads[name] for name in names)], title=title)
+    table = Table([*coordinates, *(heads[name] for name in names)], title=title)
     for dataset in measured:
         data = dataset.median("seed", skipna=True, keep_attrs=True)
         for alpha in data.alpha.values:
             for rate in data.learning_rate.values.tolist() if "learning_rate" in data.dims else [None]:
                 one = data.sel({"alpha": alpha} | ({} if rate is None else {"learning_rate": rate}))
                 seen = np.flatnonzero(np.any([np.isfinite(one[name].values) for name in names], axis=0))
-                chosen = seen[np.linspace(0, seen.size - 1, min(MOST_SNAPSHOTS, seen.size)).round().astype(int)]
+                chosen = seen[np.linspace(0, seen.size - 1, min(MAX_SNAPSHOTS, seen.size)).round().astype(int)]
                 place = [given(float(alpha)), given(int(data.width)), *([given(rate)] if rates else [])]
                 for index in chosen:
                     at = one.isel(snapshot=index)

@@ -7,23 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Group
-from rich.text import Text
-
 from mstage.errors import printable
 from mstage.render.numbers import given, interval, number, spread_range
-from mstage.render.tables import plain_table
+from mstage.render.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from rich.console import RenderableType
-
-    from mstage.analysis.comparison import Comparison
-    from mstage.analysis.groups import StageGroups
-    from mstage.analysis.predictions import SweepTheory
-    from mstage.analysis.scaling import ScalingLaw
-    from mstage.analysis.unreached import Unreached
+    from mstage.analysis.scaling.laws import ScalingLaw
+    from mstage.analysis.stages.groups import StageGroups
+    from mstage.analysis.stages.unreached import Unreached
+    from mstage.analysis.theory.comparison import Comparison
+    from mstage.analysis.theory.predictions import SweepTheory
 
 
 class Notes:
@@ -36,27 +31,25 @@ class Notes:
         """`[2]` for a remark, the same for the same; nothing for none."""
         return f"[{self._numbers.setdefault(remark, len(self._numbers) + 1)}]" if remark else ""
 
-    def lines(self, more: Sequence[str] = ()) -> Text:
+    def lines(self, more: Sequence[str] = ()) -> list[str]:
         """All the remarks, a line each, and more of them that no row refers to."""
         numbered = [f"[{index}] {remark}" for remark, index in self._numbers.items()]
-        return Text("\n".join(printable(line) for line in [*numbered, *more]), style="dim")
+        return [printable(line) for line in [*numbered, *more]]
 
 
-def constants_table(theory: SweepTheory) -> RenderableType:
+def constants_table(theory: SweepTheory) -> Table:
     """The constants of the training set, in a row."""
     values = theory.constants.to_dict()
-    table = plain_table(list(values), title=f"{theory.problem}: constants of its {theory.constants.samples} samples")
+    table = Table(list(values), title=f"{theory.problem}: constants of its {theory.constants.samples} samples")
     table.add_row(*(number(value) for value in values.values()))
     return table
 
 
-def prediction_table(theory: SweepTheory) -> RenderableType:
+def prediction_table(theory: SweepTheory) -> Table:
     """Every prediction of every alpha, width and learning rate."""
     rates = len({one.learning_rate for one in theory.runs}) > 1
     heads = ["alpha", "width", *(["learning rate"] if rates else [])]
-    table = plain_table(
-        [*heads, "prediction", "", "value", "range", "note"], title="Predictions", left=["prediction", ""]
-    )
+    table = Table([*heads, "prediction", "", "value", "range", "note"], title="Predictions", left=["prediction", ""])
     notes = Notes()
     for one in theory.runs:
         place = [given(value) for value in (one.alpha, one.width, *([one.learning_rate] if rates else []))]
@@ -67,17 +60,16 @@ def prediction_table(theory: SweepTheory) -> RenderableType:
             table.add_row(*place, prediction.name, prediction.symbol, value, spread, notes.mark(prediction.why))
             place = [""] * len(place)
         table.add_section()
-    return Group(table, notes.lines(theory.remarks))
+    table.notes = notes.lines(theory.remarks)
+    return table
 
 
-def comparison_table(
-    groups: StageGroups, comparisons: tuple[Comparison, ...], remarks: tuple[str, ...] = ()
-) -> RenderableType:
+def comparison_table(groups: StageGroups, comparisons: tuple[Comparison, ...], remarks: tuple[str, ...] = ()) -> Table:
     """Prediction, measurement and deviation side by side, and what the predictions leave out."""
     heads = [axis.replace("_", " ") for axis in groups.axes]
     several = any(group.runs > 1 for group in groups.groups)
     names = ["predicted", "measured", *(["range"] if several else []), "off by", "note"]
-    table = plain_table(
+    table = Table(
         [*heads, "quantity", *names], title=f"Theory beside measurement, in units of {groups.clock}", left=["quantity"]
     )
     notes, last = Notes(), None
@@ -94,7 +86,8 @@ def comparison_table(
             *(here if here != last else [""] * len(here)), one.prediction.name, predicted, measured, *ranges, off, mark
         )  # fmt: skip
         last = here
-    return Group(table, notes.lines(remarks))
+    table.notes = notes.lines(remarks)
+    return table
 
 
 def not_by(missing: Unreached | None) -> str:
@@ -102,19 +95,14 @@ def not_by(missing: Unreached | None) -> str:
     return "none" if missing is None or missing.not_by is None else f"not by {number(missing.not_by)}"
 
 
-def missing_lines(missing: Mapping[str, str]) -> Text:
-    """A line for each part that there is none of, with its reason."""
-    return Text("\n".join(f"{name[0].upper()}{name[1:]}: none, because {why}." for name, why in missing.items()))
-
-
-def scaling_table(laws: tuple[ScalingLaw, ...]) -> RenderableType:
+def scaling_table(laws: tuple[ScalingLaw, ...]) -> Table:
     """Slope of each law, its interval over seeds, and the slope that theory predicts."""
     axes = [
         name for name in ("alpha", "learning_rate") if len({one.run.get(name) for one in laws}) > 1 or name == "alpha"
     ]
     heads = [name.replace("_", " ") for name in axes]
     names = ["widths", "seeds", "slope", "95 % over seeds", "predicted", "note"]
-    table = plain_table([*heads, "law", *names], title="Scaling with the width m", left=["law"])
+    table = Table([*heads, "law", *names], title="Scaling with the width m", left=["law"])
     notes, last = Notes(), None
     for one in laws:
         here = [given(one.run.get(name, "")) for name in axes]
@@ -128,4 +116,5 @@ def scaling_table(laws: tuple[ScalingLaw, ...]) -> RenderableType:
             *place, one.law.form, widths, str(one.seeds), number(one.slope, 3), spread, predicted, notes.mark(one.why)
         )
         last = here
-    return Group(table, notes.lines())
+    table.notes = notes.lines()
+    return table

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mstage.analysis.layer_drift import LayerDrift, LayerSnapshot, measure_layer_drift
+from mstage.analysis.weights.layer_drift import LayerDrift, LayerSnapshot, measure_layer_drift
 from mstage.errors import InputError, listed, printable, shown
 from mstage.readers.checkpoints.checkpoint import Checkpoint, open_checkpoints
 from mstage.readers.checkpoints.steps import natural_order

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
-from mstage.analysis.condensation import Condensation, CondensationMethod, measure_condensation
-from mstage.analysis.theory import problem_constants
+from mstage.analysis.theory.constants import problem_constants
+from mstage.analysis.weights.condensation import Condensation, CondensationMethod, measure_condensation
 from mstage.store.reader import open_sweep
 from mstage.workflows.weights import weight_histories
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mstage.analysis.broken_lines import KINDS
-from mstage.analysis.stages import ORDINALS, stage_names
+from mstage.analysis.stages.broken_lines import KINDS
+from mstage.analysis.stages.names import ORDINALS, stage_names
 from mstage.errors import UsageError, shown, unknown_name
 from mstage.nearness import nearest
 
 if TYPE_CHECKING:
-    from mstage.analysis.stages import RunStages, Stages
+    from mstage.analysis.stages.results import RunStages, Stages
 
 CONDITIONS = ("plateau", "rise", "diverged")
 FIGURE = re.compile(r"0*([1-9]\d{0,2})(?:st|nd|rd|th)")

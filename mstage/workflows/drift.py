@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from mstage.analysis.drift import Drift, DriftMethod, measure_drift
-from mstage.analysis.early_warning import EarlyWarning, early_warnings
+from mstage.analysis.weights.drift import Drift, DriftMethod, measure_drift
+from mstage.analysis.weights.early_warning import EarlyWarning, early_warnings
 from mstage.store.reader import open_sweep
 from mstage.workflows.detect_stages import detect_stages, unfinished
 from mstage.workflows.weights import weight_histories

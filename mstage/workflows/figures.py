@@ -6,21 +6,19 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from mstage.analysis.figure_data import FigureData, collect_figure_data
-from mstage.history import curves
+from mstage.analysis.summary.figure_data import FigureData, collect_figure_data
 from mstage.store.reader import open_sweep
-from mstage.workflows.detect_stages import loss_histories
 from mstage.workflows.report import report as sum_up
 from mstage.workflows.weights import kept_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mstage.analysis.summary import SweepReport
+    from mstage.analysis.summary.report import SweepReport
 
 
-def figure_data(source: str | Path | xr.DataTree, report: SweepReport | None = None) -> FigureData:
-    """Collect what the figures of a sweep show; `mstage.render.figures` draws them.
+def collect_figures(source: str | Path | xr.DataTree, report: SweepReport | None = None) -> FigureData:
+    """Collect what the figures of a sweep show; `draw_figure` and `write_figures` draw them.
 
     Args:
         source: A store, or a sweep as `open_sweep` or `train` return it.
@@ -30,11 +28,8 @@ def figure_data(source: str | Path | xr.DataTree, report: SweepReport | None = N
         InputError: There is no sweep there.
 
     Example:
-        >>> from mstage.render.figures.write import write_figures
-        >>> from mstage.render.formats import FigureFormat
-        >>> write_figures(figure_data("runs/demo"), "figures", (FigureFormat.PDF,))
+        >>> write_figures(collect_figures("runs/demo"), "figures", ("pdf",))
     """
     tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
     report = report or sum_up(tree)
-    losses = [curve for history in loss_histories(tree) for curve in curves(history)]
-    return collect_figure_data(report, losses, {int(one[0].coords["width"]): one for one in kept_weights(tree)})
+    return collect_figure_data(report, {int(one[0].coords["width"]): one for one in kept_weights(tree)})

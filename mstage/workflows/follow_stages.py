@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mstage.analysis.stages import StageMethod, Stages
+from mstage.analysis.stages.results import StageMethod, Stages
 from mstage.errors import InputError
 from mstage.readers.logs.follow import follow_log
 from mstage.readers.logs.log import Log

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mstage.analysis.stages import StageMethod, Stages
+from mstage.analysis.stages.results import SeriesChoice, StageMethod, Stages
 from mstage.errors import InputError, UsageError
 from mstage.history import clock_name, curves
 from mstage.readers.logs.clocks import Clock, clocks_of, common_kind, is_newest_first
@@ -38,6 +38,30 @@ class LogOptions:
     selection: Selection = field(default_factory=Selection)
     reader: str | None = None
     pattern: str | None = None
+
+
+def open_log(source: str | Path, *, reader: str | None = None, pattern: str | None = None) -> Log:
+    """Read a log.
+
+    Args:
+        source: A file, a folder of TensorBoard event files, or `-` for standard input.
+        reader: The format, told by the content if None.
+        pattern: How the lines of a text log are written: the name of a preset, or a regular expression.
+
+    Returns:
+        Its series, of which `detect_stages` takes the likeliest training loss or those that it is told.
+
+    Raises:
+        InputError: It cannot be read as a log.
+        UsageError: There is no such format, or the pattern is none.
+
+    Example:
+        >>> log = open_log("metrics.csv")
+        >>> log.names
+        ['train_loss', 'val_loss']
+        >>> detect_stages(log, loss="val_loss").plot()
+    """
+    return read_log(str(source), reader, pattern)
 
 
 def is_sweep(sources: Sequence[str]) -> bool:
@@ -82,7 +106,21 @@ def stages_of_choices(choices: Sequence[Choice], method: StageMethod | None = No
     histories = [one.history(with_run=with_run) for one in chosen]
     method = method or StageMethod()
     every_curve = [curve for history in histories for curve in curves(history)]
-    return Stages(clock_name(histories[0]), method, tuple(stages_of_curves(every_curve, method)))
+    runs = tuple(stages_of_curves(every_curve, method))
+    return Stages(clock_name(histories[0]), method, runs, tuple(_taken_of(choice) for choice in choices))
+
+
+def _taken_of(choice: Choice) -> SeriesChoice:
+    """What was taken of a log, as its stages remember it."""
+    return SeriesChoice(
+        log=choice.log.source,
+        format=choice.log.format,
+        series=tuple(dict.fromkeys(curve.series.name for curve in choice.chosen)),
+        clock=choice.chosen[0].clock.name,
+        other_series=tuple(choice.others),
+        other_clocks=tuple(choice.other_clocks),
+        remarks=choice.log.remarks,
+    )
 
 
 def list_of_series(logs: Sequence[Log], options: LogOptions) -> pd.DataFrame:

@@ -17,7 +17,8 @@ from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
-from mstage.analysis.stages import RunStages, StageMethod, stages_of_curve
+from mstage.analysis.stages.detection import find_stages, stages_of_curve
+from mstage.analysis.stages.results import RunStages, StageMethod
 from mstage.simulate.blocks import processors
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from mstage.history import Curve
 
-FEWEST_EACH = 100  # curves for a process to be begun for them
+MIN_CURVES_EACH = 100  # curves for a process to be begun for them
 
 # Signals end a worker without a word. Its answers have a descriptor of their own, which no print can reach. It finds
 # modules where this process does and nowhere else: a scipy.py beside somebody's log is none.
@@ -48,15 +49,12 @@ def stages_of_curves(curves: Sequence[Curve], method: StageMethod) -> list[RunSt
         curves: The curves.
         method: Settings of the segmentation.
     """
-    processes = max(1, min(processors(), len(curves) // FEWEST_EACH)) if sys.executable else 1
+    processes = max(1, min(processors(), len(curves) // MIN_CURVES_EACH)) if sys.executable else 1
     if processes == 1:
         return [stages_of_curve(curve, method) for curve in curves]
     shares = [curves[first::processes] for first in range(processes)]
     with ThreadPoolExecutor(processes - 1) as pool, ExitStack() as workers:  # which end before the pool waits for them
-        others = [
-            pool.submit(_answers, workers.enter_context(_worker()), _task(share, method), len(share))
-            for share in shares[1:]
-        ]
+        others = [pool.submit(_answers, workers.enter_context(_worker()), share, method) for share in shares[1:]]
         answers = [[stages_of_curve(curve, method) for curve in shares[0]]]
         for share, other in zip(shares[1:], others, strict=True):
             answers.append(other.result() or [stages_of_curve(curve, method) for curve in share])
@@ -90,15 +88,15 @@ def _task(curves: Sequence[Curve], method: StageMethod) -> bytes:
     return pickle.dumps(path) + pickle.dumps((curves, method), pickle.HIGHEST_PROTOCOL)
 
 
-def _answers(process: subprocess.Popen[bytes] | None, task: bytes, count: int) -> list[RunStages]:
+def _answers(process: subprocess.Popen[bytes] | None, share: Sequence[Curve], method: StageMethod) -> list[RunStages]:
     """What a worker makes of its share; nothing if it fails."""
     if process is None:
         return []
-    found = BytesIO(process.communicate(task)[0])
+    found = BytesIO(process.communicate(_task(share, method))[0])
     if process.returncode:
         return []
     try:
-        return [pickle.load(found) for _ in range(count)]  # by our own process
+        return [RunStages(curve, *pickle.load(found)) for curve in share]  # by our own process
     except Exception:  # what is no pickle, as what a broken installation prints at the start, can fail in any way
         return []
 
@@ -113,5 +111,5 @@ def work(tasks: BinaryIO, answers: BinaryIO) -> None:
     """
     curves, method = pickle.load(tasks)  # from our own process
     for curve in curves:
-        pickle.dump(stages_of_curve(curve, method), answers, pickle.HIGHEST_PROTOCOL)
+        pickle.dump(find_stages(curve, method), answers, pickle.HIGHEST_PROTOCOL)
         answers.flush()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mstage.analysis.predictions import SweepTheory, Theory
-from mstage.analysis.theory import problem_constants
+from mstage.analysis.theory.constants import problem_constants
+from mstage.analysis.theory.predictions import SweepTheory, Theory
 from mstage.errors import UsageError
 from mstage.simulate.problems import too_large_batch
 from mstage.spec import Descent, TwoLayer

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from mstage.analysis.condensation import measure_relative_distance
-from mstage.analysis.predictions import SweepTheory
-from mstage.analysis.scaling import ScalingLaw, missing_laws, scaling_laws
-from mstage.analysis.summary import SweepReport, summarise
-from mstage.history import curves
+from mstage.analysis.scaling.laws import ScalingLaw, missing_laws, scaling_laws
+from mstage.analysis.summary.report import SweepReport, summarise
+from mstage.analysis.theory.predictions import SweepTheory
+from mstage.analysis.weights.condensation import measure_relative_distance
 from mstage.spec import Sweep, TwoLayer
 from mstage.store.reader import open_sweep
-from mstage.workflows.detect_stages import detect_stages, loss_histories
+from mstage.workflows.detect_stages import detect_stages
 from mstage.workflows.predict import NO_MODEL, NO_TIME, theory_of
 from mstage.workflows.weights import kept_weights
 
@@ -45,9 +44,8 @@ def report(source: str | Path | xr.DataTree) -> SweepReport:
         return summarise(tree, stages, missing={"theory": why, "scaling": why})
     theory = theory_of(sweep, tree.attrs["problem"], tree.dataset)
     if len(sweep.axes["width"]) > 1:
-        losses = (curve for history in loss_histories(tree) for curve in curves(history))
         distances = (measure_relative_distance(*weights) for weights in kept_weights(tree))
-        laws = scaling_laws(stages, theory, losses, distances)
+        laws = scaling_laws(stages, theory, distances)
         missing = missing_laws(laws) if laws else {"scaling": "no seed has left the same plateau at two widths"}
     else:
         missing = {"scaling": "the sweep has a single width"}

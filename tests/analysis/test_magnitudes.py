@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mstage.analysis.magnitudes import LARGEST, SQUARED, SUMMED, in_unit, out_of_unit, unit_exponent
-from mstage.analysis.stages import RunStages, StageMethod, stages_of_curve
+from mstage.analysis.stages.detection import stages_of_curve
+from mstage.analysis.stages.results import RunStages, StageMethod
 from mstage.history import Curve
 from tests import curves
 
@@ -103,7 +104,7 @@ def test_the_last_bit_is_no_stage(count: int) -> None:
 
 @pytest.mark.parametrize("first", [5e-324, 1e-200])
 def test_a_clock_of_few_cells(first: float) -> None:
-    """Fewer than five cells were an error of an interpolation."""
+    """Fewer than five bins were an error of an interpolation."""
     found = find(np.append(first, np.arange(2.0, 10)), np.linspace(1, 0.1, 9))
     assert found.status == "ok"
     assert_sound(found)

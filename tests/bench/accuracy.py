@@ -15,8 +15,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from mstage.analysis.rates import fit_rate
-from mstage.analysis.stages import RunStages, Stage, StageMethod, stages_of_curve
+from mstage.analysis.stages.detection import stages_of_curve
+from mstage.analysis.stages.rates import fit_rate
+from mstage.analysis.stages.results import RunStages, Stage, StageMethod
 from mstage.history import Curve
 from tests.bench import oracle
 from tests.bench.peers import PEERS, find_stages

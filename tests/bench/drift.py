@@ -15,7 +15,7 @@ import xarray as xr
 from safetensors.numpy import load_file, save_file
 from scipy.stats import chi2, wasserstein_distance
 
-from mstage.analysis.drift import measure_drift
+from mstage.analysis.weights.drift import measure_drift
 
 
 def speed_on_sweeps(runs: int = 1000, snapshots: int = 60, neurons: int = 1000, part: int = 100) -> None:

@@ -1,9 +1,9 @@
-"""What a user would reach for instead: ruptures, skchange and a patience rule, on the same cells and the same labels.
+"""What a user would reach for instead: ruptures, skchange and a patience rule, on the same bins and the same labels.
 
 Each peer says where the curve bends. Its pieces are fitted by straight lines and labelled by the rule that made the
-truth, with its borders read off the curve as the tool does it, so that what is compared is the segmentation. Penalties
-are in units of the noise that the tool estimated, with its correlation: without that all of them see changes that are
-not there.
+truth, with its boundaries read off the curve as the tool does it, so that what is compared is the segmentation.
+Penalties are in units of the noise that the tool estimated, with its correlation: without that all of them see changes
+that are not there.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import ruptures
 from skchange.detectors import SeededBinarySegmentation
 from skchange.interval_scorers import ContinuousLinearTrendScore
 
-from mstage.analysis.borders import locate_borders
-from mstage.analysis.cells import Cells, make_cells
-from mstage.analysis.segmentation import Segmentation, Stretch
+from mstage.analysis.stages.bins import Bins, make_bins
+from mstage.analysis.stages.boundaries import locate_boundaries
+from mstage.analysis.stages.segmentation import Segment, Segmentation
 from tests.bench.staircases import LEAST_DROP, STEEP
 
-CELLS = 300
-PENALTY = 3.0  # times log(cells), for a change
-PATIENCE, IMPROVEMENT = 20, 0.02  # cells, and log loss that counts as one
+BINS = 300
+PENALTY = 3.0  # times log(bins), for a change
+PATIENCE, IMPROVEMENT = 20, 0.02  # bins, and log loss that counts as one
 
 Bends = Callable[[np.ndarray, np.ndarray], list[int]]
 
@@ -76,29 +76,29 @@ PEERS: dict[str, Bends] = {
 
 
 def find_stages(bends: Bends, clock: np.ndarray, loss: np.ndarray) -> tuple[list[str], list[float]]:
-    """Kinds of the stages that a peer sees in a curve, and their borders in log time."""
-    cells = make_cells(clock, loss, CELLS)
-    scale = np.sqrt(np.median(cells.variance))
-    last = cells.value.size - 1
-    edges = [0, *sorted({at for at in bends(cells.position, cells.value / scale) if 0 < at < last}), last]
-    stretches, line = _labelled(cells, edges)
-    borders = locate_borders(cells, Segmentation(stretches, np.arange(line.size), line[None]))
-    return [one.kind for one in stretches], [border.position for border in borders]
+    """Kinds of the stages that a peer sees in a curve, and their boundaries in log time."""
+    bins = make_bins(clock, loss, BINS)
+    scale = np.sqrt(np.median(bins.variance))
+    last = bins.value.size - 1
+    edges = [0, *sorted({at for at in bends(bins.position, bins.value / scale) if 0 < at < last}), last]
+    segments, line = _labelled(bins, edges)
+    boundaries = locate_boundaries(bins, Segmentation(segments, np.arange(line.size), line[None]))
+    return [one.kind for one in segments], [boundary.position for boundary in boundaries]
 
 
-def _labelled(cells: Cells, edges: list[int]) -> tuple[tuple[Stretch, ...], np.ndarray]:
+def _labelled(bins: Bins, edges: list[int]) -> tuple[tuple[Segment, ...], np.ndarray]:
     """The pieces by their slopes, neighbours of a kind made one, and the lines through them."""
-    line = cells.value.copy()
-    found: list[Stretch] = []
+    line = bins.value.copy()
+    found: list[Segment] = []
     for first, last in pairwise(edges):
-        x, y = cells.position[first : last + 1], cells.value[first : last + 1]
+        x, y = bins.position[first : last + 1], bins.value[first : last + 1]
         slope = np.polyfit(x, y, 1)[0] if x.size > 2 else (y[-1] - y[0]) / (x[-1] - x[0])
         line[first : last + 1] = y.mean() + slope * (x - x.mean())
         change = slope * (x[-1] - x[0])
         steep = abs(slope) > STEEP and abs(change) > LEAST_DROP
         kind = ("descent" if slope < 0 else "rise") if steep else "plateau"
         if found and found[-1].kind == kind:
-            found[-1] = Stretch(kind, found[-1].first, last)
+            found[-1] = Segment(kind, found[-1].first, last)
         else:
-            found.append(Stretch(kind, first, last))
+            found.append(Segment(kind, first, last))
     return tuple(found), line

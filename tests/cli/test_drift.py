@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import mstage as package
-from mstage.analysis.drift import POT_BACKENDS
+from mstage.analysis.weights.drift import POT_BACKENDS
 from tests.cli.run import assert_refused, mstage
 
 DRIFT = """

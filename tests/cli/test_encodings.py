@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from mstage.cli.console import Streams
 from mstage.cli.encodings import HANDLER, shell_word
-from mstage.render.tables import plain_table
+from mstage.render.table import Table
 
 NAMES = ["a", "界界", "e\u0301e\u0301", "α²…", "[red]\x1b"]
 
@@ -27,7 +27,7 @@ def test_plain_forms_and_escapes(encoding: str, written: str) -> None:
 def test_tables_keep_their_layout(encoding: str) -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding, errors=HANDLER, write_through=True)
-    table = plain_table(["name", "value"], title="of\né\x1b", left=["name"])
+    table = Table(["name", "value"], title="of\né\x1b", left=["name"])
     for name in NAMES:
         table.add_row(name, "1")
     Streams(stdout=stream).show(table)

@@ -86,7 +86,7 @@ NONSENSE = [
     ("--snapshots -1", SHORT, "snapshots -1"),
     ("--snapshots few", SHORT, "snapshots `few`"),
     ("--dtype float16", SHORT, "`float16`.*known: float32, float64"),
-    ("--format xml --dry-run", SHORT, "`xml`.*csv, json, table"),
+    ("--format xml --dry-run", SHORT, "`xml`.*csv, json, markdown, table"),
     ("--format json", SHORT, "--format is for --dry-run"),
     ("--resume --overwrite", SHORT, "both --resume and --overwrite"),
     ("--resume --dry-run", SHORT, "leave --resume out"),

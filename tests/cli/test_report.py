@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,17 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "sweep"
     assert main(["train", "--width", "30,60", "--seeds", "2", "--until", "40", "-o", str(path)]) == 0
     return path
+
+
+def test_markdown_has_the_rows_of_the_tables(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("report", "detect-stages", "drift", "condensation", "predict"):
+        table = mstage(capsys, command, store).out.split("One run: loss")[0]
+        marked = mstage(capsys, command, store, "--format", "markdown").out
+        words, cells = (
+            sorted(re.findall(r"[\w.^*%+-]*\w[\w.^*%+-]*", text)) for text in (table, marked.replace("**", ""))
+        )
+        assert cells == words
+        assert marked.count("| --- ") + marked.count("| ---:") > 4
 
 
 def test_figures_beside_any_format(store: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

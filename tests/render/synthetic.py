@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 
-from mstage.analysis.stages import RunStages, Stage, Stages
+from mstage.analysis.stages.results import RunStages, Stage, StageMethod, Stages
+from mstage.history import Curve, curves
 
 NAMES = ("initial plateau", "initial descent", "secondary plateau", "secondary descent", "third plateau")
 
@@ -31,11 +34,26 @@ def stages_with_ends(*ends, scale=1.0):
 
 
 def run(alpha, width, seed, *stages, status="ok", **others):
-    return RunStages({"alpha": alpha, "width": width, "seed": seed} | others, status, tuple(stages))
+    """A run without losses; `with_losses` gives it some."""
+    coordinates = {"alpha": alpha, "width": width, "seed": seed} | others
+    return RunStages(Curve(coordinates, np.empty(0), np.empty(0), status == "diverged"), status, tuple(stages))
+
+
+def with_losses(stages, clock, loss_of):
+    """Stages whose runs have losses, `loss_of` their coordinates, on a clock."""
+    losses = [replace(one.curve, clock=clock, loss=loss_of(one.run)) for one in stages.runs]
+    return collected(*(replace(one, curve=curve) for one, curve in zip(stages.runs, losses, strict=True)))
+
+
+def with_losses_of(tree, stages):
+    """Stages whose runs have the losses that a sweep, as `tree` makes one, has of them."""
+    known = [curve for node in tree.subtree if "loss" in node.data_vars for curve in curves(node["loss"])]
+    runs = (next(replace(one, curve=c) for c in known if one.run.items() <= c.run.items()) for one in stages.runs)
+    return collected(*runs)
 
 
 def collected(*runs, clock="time"):
-    return Stages(clock, None, tuple(runs))
+    return Stages(clock, StageMethod(), tuple(runs))
 
 
 def small_sweep():

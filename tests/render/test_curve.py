@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from rich.text import Text
 
-from mstage.analysis.exemplars import StagedCurve
-from mstage.analysis.stages import Stage
+from mstage.analysis.stages.results import RunStages, Stage
+from mstage.history import Curve
 from mstage.render.curve import draw_curve
 from tests.render.synthetic import stage, stages_with_ends
 
@@ -17,7 +17,8 @@ RUN = {"alpha": 1.0, "width": 400, "seed": 0, "learning_rate": 0.1}
 
 
 def curve(clock, loss, *stages: Stage, run=RUN, clock_name="time"):
-    return StagedCurve(run, clock_name, np.asarray(clock, float), np.asarray(loss, float), stages)
+    """What `draw_curve` draws: a run with its stages, and the name of its clock."""
+    return RunStages(Curve(run, np.asarray(clock, float), np.asarray(loss, float), False), "ok", stages), clock_name
 
 
 def staircase():
@@ -64,11 +65,11 @@ C secondary plateau
 
 
 def test_a_drawing_in_braille():
-    assert lines(draw_curve(staircase(), 50, rows=6)) == UNICODE.split("\n")[1:]
+    assert lines(draw_curve(*staircase(), 50, rows=6)) == UNICODE.split("\n")[1:]
 
 
 def test_a_drawing_in_ascii():
-    drawing = draw_curve(staircase(), 50, rows=6, unicode=False)
+    drawing = draw_curve(*staircase(), 50, rows=6, unicode=False)
     assert lines(drawing) == ASCII.split("\n")[1:]
     assert drawing.plain.isascii()
 
@@ -100,7 +101,7 @@ CASES = {
 @pytest.mark.parametrize("columns", [40, 80, 200])
 @pytest.mark.parametrize("unicode", [True, False])
 def test_every_row_fits_and_the_curve_goes_all_the_way(name, columns, unicode):
-    drawing = draw_curve(CASES[name], columns, unicode=unicode)
+    drawing = draw_curve(*CASES[name], columns, unicode=unicode)
     assert max(map(len, lines(drawing))) <= min(columns, 100)
     assert drawing.plain.endswith("\n")
     plot = [re.split(r"[│┤|]| \+", line, maxsplit=1)[-1] for line in drawing.plain.split("\n")]
@@ -109,7 +110,7 @@ def test_every_row_fits_and_the_curve_goes_all_the_way(name, columns, unicode):
 
 
 def test_every_stage_is_in_the_legend_in_the_colour_of_its_kind():
-    drawing = draw_curve(staircase(), 80)
+    drawing = draw_curve(*staircase(), 80)
     assert lines(drawing)[-2] == "A initial plateau   B initial descent   C secondary plateau"
     legend = drawing.split("\n")[-1]
     styles = [str(span.style) for span in legend.spans]
@@ -117,13 +118,13 @@ def test_every_stage_is_in_the_legend_in_the_colour_of_its_kind():
 
 
 def test_a_run_of_one_colour_is_one_piece():
-    assert len(draw_curve(staircase(), 100).spans) < 120  # and not one a character
+    assert len(draw_curve(*staircase(), 100).spans) < 120  # and not one a character
 
 
 def test_the_order_of_records_changes_nothing():
     order = np.random.default_rng(0).permutation(1001)
     shuffled = curve(CLOCK[order], NOISY[order], *TWENTY)
-    assert draw_curve(shuffled, 80) == draw_curve(CASES["twenty stages"], 80)
+    assert draw_curve(*shuffled, 80) == draw_curve(*CASES["twenty stages"], 80)
 
 
 @pytest.mark.parametrize(
@@ -131,4 +132,4 @@ def test_the_order_of_records_changes_nothing():
     [([], []), ([0.0], [1.0]), ([3.0, 3.0], [1.0, 2.0]), ([0.0, 1.0], [np.nan, 1.0]), ([0.0, 1.0], [np.inf, np.nan])],
 )
 def test_a_curve_of_less_than_two_records_is_not_drawn(clock, loss):
-    assert draw_curve(curve(clock, loss, *stages_with_ends(1.0)), 80).plain == "too few records to draw\n"
+    assert draw_curve(*curve(clock, loss, *stages_with_ends(1.0)), 80).plain == "too few records to draw\n"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mstage.analysis.groups import StageGroups
+from mstage.analysis.stages.groups import StageGroups
 from mstage.errors import UsageError
 from mstage.render.formats import Format, csv_text, json_text
 from tests.render.synthetic import small_sweep
@@ -62,6 +62,6 @@ def test_a_format_is_read_as_it_is_typed(text):
 
 def test_an_unknown_format_is_refused_with_the_nearest():
     with pytest.raises(
-        UsageError, match=r"--format: unknown format `jsn`; known: csv, json, table. Did you mean `json`\?"
+        UsageError, match=r"--format: unknown format `jsn`; known: csv, json, markdown, table. Did you mean `json`\?"
     ):
         Format.parse("jsn")

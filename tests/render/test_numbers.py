@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mstage.analysis.groups import Spread
+from mstage.analysis.samples import Spread
 from mstage.render.numbers import counted, duration, given, interval, middle, number, size, spread_range
 
 

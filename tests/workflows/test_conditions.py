@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mstage.analysis.stages import stage_names
+from mstage.analysis.stages.names import stage_names
 from mstage.errors import UsageError
 from mstage.workflows.conditions import stage_of, what_fails
 from tests.render.synthetic import collected, run, stages_with_ends

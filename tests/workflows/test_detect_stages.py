@@ -107,7 +107,46 @@ def test_logs_of_others(tmp_path: Path) -> None:
         mstage.detect_stages([])
 
 
-@pytest.mark.parametrize("source", [np.ones(9), [0.5, 0.4], None, {"loss": 1}, b"log.csv"])
+def test_a_log_says_what_was_taken_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    rows = "".join(f"{k},{k / 10},{1 / k},{2 / k},{k}\n" for k in range(1, 100))
+    path.write_text(f"step,epoch,train_loss,val_loss,lr\n{rows}")
+    log = mstage.open_log(path)
+    assert log.names == ["train_loss", "val_loss", "lr"]
+    (taken,) = mstage.detect_stages(path).choices
+    assert (taken.log, taken.series, taken.clock) == (str(path), ("train_loss",), "step")
+    assert (taken.format, taken.other_series, taken.other_clocks) == (log.format, ("val_loss", "lr"), ("epoch",))
+    other = mstage.detect_stages(log, loss="val_loss", clock="epoch")
+    assert (other.choices[0].series, other.clock) == (("val_loss",), "epoch")
+    assert repr(other).split("\n")[1] == f"  {path}: val_loss against epoch"
+    assert other.runs == mstage.detect_stages(path, loss="val_loss", clock="epoch").runs
+    np.testing.assert_array_equal(other.runs[0].curve.loss, [2 / k for k in range(1, 100)])
+
+
+def test_an_array_is_a_run_or_several() -> None:
+    time = np.geomspace(0.01, 100, 500)
+    loss = np.exp(-time) + 0.05
+    one, both = mstage.detect_stages(loss, clock=time), mstage.detect_stages(np.stack([loss, 2 * loss]), clock=time)
+    labelled = mstage.detect_stages(xr.DataArray(loss, coords={"step": time}, dims="step"))
+    assert one.runs[0].stages == both.runs[0].stages == labelled.runs[0].stages
+    assert (one.clock, one.choices, [dict(run.run) for run in both.runs]) == ("clock", (), [{"run": 0}, {"run": 1}])
+    counted = mstage.detect_stages(loss)
+    assert counted.clock == "record"
+    np.testing.assert_array_equal(counted.runs[0].curve.clock, np.arange(1, 501))
+
+
+def test_arrays_of_other_shapes_are_refused() -> None:
+    with pytest.raises(InputError, match=r"losses of shape \(\): expected \(records,\) or \(runs, records\)"):
+        mstage.detect_stages(np.array(1.0))
+    with pytest.raises(InputError, match=r"a clock of shape \(3,\) for 9 records: expected \(9,\)"):
+        mstage.detect_stages(np.ones((2, 9)), clock=np.arange(3))
+    with pytest.raises(InputError, match="expected real numbers"):
+        mstage.detect_stages(np.array(["a", "b"]))
+    with pytest.raises(UsageError, match="a clock of numbers is for an array of losses"):
+        mstage.detect_stages("metrics.csv", clock=np.arange(3))
+
+
+@pytest.mark.parametrize("source", [[0.5, 0.4], None, {"loss": 1}, b"log.csv"])
 def test_what_is_no_source_is_refused(source: object) -> None:
     with pytest.raises(UsageError, match="expected the path of a log or of a sweep"):
         mstage.detect_stages(source)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import mstage
-from mstage.workflows.figures import figure_data
+from mstage.workflows.figures import collect_figures
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +27,11 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_drift_of_the_widths_that_are_there(half: Path) -> None:
     found = mstage.drift(half)
     assert {int(one.distances.coords["width"]) for one in found.drifts} == {30}
-    assert [one.runs[0] for one in found.warnings if one.run["width"] == 60] in ([], [0])
+    assert [one.escaped for one in found.warnings if one.run["width"] == 60] in ([], [0])
 
 
 def test_figures_of_the_widths_that_are_there(half: Path) -> None:
-    data = figure_data(half)
-    assert {panel.curve.run["width"] for panel in data.distances} == {30}
+    data = collect_figures(half)
+    assert {panel.representative.run["width"] for panel in data.distances} == {30}
     assert data.amplitudes is not None
     assert data.amplitudes.run["width"] == 30

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mstage.analysis.stages import StageMethod, stages_of_curve
+from mstage.analysis.stages.detection import stages_of_curve
+from mstage.analysis.stages.results import StageMethod
 from mstage.history import Curve
 from mstage.workflows import many_curves
 from tests import curves
 from tests.cli.run import environment, start
 
-METHOD = StageMethod(cells=200)
+METHOD = StageMethod(bins=200)
 BREAKS = {
     "is killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     "raises": "raise MemoryError",
@@ -36,7 +37,7 @@ def staircases(count: int) -> list[Curve]:
 
 @pytest.fixture
 def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many_curves, "FEWEST_EACH", 2)
+    monkeypatch.setattr(many_curves, "MIN_CURVES_EACH", 2)
     monkeypatch.setattr(many_curves, "processors", lambda: 2)
 
 

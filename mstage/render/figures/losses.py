@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mstage.analysis.exemplars import GroupCurves
-    from mstage.analysis.figure_data import FigureData
+    from mstage.analysis.summary.figure_data import FigureData
+    from mstage.analysis.summary.group_curves import GroupCurves
 
 BORDERS = ("exit time", "escape time")
 DIVERGED = 30.0  # times the first loss, above which nothing is shown
@@ -36,7 +36,7 @@ LEVELS = ("initial level", "secondary level")
 
 
 def loss_curves(data: FigureData) -> Figure:
-    """The loss of each group's exemplar over time, its stages shaded, theory's borders and levels marked."""
+    """The loss of each group's representative run over time, its stages shaded, theory's borders and levels marked."""
     groups = data.curves
     widths = {curve.run.get("width") for curve in groups}
     is_grid = len(widths) in (2, 3) and len(groups) % len(widths) == 0 and len(groups) <= 4 * len(widths)
@@ -44,16 +44,16 @@ def loss_curves(data: FigureData) -> Figure:
     rows = -(-len(groups) // columns)
     figure, grid = panels(rows, columns, 1.7 if rows > 1 else 2.4, sharey=True)
     for axes, group in zip(grid.flat, groups, strict=False):
-        _curve(axes, group)
+        _curve(axes, group, data.clock)
     for axes in grid.flat[len(groups) :]:
         axes.remove()
-    _limit(grid[0, 0], [one.exemplar.loss for one in groups])
+    _limit(grid[0, 0], [one.representative.curve.loss for one in groups])
     for axes in grid[:, 0]:
         axes.set_ylabel("training loss")
     for axes in grid[:-1].flat:
         axes.set_xlabel("")
     predicted = any(one.predictions[name].applies for one in groups for name in one.predictions)
-    handles: list[Artist] = [*stage_handles([one.exemplar for one in groups])]
+    handles: list[Artist] = [*stage_handles([one.representative for one in groups])]
     seen = [line("loss", color=BLACK)]
     seen += [line("loss of other seeds", color="0.6", linewidth=0.6)] if any(one.others for one in groups) else []
     said = (
@@ -75,17 +75,17 @@ def _limit(axes: Axes, losses: Sequence[np.ndarray]) -> None:
         axes.set_ylim(low / 2 if low > 0 else low, top)
 
 
-def _curve(axes: Axes, group: GroupCurves) -> None:
+def _curve(axes: Axes, group: GroupCurves, clock_name: str) -> None:
     """One panel: the curves of a group, with what theory says of them."""
-    curve = group.exemplar
-    for clock, loss in group.others:
-        axes.plot(drawable(clock), drawable(loss), color="0.6", linewidth=0.6, zorder=1)
+    run, curve = group.representative, group.representative.curve
+    for other in group.others:
+        axes.plot(drawable(other.clock), drawable(other.loss), color="0.6", linewidth=0.6, zorder=1)
     axes.plot(drawable(curve.clock), drawable(curve.loss), color=BLACK, zorder=3)
     finite = curve.loss[np.isfinite(curve.loss)]
     if finite.size and finite.min() > 0:
         axes.set_yscale("log")
-    set_clock_axis(axes, curve.clock, curve.clock_name)
-    shade_stages(axes, curve)
+    set_clock_axis(axes, curve.clock, clock_name)
+    shade_stages(axes, run)
     left, right = axes.get_xlim()
     for name in BORDERS:
         said = group.predictions.get(name)
@@ -93,7 +93,7 @@ def _curve(axes: Axes, group: GroupCurves) -> None:
             axes.axvline(said.value, color=PREDICTED, linestyle="--", linewidth=0.9, zorder=4)
             if said.low is not None and said.high is not None and said.low < said.high:
                 axes.axvspan(said.low, said.high, ymax=0.03, color=PREDICTED, alpha=0.5, linewidth=0, zorder=4)
-    for name, stage in zip(LEVELS, (s for s in curve.stages if s.kind == "plateau"), strict=False):
+    for name, stage in zip(LEVELS, (s for s in run.stages if s.kind == "plateau"), strict=False):
         said = group.predictions.get(name)
         if said is not None and said.value is not None and stage.name.startswith(name.split()[0]):
             start, end = max(stage.start, left), min(stage.end, right)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mstage.analysis.figure_data import FigureData
-    from mstage.analysis.scaling import ScalingLaw
+    from mstage.analysis.scaling.laws import ScalingLaw
+    from mstage.analysis.summary.figure_data import FigureData
 
 
 def scaling_fits(data: FigureData) -> Figure:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from mstage.analysis.exemplars import StagedCurve
+    from mstage.analysis.stages.results import RunStages
 
 PAGE = 7.0  # inches
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
@@ -76,16 +76,16 @@ def set_clock_axis(axes: Axes, clock: np.ndarray, name: str) -> None:
     axes.set_xlabel({"time": "gradient-flow time t", "step": "optimizer step"}.get(name, label(name)))
 
 
-def shade_stages(axes: Axes, curve: StagedCurve) -> None:
+def shade_stages(axes: Axes, run: RunStages) -> None:
     """The span of each stage in the colour of its kind."""
-    for stage in curve.stages:
+    for stage in run.stages:
         start, end = drawable(np.array([stage.start, stage.end]))
         axes.axvspan(start, end, color=SHADES[stage.kind], alpha=SHADE, linewidth=0, zorder=0)
 
 
-def stage_handles(curves: Sequence[StagedCurve]) -> list[Patch]:
+def stage_handles(runs: Sequence[RunStages]) -> list[Patch]:
     """Entries of a legend for the kinds of stages that there are."""
-    kinds = {stage.kind for curve in curves for stage in curve.stages}
+    kinds = {stage.kind for run in runs for stage in run.stages}
     return [Patch(facecolor=SHADES[kind], alpha=SHADE, label=kind) for kind in SHADES if kind in kinds]
 
 

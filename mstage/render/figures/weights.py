@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mstage.analysis.amplitudes import AmplitudeHistory
-    from mstage.analysis.figure_data import FigureData
+    from mstage.analysis.summary.figure_data import FigureData
+    from mstage.analysis.weights.amplitudes import AmplitudeHistory
 
 
 TITLE_COLUMNS = 18  # of a cosine map
@@ -44,21 +44,21 @@ def distance_v(data: FigureData) -> Figure:
     figure, grid = panels(2, count, 1.7, sharex="col", sharey="row")
     for column, panel in enumerate(data.distances):
         top, bottom = grid[:, column]
-        top.plot(drawable(panel.curve.clock), drawable(panel.curve.loss), color=BLACK)
+        top.plot(drawable(panel.representative.curve.clock), drawable(panel.representative.curve.loss), color=BLACK)
         top.set_yscale("log")
         for index, (clock, distance) in reversed(list(enumerate(zip(panel.clocks, panel.distances, strict=True)))):
             look = {"color": BLUE} if index == 0 else {"color": "0.6", "linewidth": 0.6}
             bottom.plot(drawable(clock), drawable(distance), **look)
         bottom.set_yscale("log")
-        set_clock_axis(bottom, panel.curve.clock, panel.curve.clock_name)
+        set_clock_axis(bottom, panel.representative.curve.clock, data.clock)
         for axes in (top, bottom):
-            shade_stages(axes, panel.curve)
+            shade_stages(axes, panel.representative)
         top.set_title(place(panel.run))
     grid[0, 0].set_ylabel("training loss")
     grid[1, 0].set_ylabel("W₁(|a|, ‖w‖)")
     handles = [line("this run", color=BLUE), line("other seeds", color="0.6", linewidth=0.6)]
     handles = [*handles[: 1 + any(len(p.clocks) > 1 for p in data.distances)]]
-    shades = stage_handles([panel.curve for panel in data.distances])
+    shades = stage_handles([panel.representative for panel in data.distances])
     figure.legend(handles=[*handles, *shades], loc="outside lower center", ncols=6)
     some = f" ({count} of {data.groups} groups of runs)" if count < data.groups else ""
     figure.suptitle(f"Distance between the laws of |a| and of ‖w‖{some}")
@@ -101,18 +101,18 @@ def _density(figure: Figure, axes: Axes, history: AmplitudeHistory) -> None:
     if Axis.of_clock(clock).log:
         clock, shares = clock[clock > 0], shares[history.clock > 0]
     middles = np.sqrt(clock[1:] * clock[:-1]) if (clock > 0).all() else (clock[1:] + clock[:-1]) / 2
-    borders = np.concatenate([clock[:1], middles, clock[-1:]])
+    edges = np.concatenate([clock[:1], middles, clock[-1:]])
     least = 1 / history.normalised.shape[1]
     mesh = axes.pcolormesh(
-        borders, history.edges, np.ma.masked_less(shares.T, least / 2), cmap="Blues",
+        edges, history.edges, np.ma.masked_less(shares.T, least / 2), cmap="Blues",
         norm=LogNorm(least, 1) if least < 1 else None, rasterized=True,
     )  # fmt: skip
     figure.colorbar(mesh, ax=axes, label="share of neurons in a bin", pad=0.02)
     kept = history.clock >= clock[0]
     axes.plot(clock, history.quantiles[kept, 2], color=BLACK, label="median")
     axes.plot(clock, history.largest[kept], color=VERMILION, label="largest")
-    for border in history.borders:
-        axes.axvline(border, color="0.3", linewidth=0.6, linestyle=":")
+    for boundary in history.boundaries:
+        axes.axvline(boundary, color="0.3", linewidth=0.6, linestyle=":")
     axes.set_yscale("log")
     set_clock_axis(axes, history.clock, history.clock_name)
     axes.set_ylim(history.edges[0], history.edges[-1] * 2)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 
-from mstage.errors import InputError
+from mstage.errors import InputError, UsageError, unknown_name
 from mstage.render.figures.losses import loss_curves, plateau_ends
 from mstage.render.figures.scaling import scaling_fits
 from mstage.render.figures.style import STYLE
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from mstage.analysis.figure_data import FigureData
+    from mstage.analysis.summary.figure_data import FigureData
 
 FIGURES: Mapping[str, tuple[str, Callable[[FigureData], Figure]]] = {
     "loss_curves": ("curves", loss_curves),
@@ -40,29 +40,53 @@ _METADATA: Mapping[FigureFormat, dict[str, str | None]] = {
 }
 
 
+def draw_figure(data: FigureData, name: str) -> Figure:
+    """Draw one figure.
+
+    Args:
+        data: What to show.
+        name: One of `loss_curves`, `plateau_ends`, `distance_v`, `amplitude_laws`, `cosine_maps`, `scaling_fits`.
+
+    Raises:
+        UsageError: There is no such figure.
+        InputError: There is nothing to show in it.
+
+    Example:
+        >>> draw_figure(collect_figures("runs/demo"), "loss_curves").savefig("losses.pdf")
+    """
+    if name not in FIGURES:
+        raise UsageError(unknown_name("figure", name, FIGURES))
+    field, draw = FIGURES[name]
+    if field in data.missing:
+        raise InputError(f"no {name}: {data.missing[field]}")
+    with mpl.rc_context(STYLE):
+        return draw(data)
+
+
 def write_figures(
-    data: FigureData, folder: str | Path, formats: Sequence[FigureFormat] = (FigureFormat.PNG,)
+    data: FigureData, folder: str | Path, formats: Sequence[str] = (FigureFormat.PNG,)
 ) -> tuple[Path, ...]:
     """Draw every figure that has something to show, and write it in each format.
 
     Args:
         data: What to show; `data.missing` tells what is left out and why.
         folder: Where the files go; made if it is not there. Files of the same name are replaced.
-        formats: Of the files.
+        formats: Of the files: `png`, `pdf`, `svg`.
 
     Returns:
         The files.
 
     Raises:
         InputError: A file cannot be written.
+        UsageError: There is no such format.
     """
     folder, written = Path(folder), []
     with mpl.rc_context(STYLE):
-        for name, (field, draw) in FIGURES.items():
+        for name, (field, _) in FIGURES.items():
             if field in data.missing:
                 continue
-            figure = draw(data)
-            for one in formats:
+            figure = draw_figure(data, name)
+            for one in FigureFormat.parse(",".join(formats)):
                 held = BytesIO()
                 figure.savefig(held, format=one, metadata=_METADATA[one])
                 written.append(folder / f"{name}.{one}")

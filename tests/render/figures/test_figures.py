@@ -20,7 +20,7 @@ from mstage.render.figures.style import SERIES, SHADES, place
 from mstage.render.figures.weights import amplitude_laws, cosine_maps, distance_v
 from mstage.render.figures.write import FIGURES, write_figures
 from mstage.render.formats import FigureFormat
-from mstage.workflows.figures import figure_data
+from mstage.workflows.figures import collect_figures
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def tree():
 
 @pytest.fixture(scope="module")
 def data(tree):
-    return figure_data(tree)
+    return collect_figures(tree)
 
 
 def line_data(axes):
@@ -45,11 +45,11 @@ def test_loss_curves_show_runs_stages_and_predictions(data) -> None:
     panels = loss_curves(data).axes
     assert len(panels) == len(data.curves) == 4
     for axes, group in zip(panels, data.curves, strict=True):
-        curve = group.exemplar
-        assert holds_line(axes, curve.clock, curve.loss)
-        assert all(holds_line(axes, clock, loss) for clock, loss in group.others)
+        run = group.representative
+        assert holds_line(axes, run.curve.clock, run.curve.loss)
+        assert all(holds_line(axes, other.clock, other.loss) for other in group.others)
         shaded = sorted(patch.get_x() for patch in axes.patches if patch.get_height() == 1)
-        np.testing.assert_allclose(shaded, [stage.start for stage in curve.stages])
+        np.testing.assert_allclose(shaded, [stage.start for stage in run.stages])
         assert holds_line(axes, [group.predictions["exit time"].value] * 2, [0, 1])
         assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
         assert axes.get_title() == f"alpha {group.run['alpha']:g}, width {group.run['width']}"
@@ -69,7 +69,7 @@ def test_distance_v_stands_below_the_loss(data) -> None:
     count = len(data.distances)
     assert len(axes) == 2 * count
     for column, panel in enumerate(data.distances):
-        assert holds_line(axes[column], panel.curve.clock, panel.curve.loss)
+        assert holds_line(axes[column], panel.representative.curve.clock, panel.representative.curve.loss)
         assert len(panel.distances) == 2
         for clock, distance in zip(panel.clocks, panel.distances, strict=True):
             assert holds_line(axes[count + column], clock, distance)
@@ -78,7 +78,7 @@ def test_distance_v_stands_below_the_loss(data) -> None:
 def test_distance_v_is_that_of_drift(tree, data) -> None:
     drift = mstage.drift(tree).drifts[0].distances
     panel = data.distances[0]
-    run = {name: panel.curve.run[name] for name in ("alpha", "seed", "learning_rate")}
+    run = {name: panel.representative.run[name] for name in ("alpha", "seed", "learning_rate")}
     np.testing.assert_allclose(panel.distances[0], drift["output_input"].sel(run).values)
 
 
@@ -159,7 +159,7 @@ def test_what_there_is_none_of_has_a_reason(tmp_path) -> None:
     alone = mstage.train(
         mstage.Sweep(mstage.TwoLayer(alpha=(1.0,), width=(30,)), until=20.0, recording=mstage.Recording(snapshots=0))
     )
-    data = figure_data(alone)
+    data = collect_figures(alone)
     assert set(data.missing) == {"distances", "amplitudes", "maps", "laws"}
     assert "--snapshots" in data.missing["maps"]
     assert [path.name for path in write_figures(data, tmp_path)] == ["loss_curves.png", "plateau_ends.png"]
@@ -167,8 +167,9 @@ def test_what_there_is_none_of_has_a_reason(tmp_path) -> None:
 
 def test_a_run_that_diverged_does_not_flatten_the_others(data) -> None:
     group = data.curves[0]
-    wild = replace(group.exemplar, loss=np.geomspace(1.0, 1e80, group.exemplar.loss.size))
-    figure = loss_curves(replace(data, curves=(group, replace(group, exemplar=wild))))
+    curve = group.representative.curve
+    wild = replace(group.representative, curve=replace(curve, loss=np.geomspace(1.0, 1e80, curve.loss.size)))
+    figure = loss_curves(replace(data, curves=(group, replace(group, representative=wild))))
     assert figure.axes[0].get_ylim()[1] <= 30
 
 

@@ -1,0 +1,1 @@
+"""How does what was measured scale with the width?"""

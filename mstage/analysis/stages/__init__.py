@@ -1,0 +1,1 @@
+"""Which stages does a loss curve go through, and which do runs share?"""

@@ -1,0 +1,1 @@
+"""What does a whole sweep look like, in a report and in figures?"""

@@ -1,0 +1,49 @@
+"""Which groups of runs are shown, each by which run, and beside what theory says of it?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mstage.analysis.samples import evenly
+from mstage.analysis.stages.representatives import representative_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mstage.analysis.stages.groups import StageGroups
+    from mstage.analysis.stages.results import RunStages
+    from mstage.analysis.theory.prediction import Prediction
+    from mstage.analysis.theory.predictions import SweepTheory
+    from mstage.history import Curve
+
+
+@dataclass(frozen=True)
+class GroupCurves:
+    """A group to look at.
+
+    Attributes:
+        run: The coordinates that tell it from the other groups.
+        representative: The run that stands for it.
+        others: Its other runs.
+        predictions: What theory says of it, by name; none where it says nothing.
+    """
+
+    run: Mapping[str, float | int | str]
+    representative: RunStages
+    others: tuple[Curve, ...]
+    predictions: Mapping[str, Prediction]
+
+
+def group_curves(groups: StageGroups, theory: SweepTheory | None, most: int) -> tuple[GroupCurves, ...]:
+    """The groups of a history to look at, at most `most` of them: the first, the last, and even steps between."""
+    found = []
+    for group in groups.groups:
+        chosen = representative_of(group)
+        if chosen is None:
+            continue
+        others = tuple(one.curve for one in group.members if one is not chosen)
+        said = theory.of(group.run) if theory is not None else None
+        predictions = {one.name: one for one in said.predictions} if said is not None else {}
+        found.append(GroupCurves({name: group.run[name] for name in groups.axes}, chosen, others, predictions))
+    return evenly(tuple(found), most)

@@ -1,0 +1,176 @@
+"""How far does the distribution of the weights move while the loss waits?
+
+The Wasserstein distance of two samples on the line is W_p = (mean |x_(k) - y_(k)|^p)^(1/p), x_(k) and y_(k) sorted. It
+is taken, at every snapshot, between the distributions of |a_k| and of |w_k| (the paper's pairing); of the amplitude
+rho_k = |a_k| |w_k| against its first and its previous snapshot; of rho_k / mean rho against chi-squared with one degree
+of freedom, which it follows until the largest neurons run ahead; and between the joint distributions of (a_k, w_k).
+
+References:
+    Chen, Luo, Wang 2024, arXiv 2410.20119 (the pairing of output and input weights).
+    Bonneel, Rabin, Peyre, Pfister 2015, "Sliced and Radon Wasserstein barycenters of measures" (many neurons).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import chdtr, gammaincinv
+
+from mstage.analysis.display import Tabled, extent, lines
+from mstage.analysis.weights.snapshots import measure_snapshots
+from mstage.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from jaxtyping import Float
+
+DISTANCES = {
+    "output_input": "distributions of |a| and of |w|",
+    "from_first": "distribution of the amplitude and its first snapshot",
+    "from_previous": "distribution of the amplitude and its previous snapshot",
+    "chi_squared": "amplitude over its mean and chi-squared with one degree of freedom",
+    "joint": "joint distribution of (a, w) and its first snapshot",
+}
+MAX_NEURONS_EXACT = 2000
+PROJECTIONS = 200
+SLICING_SEED = 0
+POT_BACKENDS = ("PYTORCH", "JAX", "CUPY", "TENSORFLOW")
+
+
+@dataclass(frozen=True)
+class DriftMethod:
+    """What is measured.
+
+    Attributes:
+        order: p of W_p, 1 or 2.
+        joint: Whether the joint distribution of (a, w) is measured too, which takes long.
+    """
+
+    order: int = 1
+    joint: bool = False
+
+    def __post_init__(self) -> None:
+        if self.order not in (1, 2):
+            raise UsageError(f"order {self.order}: expected 1 or 2")
+
+    def is_exact(self, neurons: int) -> bool:
+        """Whether the joint distance is exact for so many neurons, or sliced."""
+        return neurons <= MAX_NEURONS_EXACT
+
+
+@dataclass(frozen=True, repr=False)
+class Drift(Tabled):
+    """Wasserstein distances of the runs of one width, over their snapshots.
+
+    Attributes:
+        distances: One variable for each of `DISTANCES` that was measured, each (alpha, seed, learning_rate, snapshot),
+            and `mean_amplitude`; NaN where a run had ended. The coordinates are those of the weights.
+        method: How.
+    """
+
+    distances: xr.Dataset
+    method: DriftMethod
+
+    def __repr__(self) -> str:
+        head = f"Drift: W{self.method.order} over {extent(self.distances.sizes)}"
+        return lines(head, (f"{name}: {one.attrs['long_name']}" for name, one in self.distances.items()))
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a run and snapshot: the coordinates, then the distances."""
+        return self.distances.to_dataframe().reset_index()
+
+
+def measure_drift(
+    output_weights: xr.DataArray, input_weights: xr.DataArray, method: DriftMethod | None = None
+) -> Drift:
+    """Measure how far the weights move.
+
+    Args:
+        output_weights: a_k, axes (..., snapshot, neuron).
+        input_weights: w_k, axes (..., snapshot, neuron, dim), the same otherwise.
+        method: Settings.
+
+    Raises:
+        InputError: The axes are not these, or there is no snapshot.
+
+    Example:
+        >>> group = open_sweep("runs/demo")["width_400"]
+        >>> measure_drift(group.output_weight, group.input_weight).distances.chi_squared
+    """
+    method = method or DriftMethod()
+    meanings = {name: f"W{method.order}: {meaning}" for name, meaning in DISTANCES.items()}
+    meanings["mean_amplitude"] = "mean of |a| |w| over neurons"
+    return Drift(
+        measure_snapshots(output_weights, input_weights, lambda a, w: _one_run(a, w, method), meanings), method
+    )
+
+
+def _one_run(output_weights: np.ndarray, input_weights: np.ndarray, method: DriftMethod) -> dict[str, np.ndarray]:
+    """The distances of one run: `output_weights` (snapshots, neurons), `input_weights` (snapshots, neurons, dim)."""
+    sizes, norms = np.abs(output_weights).astype(float), np.sqrt(np.square(input_weights, dtype=float).sum(axis=-1))
+    amplitude = np.sort(sizes * norms, axis=-1)
+    mean = amplitude.mean(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        normalised = amplitude / mean[:, None]
+    previous = np.concatenate([amplitude[:1], amplitude[:-1]])
+    found = {
+        "mean_amplitude": mean,
+        "output_input": sorted_distance(np.sort(sizes, axis=-1), np.sort(norms, axis=-1), method.order),
+        "from_first": sorted_distance(amplitude, amplitude[:1], method.order),
+        "from_previous": sorted_distance(amplitude, previous, method.order),
+        "chi_squared": sorted_distance(normalised, chi_squared_sample(amplitude.shape[-1]), method.order),
+    }
+    if method.joint:
+        neurons = np.concatenate([output_weights[..., None], input_weights], axis=-1).astype(float)
+        found["joint"] = np.array([joint_distance(one, neurons[0], method) for one in neurons])
+    return found
+
+
+def sorted_distance(one: np.ndarray, other: np.ndarray, order: int) -> np.ndarray:
+    """W_p of samples that are sorted along their last axis and equally many."""
+    gaps = np.abs(one - other)
+    if order == 1:
+        return np.asarray(gaps.mean(axis=-1))
+    return np.asarray(np.sqrt(np.square(gaps).mean(axis=-1)))
+
+
+def chi_squared_sample(count: int) -> Float[np.ndarray, " count"]:
+    """`count` sorted values that stand for chi-squared with one degree of freedom: its mean over each of as many parts.
+
+    The part of the mean below q is the distribution of chi-squared with three degrees of freedom at q.
+    """
+    edges = 2 * gammaincinv(0.5, np.linspace(0, 1, count + 1))
+    return np.asarray(count * np.diff(chdtr(3, edges)))
+
+
+def keep_array_libraries_out() -> None:
+    """Have POT, which is not imported yet, import no array library beside NumPy.
+
+    It would import each that is installed, for seconds, in case it is handed its arrays. What it has once left out it
+    never takes again, so this is for a process of our own and not for that of somebody who imports mstage.
+    """
+    os.environ.update({f"POT_BACKEND_DISABLE_{name}": "1" for name in POT_BACKENDS})
+
+
+def joint_distance(
+    one: Float[np.ndarray, "points dim"], other: Float[np.ndarray, "points dim"], method: DriftMethod
+) -> float:
+    """W_p of two clouds of equally many points, shape (points, dim): exact, or sliced where there are too many."""
+    import ot  # takes long, and nothing else here needs it
+
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return float("nan")
+    if method.is_exact(len(one)):
+        metric = "euclidean" if method.order == 1 else "sqeuclidean"
+        cost = ot.dist(one, other, metric=metric)
+        weights = np.full(len(one), 1 / len(one))
+        total = float(ot.emd2(weights, weights, cost, numItermax=10**7))
+    else:
+        return float(
+            ot.sliced_wasserstein_distance(one, other, n_projections=PROJECTIONS, p=method.order, seed=SLICING_SEED)
+        )
+    return float(max(total, 0.0) ** (1 / method.order))

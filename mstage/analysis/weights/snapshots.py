@@ -1,0 +1,99 @@
+"""What is a quantity of the weights at every snapshot of every run?
+
+The runs are gone through one by one, for the weights of all of them need not fit into memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from mstage.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from jaxtyping import Float
+
+    from mstage.analysis.stages.results import Stage
+
+
+LARGEST_WEIGHT = 1e70  # of a run that has not diverged: fourth powers of what is larger are not finite
+
+
+def measure_snapshots(
+    output_weights: xr.DataArray,
+    input_weights: xr.DataArray,
+    measure: Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]],
+    meanings: Mapping[str, str],
+) -> xr.Dataset:
+    """Measure each run.
+
+    Args:
+        output_weights: a_k, axes (..., snapshot, neuron).
+        input_weights: w_k, axes (..., snapshot, neuron, dim), the same otherwise.
+        measure: Takes a_k (snapshots, neurons) and w_k (snapshots, neurons, dim) of one run, and returns its
+            quantities by name, each of shape (snapshots,).
+        meanings: What the quantities are, by name.
+
+    Returns:
+        One variable a quantity, (..., snapshot), with the coordinates of the weights; NaN where a weight is beyond
+        `LARGEST_WEIGHT`, as in a run that diverges.
+
+    Raises:
+        InputError: The axes are not these, or there is no snapshot.
+    """
+    if output_weights.dims[-2:] != ("snapshot", "neuron") or input_weights.dims != (*output_weights.dims, "dim"):
+        raise InputError(
+            f"weights over {output_weights.dims} and {input_weights.dims}: "
+            "expected (..., snapshot, neuron) and the same with dim"
+        )
+    if not output_weights.sizes["snapshot"]:
+        raise InputError("there is no snapshot of the weights; train with --snapshots N, N at least 2")
+    places = [dict(zip(output_weights.dims, index, strict=False)) for index in np.ndindex(*output_weights.shape[:-2])]
+    parts = [measure(*weights_of(output_weights.isel(place), input_weights.isel(place))) for place in places]
+    axes = output_weights.dims[:-1]
+    variables = {
+        name: (
+            axes,
+            np.stack([part[name] for part in parts]).reshape(output_weights.shape[:-1]),
+            {"long_name": meanings[name]},
+        )
+        for name in parts[0]
+    }
+    coordinates = {name: one for name, one in output_weights.coords.items() if set(one.dims) <= set(axes)}
+    return xr.Dataset(variables, coords=coordinates)
+
+
+def weights_of(
+    output_weights: xr.DataArray, input_weights: xr.DataArray
+) -> tuple[Float[np.ndarray, "snapshots neurons"], Float[np.ndarray, "snapshots neurons dim"]]:
+    """a_k (snapshots, neurons) and w_k (snapshots, neurons, dim) of a run, all NaN in a snapshot that has diverged."""
+    a, w = output_weights.values, input_weights.values
+    sound = (np.abs(a) <= LARGEST_WEIGHT).all(axis=-1) & (np.abs(w) <= LARGEST_WEIGHT).all(axis=(-2, -1))
+    if sound.all():
+        return a, w
+    return np.where(sound[:, None], a, np.nan), np.where(sound[:, None, None], w, np.nan)
+
+
+def snapshot_clock(weights: xr.DataArray, clock_name: str) -> np.ndarray:
+    """The clock of the snapshots of one run: their time where the clock is time, else their steps."""
+    return np.asarray(weights.coords["snapshot_time" if clock_name == "time" else "snapshot"].values, float)
+
+
+def moments_of(clock: np.ndarray, stages: Sequence[Stage]) -> dict[int, str]:
+    """Snapshots to look at: those nearest to the ends of some stages, and the last one, by what they are in words.
+
+    Args:
+        clock: Of the snapshots, ascending, evenly spaced in its logarithm but for a first one at 0.
+        stages: Those whose ends are wanted.
+    """
+    found: dict[int, str] = {}
+    logs = np.log(np.maximum(clock, np.finfo(float).tiny))
+    for stage in stages:
+        nearest = int(np.abs(logs - np.log(max(stage.end, np.finfo(float).tiny))).argmin())
+        found.setdefault(nearest, f"end of the {stage.name}")
+    found.setdefault(len(clock) - 1, "last snapshot")
+    return {at: found[at] for at in sorted(found)}
