@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from mstage.analysis.magnitudes import middle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Spread:
         return cls(middle(finite), min(finite), max(finite)) if finite else None
 
 
-def evenly(items: tuple[Any, ...], most: int) -> tuple[Any, ...]:
+def evenly(items: tuple[Item, ...], most: int) -> tuple[Item, ...]:
     """At most `most` of some things: the first, the last, and even steps between."""
     if len(items) <= most:
         return items

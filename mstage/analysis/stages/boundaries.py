@@ -32,7 +32,7 @@ QUANTILES = (0.05, 0.5, 0.95)
 
 @dataclass(frozen=True)
 class Boundary:
-    """End of a stage and start of the next, on the scale of the segmentation, with its 90 % interval."""
+    """End of a stage and start of the next, with its 90 % interval, on the segmentation's scale or on the clock."""
 
     position: float
     low: float

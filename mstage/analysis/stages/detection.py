@@ -77,21 +77,21 @@ def find_stages(curve: Curve, method: StageMethod) -> tuple[Status, tuple[Stage,
     segmentation = segment(bins, method.segmentation)
     boundaries, line = locate_boundaries(bins, segmentation), denoised(bins, segmentation)
     names = stage_names([one.kind for one in segmentation.segments])
-    ends = [_on_clock(bins, boundary) for boundary in boundaries] + [(float(clock[-1]),) * 3]
-    starts = [float(clock[0]), *(end[0] for end in ends[:-1])]
-    rate_ends = [end[0] for end in ends[:-1]] + [_end_of_way(bins, segmentation, starts[-1])]
+    ends = [*(_on_clock(bins, boundary) for boundary in boundaries), Boundary(*[float(clock[-1])] * 3)]
+    starts = [float(clock[0]), *(end.position for end in ends[:-1])]
+    rate_ends = [*starts[1:], _end_of_way(bins, segmentation, starts[-1])]
+    records = replace(curve, clock=clock, loss=loss)
     stages = tuple(
-        _stage(name, part, start, end, rate_end, (bins, line), (clock, loss))
+        _stage(name, part, start, end, rate_end, bins, line, records)
         for name, part, start, end, rate_end in zip(names, segmentation.segments, starts, ends, rate_ends, strict=True)
     )
     return "diverged" if curve.diverged else "ok", stages
 
 
-def _on_clock(bins: Bins, boundary: Boundary) -> tuple[float, float, float]:
-    """A boundary and its interval on the clock."""
+def _on_clock(bins: Bins, boundary: Boundary) -> Boundary:
+    """A boundary on the scale of the segmentation as one on the clock."""
     places = np.array([boundary.position, boundary.low, boundary.high])
-    end, low, high = np.interp(places, bins.position, bins.clock)
-    return float(end), float(low), float(high)
+    return Boundary(*np.interp(places, bins.position, bins.clock).tolist())
 
 
 def _end_of_way(bins: Bins, segmentation: Segmentation, start: float) -> float:
@@ -109,24 +109,24 @@ def _stage(
     name: str,
     part: Segment,
     start: float,
-    end: tuple[float, float, float],
+    end: Boundary,
     rate_end: float,
-    curve: tuple[Bins, np.ndarray],
-    records: tuple[np.ndarray, np.ndarray],
+    bins: Bins,
+    line: np.ndarray,
+    records: Curve,
 ) -> Stage:
-    """One stage with its losses along the line through the bins, and its rate up to `rate_end`."""
-    (bins, line), (clock, loss) = curve, records
-    inside = loss[(clock >= start) & (clock <= end[0])]
-    at = np.interp([start, end[0]], bins.clock, line)
+    """One stage with its losses along the denoised line through the bins, and its rate up to `rate_end`."""
+    inside = records.loss[(records.clock >= start) & (records.clock <= end.position)]
+    at = np.interp([start, end.position], bins.clock, line)
     edges = np.exp(np.minimum(at, LARGEST_LOG)) + bins.floor
     rate = None if part.kind == "plateau" else _rate(bins, start, rate_end, records)
     return Stage(
         name=name,
         kind=part.kind,
         start=start,
-        end=end[0],
-        end_low=end[1],
-        end_high=end[2],
+        end=end.position,
+        end_low=end.low,
+        end_high=end.high,
         loss_start=float(edges[0]),
         loss_end=float(edges[1]),
         level=float(np.median(inside)) if inside.size else float(edges.mean()),
@@ -138,15 +138,14 @@ def _stage(
     )
 
 
-def _rate(bins: Bins, start: float, end: float, records: tuple[np.ndarray, np.ndarray]) -> Rate | None:
+def _rate(bins: Bins, start: float, end: float, records: Curve) -> Rate | None:
     """Rate of the loss from one clock value to another, from the bins, or from the records where these are few."""
     if bins.floor != 0:  # a loss that can be negative has no rate: it would depend on the floor
         return None
     inside = (bins.clock >= start) & (bins.clock <= end)
-    clock, loss = records
-    few = (clock >= start) & (clock <= end)
+    few = (records.clock >= start) & (records.clock <= end)
     if np.count_nonzero(few) <= 2 * np.count_nonzero(inside):
-        return fit_rate(clock[few], log_loss(loss[few], 0.0), np.ones(np.count_nonzero(few)))
+        return fit_rate(records.clock[few], log_loss(records.loss[few], 0.0), np.ones(np.count_nonzero(few)))
     return fit_rate(bins.clock[inside], bins.value[inside], bins.variance[inside])
 
 
