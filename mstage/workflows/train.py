@@ -83,7 +83,7 @@ def train(
         InputError: A table or the store cannot be read or written.
 
     Example:
-        >>> tree = train(Sweep(alpha=(1.0,), width=(50,), until=20.0))
+        >>> tree = train(Sweep(TwoLayer(width=50), until=20.0))
         >>> tree["width_50"].loss.sizes["step"]
         201
     """

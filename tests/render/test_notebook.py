@@ -22,7 +22,7 @@ WEIGHTS = xr.DataArray(RANDOM.normal(size=(1, 2, 3, 5)), {"alpha": [1.0], "seed"
 WEIGHTS = WEIGHTS.assign_coords(width=5)
 DRIFT = measure_drift(WEIGHTS, WEIGHTS.expand_dims({"dim": 2}, -1))
 LAYERS = measure_layer_drift({"a": [LayerSnapshot(step, (4,), lambda s=step: [np.arange(4.0) + s]) for step in (0, 1)]})
-THEORY = mstage.predict(mstage.Sweep(alpha=(1.5,), width=(400,), until=1.0))
+THEORY = mstage.predict(mstage.Sweep(mstage.TwoLayer(alpha=(1.5,), width=(400,)), until=1.0))
 
 
 @pytest.mark.parametrize(
