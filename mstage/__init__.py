@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from mstage.spec import Optimizer, Sweep, Table
     from mstage.store.reader import open_sweep
     from mstage.workflows.checkpoint_drift import CheckpointDrift, checkpoint_drift
-    from mstage.workflows.condensation import SweepCondensation, condensation
+    from mstage.workflows.condensation import condensation
     from mstage.workflows.detect_stages import detect_stages
-    from mstage.workflows.drift import SweepDrift, drift
+    from mstage.workflows.drift import drift
     from mstage.workflows.estimate import Estimate, estimate
     from mstage.workflows.predict import predict
     from mstage.workflows.report import report
@@ -51,9 +51,9 @@ _HOMES = {
     "mstage.spec": ("Optimizer", "Sweep", "Table"),
     "mstage.store.reader": ("open_sweep",),
     "mstage.workflows.checkpoint_drift": ("CheckpointDrift", "checkpoint_drift"),
-    "mstage.workflows.condensation": ("SweepCondensation", "condensation"),
+    "mstage.workflows.condensation": ("condensation",),
     "mstage.workflows.detect_stages": ("detect_stages",),
-    "mstage.workflows.drift": ("SweepDrift", "drift"),
+    "mstage.workflows.drift": ("drift",),
     "mstage.workflows.estimate": ("Estimate", "estimate"),
     "mstage.workflows.predict": ("predict",),
     "mstage.workflows.report": ("report",),
@@ -78,8 +78,6 @@ __all__ = [
     "StageMethod",
     "Stages",
     "Sweep",
-    "SweepCondensation",
-    "SweepDrift",
     "SweepReport",
     "SweepTheory",
     "Table",

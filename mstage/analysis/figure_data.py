@@ -18,7 +18,6 @@ from mstage.analysis.drift import measure_drift
 from mstage.analysis.exemplars import GroupCurves, StagedCurve, evenly, group_curves
 from mstage.analysis.plateau_ends import PlateauEnds, plateau_ends
 from mstage.analysis.snapshots import snapshot_clock
-from mstage.history import RUN_AXES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -148,5 +147,5 @@ def _select(
     weights: tuple[xr.DataArray, xr.DataArray], run: Mapping[str, float | int | str | None]
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """The weights of one run."""
-    place = {name: run[name] for name in RUN_AXES if name in weights[0].dims}
+    place = {name: value for name, value in run.items() if name in weights[0].dims}
     return weights[0].sel(place).load(), weights[1].sel(place).load()

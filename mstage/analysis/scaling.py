@@ -18,7 +18,6 @@ from scipy.special import stdtrit
 
 from mstage.analysis.exemplars import run_key
 from mstage.analysis.flattest import flattest_losses
-from mstage.history import RUN_AXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -106,7 +105,7 @@ class ScalingLaw:
 
 
 def scaling_laws(
-    stages: Stages, theory: SweepTheory, losses: Iterable[Curve], distances: Iterable[xr.Dataset] = ()
+    stages: Stages, theory: SweepTheory, losses: Iterable[Curve], distance: xr.DataArray | None = None
 ) -> tuple[ScalingLaw, ...]:
     """Fit the laws of a sweep.
 
@@ -114,18 +113,17 @@ def scaling_laws(
         stages: Of its runs, their clock gradient-flow time.
         theory: Of the same sweep.
         losses: The curves of its runs.
-        distances: One dataset a width with `relative_distance` over snapshots (see `condensation`), for the law of it.
+        distance: `relative_distance` of the runs over their snapshots (see `condensation`), for the law of it.
 
     Returns:
         The laws that have at least two widths, in the order of `LAWS` for each alpha and learning rate.
     """
     levels = flattest_losses(stages, losses, "secondary plateau")
-    by_width = {int(one.coords["width"]): one["relative_distance"] for one in distances}
     values: dict[tuple[Any, ...], dict[str, dict[Any, dict[int, float]]]] = {}
     for one in stages.runs:
         place = tuple((name, one.run[name]) for name in ("alpha", "learning_rate") if name in one.run)
         width, seed = int(one.run["width"]), one.run.get("seed", 0)
-        for quantity, value in _measured(one, levels.get(run_key(one.run)), by_width.get(width)).items():
+        for quantity, value in _measured(one, levels.get(run_key(one.run)), distance).items():
             values.setdefault(place, {}).setdefault(quantity, {}).setdefault(seed, {})[width] = value
     laws = []
     for place, by_quantity in values.items():
@@ -141,11 +139,11 @@ def _measured(one: RunStages, level: float | None, distance: xr.DataArray | None
     found = {}
     if "initial plateau" in stages:
         found["exit time"] = stages["initial plateau"].end
-        if distance is not None:
-            at = distance.sel({name: one.run[name] for name in RUN_AXES if name in one.run})
-            found["relative distance at exit"] = float(
-                np.interp(found["exit time"], at.coords["snapshot_time"].values, at.values)
-            )
+        if distance is not None and one.run["width"] in distance["width"]:
+            at = distance.sel({name: value for name, value in one.run.items() if name in distance.dims})
+            reached = float(np.interp(found["exit time"], at.coords["snapshot_time"].values, at.values))
+            if not np.isnan(reached):  # as it is where the weights are damaged
+                found["relative distance at exit"] = reached
     if "secondary plateau" in stages:
         found["escape time"] = stages["secondary plateau"].end
         found |= {"secondary level": level} if level is not None else {}

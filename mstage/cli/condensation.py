@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mstage.errors import ExitCode
+from mstage.cli.unfinished import say_damage
 from mstage.render.formats import Format, csv_text, json_text
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def condensation(
         from mstage.render.snapshot_tables import snapshot_table
 
         title = "Condensation (medians over seeds)"
-        streams.show(snapshot_table([one.quantities for one in result.widths], HEADS, title=title))
+        streams.show(snapshot_table(result.quantities, HEADS, title=title))
         if result.missing:
             streams.write(f"none: {result.missing}.\n")
-    return ExitCode.DONE
+    return say_damage(streams, result.damage, store)

@@ -17,13 +17,14 @@ from mstage.errors import UsageError
 from mstage.simulate.problems import load_problem
 from mstage.simulate.sweep import MAX_SEGMENT_RECORDS
 from mstage.simulate.trainers import trainer_of
-from mstage.store.layout import chunk_records, stored_bytes, weight_bytes
+from mstage.store.layout import Layout
 from mstage.workflows.write_behind import MAX_WAITING_BYTES
 
 if TYPE_CHECKING:
     from mstage.simulate.problems import Dataset
     from mstage.simulate.trainers import AnyTrainer
     from mstage.spec import Sweep
+    from mstage.store.layout import Shard
 
 PROBE_SECONDS = 0.5
 PROCESS_BYTES = 600 * 2**20  # of the interpreter, JAX, its compiler and diffrax; measured
@@ -109,16 +110,16 @@ def estimate(sweep: Sweep) -> Estimate:
         InputError: Its table cannot be read.
     """
     dataset = load_problem(sweep.problem)
-    dim = dataset.input.shape[1]
+    layout = Layout.of(sweep, *dataset.input.shape)
     check_memory(sweep, dataset)
+    lasts = _run_lengths(sweep)
     widths = []
-    for width in sweep.width:
+    for shard in _first_shards(layout):
         begun = time.monotonic()
-        trainer = trainer_of(sweep, dataset, width)
+        trainer = trainer_of(shard.sweep_of(sweep), dataset, shard.width)
         position = trainer.start()
         compilation = time.monotonic() - begun
-        runs = trainer.run_count
-        lasts = _run_lengths(sweep)
+        runs = sweep.run_count // len(sweep.width)
         run_steps = sum(lasts) * runs // len(lasts)
         steps, spent, most = 0, 0.0, 4
         while spent < PROBE_SECONDS and position.record < trainer.record_steps.size:
@@ -128,16 +129,21 @@ def estimate(sweep: Sweep) -> Estimate:
             spent, steps, most = spent + time.monotonic() - begun, steps + position.work - start, 2 * most
         widths.append(
             WidthEstimate(
-                width=width,
+                width=shard.width,
                 runs=runs,
                 steps=max(lasts),
                 run_steps=run_steps,
-                memory_bytes=memory_bytes(sweep, trainer, width, dim),
-                disk_bytes=stored_bytes(sweep, width, dim),
-                seconds=compilation + run_steps / runs * spent / max(steps, 1),
+                memory_bytes=memory_bytes(layout, shard, trainer),
+                disk_bytes=layout.stored_bytes(shard.width),
+                seconds=compilation + run_steps / shard.run_count * spent / max(steps, 1),
             )
         )
     return Estimate(tuple(widths))
+
+
+def _first_shards(layout: Layout) -> list[Shard]:
+    """The first shard of each width, than which no other is larger."""
+    return [next(one for one in layout.shards if one.width == width) for width in layout.sweep.width]
 
 
 def _run_lengths(sweep: Sweep) -> tuple[int, ...]:
@@ -153,25 +159,27 @@ def check_memory(sweep: Sweep, dataset: Dataset) -> None:
     Raises:
         UsageError: It does, or it cannot be trained at all.
     """
-    width, dim = max(sweep.width), dataset.input.shape[1]
-    needed = memory_bytes(sweep, trainer_of(sweep, dataset, width), width, dim)
+    layout = Layout.of(sweep, *dataset.input.shape)
+    shard = max(_first_shards(layout), key=lambda one: one.width)
+    runs, width = shard.run_count, shard.width
+    needed = memory_bytes(layout, shard, trainer_of(shard.sweep_of(sweep), dataset, width))
     there = available_bytes()
     if needed > there:
-        runs = sweep.run_count // len(sweep.width)
         raise UsageError(
             f"width {width}: {runs:,} {'runs at once take' if runs > 1 else 'run takes'} {needed / 2**30:,.1f} GiB of "
             f"memory, and {there / 2**30:,.1f} GiB are free; train fewer runs in a sweep, a smaller width, in float32"
         )
 
 
-def check_disk(sweep: Sweep, dim: int, path: Path) -> None:
-    """Refuse a sweep whose weights alone are more than the disk has room for.
+def check_disk(sweep: Sweep, dataset: Dataset, path: Path) -> None:
+    """Refuse a sweep whose store is more than the disk has room for.
 
     Raises:
-        UsageError: They are.
+        UsageError: It is.
     """
+    layout = Layout.of(sweep, *dataset.input.shape)
     there = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
-    needed, free = sum(weight_bytes(sweep, width, dim) for width in sweep.width), disk_usage(there).free
+    needed, free = sum(map(layout.weight_bytes, sweep.width)), disk_usage(there).free
     if needed > free:
         raise UsageError(
             f"{path}: the weights take {needed / 2**30:,.1f} GiB, and {free / 2**30:,.1f} GiB are free there; keep "
@@ -179,15 +187,18 @@ def check_disk(sweep: Sweep, dim: int, path: Path) -> None:
         )
 
 
-def memory_bytes(sweep: Sweep, trainer: AnyTrainer, width: int, dim: int) -> int:
-    """Memory that the process takes at most while it trains the runs of a width.
+def memory_bytes(layout: Layout, shard: Shard, trainer: AnyTrainer) -> int:
+    """Memory that the process takes at most while it trains a shard.
 
-    Beside what the trainer takes there are a snapshot in the making, one in the hands of the store and once more as it
-    is written there, those that wait, and the losses of a chunk, in parts and whole.
+    Beside what the trainer takes there are its state in the file of a commit, a snapshot in the making, one in the
+    hands of the store and once more as it is written there, those that wait, and some chunks of losses.
     """
-    snapshot = trainer.run_count * width * (dim + 1) * sweep.itemsize * bool(sweep.recording.snapshots)
-    losses = 3 * trainer.run_count * chunk_records(sweep) * sweep.itemsize
-    return PROCESS_BYTES + trainer.memory_bytes() + 3 * snapshot + min(MAX_WAITING_BYTES, 4 * snapshot) + losses
+    growing = layout.growing(shard)
+    snapshot = shard.run_count * shard.width * (layout.chunks["dim"] + 1) * layout.sweep.itemsize
+    snapshot *= bool(layout.sizes["snapshot"])
+    chunks = sum(array.chunk_bytes for array in growing.values())
+    waiting = min(MAX_WAITING_BYTES, 4 * snapshot)
+    return PROCESS_BYTES + trainer.memory_bytes() + 3 * snapshot + waiting + 3 * chunks
 
 
 def available_bytes() -> int:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from mstage.analysis.figure_data import FigureData, collect_figure_data
-from mstage.history import curves
+from mstage.history import curves, kept_weights
 from mstage.store.reader import open_sweep
-from mstage.workflows.detect_stages import loss_histories
+from mstage.workflows.detect_stages import loss_history
 from mstage.workflows.report import report as sum_up
-from mstage.workflows.weights import kept_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +33,7 @@ def figure_data(source: str | Path | xr.DataTree, report: SweepReport | None = N
         >>> from mstage.render.formats import FigureFormat
         >>> write_figures(figure_data("runs/demo"), "figures", (FigureFormat.PDF,))
     """
-    tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
+    tree = source if isinstance(source, xr.DataTree) else open_sweep(source, check_weights=True)
     report = report or sum_up(tree)
-    losses = [curve for history in loss_histories(tree) for curve in curves(history)]
+    losses = list(curves(loss_history(tree)))
     return collect_figure_data(report, losses, {int(one[0].coords["width"]): one for one in kept_weights(tree)})

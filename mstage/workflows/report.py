@@ -9,13 +9,13 @@ import xarray as xr
 from mstage.analysis.condensation import measure_relative_distance
 from mstage.analysis.predictions import SweepTheory
 from mstage.analysis.scaling import ScalingLaw, missing_laws, scaling_laws
+from mstage.analysis.snapshots import over_widths
 from mstage.analysis.summary import SweepReport, summarise
-from mstage.history import curves
+from mstage.history import curves, kept_weights
 from mstage.store.reader import open_sweep
 from mstage.sweepfile import sweep_from_dict
-from mstage.workflows.detect_stages import detect_stages, loss_histories
+from mstage.workflows.detect_stages import detect_stages, loss_history
 from mstage.workflows.predict import NO_TIME, theory_of
-from mstage.workflows.weights import kept_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def report(source: str | Path | xr.DataTree) -> SweepReport:
     Raises:
         InputError: There is no sweep there.
     """
-    tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
+    tree = source if isinstance(source, xr.DataTree) else open_sweep(source, check_weights=True)
     stages = detect_stages(tree)
     theory: SweepTheory | None = None
     laws: tuple[ScalingLaw, ...] = ()
@@ -43,9 +43,9 @@ def report(source: str | Path | xr.DataTree) -> SweepReport:
         return summarise(tree, stages, missing={"theory": why, "scaling": why})
     theory = theory_of(sweep, tree.attrs["problem"], tree.dataset)
     if len(sweep.width) > 1:
-        losses = (curve for history in loss_histories(tree) for curve in curves(history))
-        distances = (measure_relative_distance(*weights) for weights in kept_weights(tree))
-        laws = scaling_laws(stages, theory, losses, distances)
+        moved = [measure_relative_distance(*weights) for weights in kept_weights(tree)]
+        distance = over_widths(moved)["relative_distance"] if moved else None
+        laws = scaling_laws(stages, theory, curves(loss_history(tree)), distance)
         missing = missing_laws(laws) if laws else {"scaling": "no seed has left the same plateau at two widths"}
     else:
         missing = {"scaling": "the sweep has a single width"}
