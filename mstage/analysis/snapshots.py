@@ -74,7 +74,8 @@ def snapshot_rows(measured: xr.Dataset) -> pd.DataFrame:
     """One row a run and snapshot, width by width: where it is, the quantities, how the run ended."""
     rows = measured.to_dataframe().reset_index()
     axes = [axis for axis in measured.sizes if axis != "width"]
-    return rows[[*axes, *measured.data_vars, *(name for name in rows if name not in {*axes, *measured.data_vars})]]
+    rest = sorted(rows.columns.difference([*axes, *measured.data_vars], sort=False), key=lambda name: "time" in name)
+    return rows[[*axes, *measured.data_vars, *rest]]
 
 
 def weights_of(output: xr.DataArray, inputs: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:

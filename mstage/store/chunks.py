@@ -26,15 +26,26 @@ def with_checksum(data: bytes) -> bytes:
     return data + _checksum(data)
 
 
-def without_checksum(data: bytes) -> bytes:
-    """Bytes whose checksum was right.
+def sound_bytes(file: Path, size: int | None = None, *, checked: bool = False) -> np.ndarray:
+    """What a file holds before its checksum, read when it is used.
+
+    Args:
+        file: The file.
+        size: How many bytes it has to hold, if that is known.
+        checked: Whether its checksum has been looked at before.
 
     Raises:
-        ValueError: It is not.
+        ValueError: It is damaged.
+        OSError: It cannot be read.
     """
-    if len(data) < CHECKSUM_BYTES or _checksum(data[:-CHECKSUM_BYTES]) != data[-CHECKSUM_BYTES:]:
+    with open_file(file) as stream:
+        found = stream.seek(0, 2) - CHECKSUM_BYTES
+        if found < 0 or (size is not None and found != size):
+            raise ValueError("it is cut short or has too much in it")
+        data = np.memmap(stream, np.uint8, "r")
+    if not checked and _checksum(data[:found]) != data[found:].tobytes():
         raise ValueError("its checksum is wrong")
-    return data[:-CHECKSUM_BYTES]
+    return data[:found]
 
 
 def encoded(array: StoredArray, values: np.ndarray) -> bytes:
@@ -59,14 +70,8 @@ def mapped(folder: Path, array: StoredArray, cell: tuple[int, ...] = (), *, chec
         ValueError: The file is damaged.
         OSError: It cannot be read.
     """
-    with open_file(folder / array.file(cell)) as file:
-        if file.seek(0, 2) != array.chunk_bytes + CHECKSUM_BYTES:
-            raise ValueError("it is cut short or has too much in it")
-        data = np.memmap(file, np.uint8, "r")
-    values = data[:-CHECKSUM_BYTES]
-    if not checked and _checksum(values) != data[-CHECKSUM_BYTES:].tobytes():
-        raise ValueError("its checksum is wrong")
-    return values.view(np.dtype(array.dtype).newbyteorder("<")).reshape(array.chunks)
+    data = sound_bytes(folder / array.file(cell), array.chunk_bytes, checked=checked)
+    return data.view(np.dtype(array.dtype).newbyteorder("<")).reshape(array.chunks)
 
 
 def _checksum(data: bytes | np.ndarray) -> bytes:

@@ -1,20 +1,21 @@
 """The commit of a shard: one file that says how far it is, how its runs stand, and what training goes on from.
 
 The file is replaced as a whole, after the chunks that it speaks of were synced; so there is always exactly one extent
-that is valid. What has not filled a chunk yet lies in it too. It is a line of JSON, the values, and a checksum.
+that is valid. What has not filled a chunk yet lies in it too. The file is the length of a text, the text, which is
+JSON, the values, and a checksum.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mstage.outside import read_file
-from mstage.store.chunks import with_checksum, without_checksum
+from mstage.store.chunks import sound_bytes, with_checksum
 from mstage.store.layout import GROWS_ALONG, STATE_FOLDER
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from mstage.store.layout import Layout, Shard
 
-MAX_BYTES = 2**36  # that a commit is read of; of a state of so many there would be no memory anyway
+LENGTH = struct.Struct("<Q")
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,12 @@ class Commit:
     @classmethod
     def empty(cls, layout: Layout, shard: Shard) -> Commit:
         """Of a shard that is not begun."""
-        arrays = layout.arrays
-        outcomes = {name: np.full(shard.run_count, arrays[name].fill, arrays[name].dtype) for name in layout.outcomes}
-        rest = {
-            name: np.empty((shard.run_count, 0, *array.shape[array.dims.index(GROWS_ALONG[name]) + 1 :]), array.dtype)
-            for name, array in layout.growing(shard).items()
+        found = {
+            name: np.full(shape, layout.arrays[name].fill if name in layout.outcomes else 0, dtype)
+            for name, (shape, dtype) in _shapes(layout, shard, 0).items()
         }
-        return cls(0, outcomes, rest)
+        outcomes = {name: found.pop(name) for name in layout.outcomes}
+        return cls(0, outcomes, found)
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -62,8 +62,8 @@ class Commit:
         """The content of its file."""
         arrays = self.arrays
         head = [[name, one.dtype.str, list(one.shape)] for name, one in arrays.items()]
-        line = json.dumps({"records": self.records, "arrays": head}).encode() + b"\n"
-        return with_checksum(b"".join([line, *(one.tobytes() for one in arrays.values())]))
+        text = json.dumps({"records": self.records, "arrays": head}).encode()
+        return with_checksum(b"".join([LENGTH.pack(len(text)), text, *(one.tobytes() for one in arrays.values())]))
 
 
 def commit_file(path: Path, shard: Shard) -> Path:
@@ -78,23 +78,26 @@ def read_commit(path: Path, layout: Layout, shard: Shard) -> Commit:
         ValueError: The file is damaged, or is of other runs.
         OSError: It cannot be read.
     """
-    data = without_checksum(read_file(commit_file(path, shard), MAX_BYTES))
-    line, _, values = data.partition(b"\n")
+    data = sound_bytes(commit_file(path, shard))
     try:
-        head = json.loads(line)
-        records, arrays = head["records"], _arrays(head["arrays"], values)
+        start = LENGTH.size + LENGTH.unpack(data[: LENGTH.size].tobytes())[0]
+        head = json.loads(data[LENGTH.size : start].tobytes())
+        records, arrays = head["records"], _arrays(head["arrays"], data[start:])
         outcomes = {name: arrays.pop(name) for name in layout.outcomes}
         rest = {name: arrays.pop(name) for name in layout.growing(shard)}
-    except (KeyError, TypeError, RecursionError) as error:
+    except (KeyError, TypeError, RecursionError, struct.error) as error:
         raise ValueError(f"it is no commit: {error}") from None
     if type(records) is not int or not 0 <= records <= layout.sizes["step"]:
         raise ValueError(f"it speaks of {records} records")
-    _check_shapes(layout, shard, records, outcomes | rest)
+    for name, expected in _shapes(layout, shard, records).items():
+        one = outcomes.get(name, rest.get(name))
+        if one is None or (one.shape, one.dtype) != expected:
+            raise ValueError(f"its {name} is not that of these runs")
     return Commit(records, outcomes, rest, list(arrays.values()))
 
 
-def _arrays(head: Sequence[Any], values: bytes) -> dict[str, np.ndarray]:
-    """The arrays that a line speaks of; they are no more than what is there, whatever it says.
+def _arrays(head: Sequence[Any], values: np.ndarray) -> dict[str, np.ndarray]:
+    """The arrays that a text speaks of; they are no more than what is there, whatever it says.
 
     Raises:
         ValueError: It says something else.
@@ -112,18 +115,14 @@ def _arrays(head: Sequence[Any], values: bytes) -> dict[str, np.ndarray]:
     return found
 
 
-def _check_shapes(layout: Layout, shard: Shard, records: int, arrays: Mapping[str, np.ndarray]) -> None:
-    """Refuse the arrays of other runs.
-
-    Raises:
-        ValueError: They are.
-    """
-    expected, counts = Commit.empty(layout, shard), layout.counts(records)
-    for name, one in {**expected.outcomes, **expected.rest}.items():
-        shape = one.shape
-        if name in counts:
-            axis = GROWS_ALONG[name]
-            left = counts[name] % layout.chunks[axis] if counts[name] < layout.sizes[axis] else 0
-            shape = (shape[0], left, *shape[2:])
-        if (arrays[name].shape, arrays[name].dtype) != (shape, one.dtype):
-            raise ValueError(f"its {name} has the shape {arrays[name].shape}; expected {shape}")
+def _shapes(layout: Layout, shard: Shard, records: int) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+    """Shape and dtype of each array of a commit of so many records but those of the state."""
+    found: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {
+        name: ((shard.run_count,), np.dtype(layout.arrays[name].dtype)) for name in layout.outcomes
+    }
+    counts = layout.counts(records)
+    for name, array in layout.growing(shard).items():
+        axis = GROWS_ALONG[name]
+        rest = counts[name] % layout.chunks[axis] if counts[name] < layout.sizes[axis] else 0
+        found[name] = (shard.run_count, rest, *array.shape[array.dims.index(axis) + 1 :]), np.dtype(array.dtype)
+    return found

@@ -29,6 +29,7 @@ STATE_FOLDER = ".shards"  # the lock, and the commit of each shard; not part of 
 CHUNK_BYTES = 2**20  # of losses or of weights that are written at once
 SHARD_WORK = 1e10  # run-steps x (width + 64): about a minute on a core with 20 samples
 SHARD_BYTES = 2**28  # of the weights of a shard; training takes some ten times as much
+MAX_SHARDS = 200_000  # more than anybody trains: a width alone takes some seconds
 STEP_COST = 64  # neurons that cost as much as a step of a run does beside its neurons
 WEIGHTS = ("output_weight", "input_weight")
 GROWS_ALONG = {"loss": "step"} | dict.fromkeys(WEIGHTS, "snapshot")
@@ -164,6 +165,8 @@ class Layout:
                 raise ValueError(f"chunks of {size} along {axis}")
         if self.chunks["width"] != 1:
             raise ValueError("chunks of several widths")
+        if math.prod(-(-self.sizes[axis] // self.chunks[axis]) for axis in self.sweep.axes) > MAX_SHARDS:
+            raise ValueError(f"more than {MAX_SHARDS:,} shards")
 
     @classmethod
     def of(cls, sweep: Sweep, samples: int, dim: int) -> Layout:

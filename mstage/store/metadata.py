@@ -57,8 +57,7 @@ def write_skeleton(disk: Disk, folder: Path, layout: Layout, problem: Mapping[st
     extra = [name for name, (dims, _) in layout.coordinates.items() if (name,) != dims]
     root = _group({**about, "coordinates": " ".join([*layout.outcomes, *extra])})
     root["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": nodes}
-    root["attributes"][SEAL] = _seal(root)
-    disk.write(folder / "zarr.json", json.dumps(root, indent=2).encode())
+    disk.write(folder / "zarr.json", json.dumps(sealed(root), indent=2).encode())
     disk.sync_folder(folder)
 
 
@@ -85,7 +84,7 @@ def check_metadata(path: Path, root: Mapping[str, Any]) -> None:
         ValueError: Some are not.
         OSError: They cannot be read.
     """
-    if root["attributes"].get(SEAL) != _seal(root):
+    if sealed(root) != root:
         raise ValueError("zarr.json: its checksum is wrong")
     for name, node in root["consolidated_metadata"]["metadata"].items():
         try:
@@ -96,10 +95,11 @@ def check_metadata(path: Path, root: Mapping[str, Any]) -> None:
             raise ValueError(f"{name}/zarr.json is not what it was")
 
 
-def _seal(root: Mapping[str, Any]) -> str:
-    """A checksum of all that stands at the root but itself."""
+def sealed(root: Mapping[str, Any]) -> dict[str, Any]:
+    """The zarr.json of a root with a checksum, among its attributes, of all that stands there but itself."""
     attributes = {name: value for name, value in root["attributes"].items() if name != SEAL}
-    return sha256(json.dumps({**root, "attributes": attributes}, sort_keys=True).encode()).hexdigest()
+    seal = sha256(json.dumps({**root, "attributes": attributes}, sort_keys=True).encode()).hexdigest()
+    return {**root, "attributes": {**attributes, SEAL: seal}}
 
 
 def _group(attributes: Mapping[str, Any]) -> dict[str, Any]:

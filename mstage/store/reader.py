@@ -14,21 +14,15 @@ import numpy as np
 import xarray as xr
 
 from mstage.errors import InputError, MstageError, shown
-from mstage.history import RunStatus
 from mstage.outside import read_file
 from mstage.store.chunks import mapped
-from mstage.store.commits import Commit, read_commit
+from mstage.store.committed import Committed, damaged
 from mstage.store.layout import STORE_FORMAT, WEIGHTS, Layout, group_name
 from mstage.store.metadata import MAX_METADATA, NOT_ATTRIBUTES, check_metadata, read_root
-from mstage.store.weights import StoredWeights
 from mstage.sweepfile import sweep_from_dict
 
 if TYPE_CHECKING:
     from mstage.spec import Sweep
-    from mstage.store.layout import Shard
-
-SPARSEST = 1_000  # times as many losses as are committed that there is room for
-FREE = 2**26  # bytes of losses that there is room for in any case
 
 
 class StoredSweep:
@@ -120,126 +114,38 @@ def open_sweep(path: str | Path, *, check_weights: bool = False) -> xr.DataTree:
         >>> open_sweep("runs/demo").loss.sel(width=400, alpha=1)
     """
     store = StoredSweep(path)
-    reading = _Reading(store)
-    groups = {"/": reading.root()}
+    committed = Committed(store.path, store.layout)
+    groups = {"/": _root(store, committed)}
     for width in store.sweep.width:
-        arrays = [reading.weights(width, name) for name in WEIGHTS]
+        arrays = [committed.weights(width, name) for name in WEIGHTS]
         if check_weights:
-            reading.check(arrays)
+            committed.check(arrays)
         groups[group_name(width)] = xr.Dataset({one.array.name: one.variable() for one in arrays})
     tree = xr.DataTree.from_dict(groups)
-    if reading.damage:
-        tree.attrs["damage"] = reading.said()
+    if committed.damage:
+        tree.attrs["damage"] = committed.said()
     return tree
 
 
-class _Reading:
-    """What is read of a store, and what of it is damaged."""
+def _root(store: StoredSweep, committed: Committed) -> xr.Dataset:
+    """All but the weights.
 
-    def __init__(self, store: StoredSweep) -> None:
-        self.store, self.layout = store, store.layout
-        self.damage: dict[str, dict[Shard, str]] = {}  # by array, why
-        self.commits: dict[Shard, Commit] = {}
-        for shard in self.layout.shards:
-            try:
-                self.commits[shard] = read_commit(store.path, self.layout, shard)
-            except (ValueError, OSError) as error:
-                self._hurt("the commit", shard, error)
-        self.records = max((one.records for one in self.commits.values()), default=0)
-        self._snapshots = self.layout.counts(self.records)["output_weight"]
-
-    def root(self) -> xr.Dataset:
-        """All but the weights.
-
-        Raises:
-            InputError: Something that all runs share is damaged, or every run is.
-        """
-        layout, store = self.layout, self.store
-        arrays = layout.arrays
-        outcomes = {
-            name: np.full(arrays[name].shape, arrays[name].fill, arrays[name].dtype) for name in layout.outcomes
-        }
-        outcomes["status"][...] = RunStatus.DAMAGED
-        losses = self._losses()
-        if not self.commits:
-            raise damaged(store.path, self.said()[0])
-        for shard, commit in self.commits.items():
-            for name, values in self._outcomes(commit).items():
-                outcomes[name][shard.place(arrays[name])] = values.reshape(shard.shape)
-        variables = {name: (arrays[name].dims, values, arrays[name].attributes) for name, values in outcomes.items()}
-        coordinates = {**store.coordinates(), **{name: xr.Variable(*one) for name, one in variables.items()}}
-        data = {**store.problem().variables, "loss": (arrays["loss"].dims, losses, arrays["loss"].attributes)}
-        for name, one in coordinates.items():
-            cut = {"step": slice(self.records), "snapshot": slice(self._snapshots)}
-            coordinates[name] = one.isel({axis: part for axis, part in cut.items() if axis in one.dims})
-        about = {name: value for name, value in store.attributes.items() if name not in NOT_ATTRIBUTES}
-        return xr.Dataset(data, dict(sorted(coordinates.items())), about)
-
-    def weights(self, width: int, name: str) -> StoredWeights:
-        """The weights of a width."""
-        commits = {shard: commit for shard, commit in self.commits.items() if shard.width == width}
-        array = self.layout.arrays[f"{group_name(width)}/{name}"]
-        return StoredWeights(self.store.path, self.layout, array, commits, self._snapshots)
-
-    def check(self, arrays: list[StoredWeights]) -> None:
-        """Find what is damaged of some weights, which their shards have none of then."""
-        for shard in list(arrays[0].commits):
-            for one in arrays:
-                try:
-                    one.check(shard)
-                except (ValueError, OSError) as error:
-                    self._hurt(one.array.path, shard, error)
-                    for other in arrays:
-                        other.commits.pop(shard, None)
-                    break
-
-    def said(self) -> list[str]:
-        """What is damaged, a line each."""
-        return [
-            f"{what} of {shard} is damaged ({shown(why, 100)})"
-            for what, shards in self.damage.items()
-            for shard, why in shards.items()
-        ]
-
-    def _losses(self) -> np.ndarray:
-        """The losses, NaN where there are none; a shard whose losses are damaged has no commit any more."""
-        array, size = self.layout.arrays["loss"], self.layout.chunks["step"]
-        shape = (*array.shape[:-1], self.records)
-        there = sum(commit.records * shard.run_count for shard, commit in self.commits.items())
-        itemsize = np.dtype(array.dtype).itemsize
-        if int(np.prod(shape, dtype=object)) * itemsize > SPARSEST * there * itemsize + FREE:
-            raise damaged(self.store.path, "it claims more losses than it has")
-        parts: dict[Shard, list[np.ndarray]] = {}
-        for shard, commit in list(self.commits.items()):
-            rest = commit.rest["loss"]
-            try:
-                written = -(-(commit.records - rest.shape[1]) // size)
-                chunks = [mapped(self.store.path, array, shard.chunk(array, k)) for k in range(written)]
-            except (ValueError, OSError) as error:
-                self._hurt("loss", shard, error)
-                del self.commits[shard]
-                continue
-            inside = tuple(map(slice, shard.shape))
-            parts[shard] = [*(chunk[inside] for chunk in chunks), rest.reshape(*shard.shape, rest.shape[1])]
-        losses = np.full(shape, np.nan, array.dtype)
-        for shard, blocks in parts.items():
-            count = self.commits[shard].records
-            losses[shard.place(array)][..., :count] = np.concatenate(blocks, axis=-1)[..., :count]
-        return losses
-
-    def _outcomes(self, commit: Commit) -> dict[str, np.ndarray]:
-        """How the runs of a shard stand at its last record: the end of one may lie between it and the next."""
-        outcomes = dict(commit.outcomes)
-        if commit.records < self.layout.sizes["step"]:
-            last = self.layout.sweep.loss_steps[commit.records - 1] if commit.records else 0
-            beyond = outcomes["last_step"] > last
-            outcomes["status"] = np.where(beyond, np.int8(RunStatus.RUNNING), outcomes["status"])
-            outcomes["last_step"] = np.where(beyond, last, outcomes["last_step"])
-        return outcomes
-
-    def _hurt(self, what: str, shard: Shard, error: BaseException) -> None:
-        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        self.damage.setdefault(what, {})[shard] = why
+    Raises:
+        InputError: Something that all runs share is damaged, or every run is.
+    """
+    arrays = store.layout.arrays
+    losses = committed.losses()
+    outcomes = {
+        name: xr.Variable(arrays[name].dims, values, arrays[name].attributes)
+        for name, values in committed.outcomes().items()
+    }
+    coordinates = {**store.coordinates(), **outcomes}
+    cut = {"step": slice(committed.records), "snapshot": slice(committed.snapshots)}
+    for name, one in coordinates.items():
+        coordinates[name] = one.isel({axis: part for axis, part in cut.items() if axis in one.dims})
+    data = {**store.problem().variables, "loss": (arrays["loss"].dims, losses, arrays["loss"].attributes)}
+    about = {name: value for name, value in store.attributes.items() if name not in NOT_ATTRIBUTES}
+    return xr.Dataset(data, dict(sorted(coordinates.items())), about)
 
 
 def stored_sweep(path: str | Path) -> Sweep:
@@ -311,11 +217,3 @@ def _checked_root(path: Path) -> dict[str, Any]:
             f"this mstage reads format {STORE_FORMAT}. Update mstage to read it."
         )
     return root
-
-
-def damaged(path: Path, reason: str) -> InputError:
-    """What is said of a store that cannot be read."""
-    return InputError(
-        f"{path}: the sweep is damaged or cut short ({' '.join(reason.split())[:200]}). "
-        f"Restore it from a copy, or train it anew with --overwrite."
-    )

@@ -45,13 +45,15 @@ class SweepWriter:
     Attributes:
         path: The store.
         layout: Its layout.
+        disk: Writes it.
     """
 
     def __init__(self, path: Path, layout: Layout, lock: StoreLock, disk: Disk) -> None:
         """Use `create` or `resume`."""
         self.path, self.layout = path, layout
-        self._lock, self._disk = lock, disk
+        self.disk, self._lock = disk, lock
         self._complete: set[Shard] = set()
+        self._held: set[Shard] = set()
 
     @classmethod
     def create(
@@ -129,15 +131,21 @@ class SweepWriter:
             InputError: Its commit is damaged.
         """
         for shard in self.layout.shards:
-            if shard in self._complete or self._is_complete(shard):
+            if shard in self._held or shard in self._complete or self._is_complete(shard):
                 continue
             with disk_errors(self.path):
                 if not self._lock.take(shard.index):
                     continue
             if not self._is_complete(shard):  # as it may have become before it was taken
+                self._held.add(shard)
                 return ShardWriter(self, shard, self.commit_of(shard))
-            self._lock.release(shard.index)
+            self.release(shard)
         return None
+
+    def release(self, shard: Shard) -> None:
+        """Let others at a shard."""
+        self._held.discard(shard)
+        self._lock.release(shard.index)
 
     @property
     def is_complete(self) -> bool:
@@ -181,8 +189,7 @@ class ShardWriter:
     def __init__(self, writer: SweepWriter, shard: Shard, committed: Commit) -> None:
         """Use `SweepWriter.take`."""
         self.shard, self.committed = shard, committed
-        self._path, self._layout, self._disk = writer.path, writer.layout, writer._disk
-        self._lock = writer._lock
+        self._writer, self._path, self._layout, self._disk = writer, writer.path, writer.layout, writer.disk
         self._arrays = self._layout.growing(shard)
         self._counts = self._layout.counts(committed.records)
         self._rest = dict(committed.rest)
@@ -192,7 +199,7 @@ class ShardWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        self._lock.release(self.shard.index)
+        self._writer.release(self.shard)
 
     def add(self, values: Mapping[str, np.ndarray]) -> None:
         """Add records or snapshots behind those that there are.
