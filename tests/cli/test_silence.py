@@ -12,6 +12,7 @@ import pytest
 
 from mstage.__main__ import main
 from mstage.store.commits import commit_file, read_commit
+from mstage.store.layout import GROWS_ALONG
 from mstage.store.reader import StoredSweep, open_sweep
 from tests.cli.run import assert_refused, mstage
 
@@ -152,9 +153,14 @@ def test_sweeps_that_have_not_ended_say_so_everywhere(folder: Path, capsys: pyte
     try:
         records = layout.sizes["step"] - 1  # the losses of these are in the commit, where nothing fills a chunk
         commit = read_commit(store, layout, layout.shards[0])
-        rest = {"loss": open_sweep(store).loss.values.reshape(1, -1)[:, :records]}
-        file.write_bytes(replace(commit, records=records, rest={**commit.rest, **rest}).to_bytes())
-        for command in ("report", "detect-stages"):
+        tree, counts = open_sweep(store).load(), layout.counts(records)
+        arrays = {"loss": tree.loss, **tree["width_20"].data_vars}
+        rest = {
+            name: one.values.reshape(1, *one.shape[one.dims.index(GROWS_ALONG[name]) :])[:, : counts[name]]
+            for name, one in arrays.items()
+        }
+        file.write_bytes(replace(commit, records=records, rest=rest).to_bytes())
+        for command in ("report", "detect-stages", "drift"):
             assert "1 run has not ended. Go on with: mstage train --resume" in mstage(capsys, command, store).err
     finally:
         file.write_bytes(whole)
