@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from mstage.store.layout import Layout, Shard
+    from mstage.store.layout import Layout
+    from mstage.store.shards import Shard
 
 LENGTH = struct.Struct("<Q")
 

@@ -20,7 +20,8 @@ from mstage.store.weights import StoredWeights
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mstage.store.layout import Layout, Shard
+    from mstage.store.layout import Layout
+    from mstage.store.shards import Shard
 
 SPARSEST = 1_000  # times as many losses as are committed that there is room for
 FREE = 2**26  # bytes of losses that there is room for in any case

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mstage.history import FLOW_STATISTICS, GLOSSARY, OUTCOMES, RunStatus
+from mstage.store.shards import Shard, chunk_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,11 +27,7 @@ if TYPE_CHECKING:
 
 STORE_FORMAT = 2
 STATE_FOLDER = ".shards"  # the lock, and the commit of each shard; not part of the Zarr hierarchy
-CHUNK_BYTES = 2**20  # of losses or of weights that are written at once
-SHARD_WORK = 1e10  # run-steps x (width + 64): about a minute on a core with 20 samples
-SHARD_BYTES = 2**28  # of the weights of a shard; training takes some ten times as much
 MAX_SHARDS = 200_000  # more than anybody trains: a width alone takes some seconds
-STEP_COST = 64  # neurons that cost as much as a step of a run does beside its neurons
 WEIGHTS = ("output_weight", "input_weight")
 GROWS_ALONG = {"loss": "step"} | dict.fromkeys(WEIGHTS, "snapshot")
 PACKAGES = ("mstage", "jax", "jaxlib", "optax", "diffrax", "numpy")
@@ -91,57 +88,6 @@ class StoredArray:
         return ".".join([f"{self.path}/c", *map(str, cell or (0,) * len(self.dims))])
 
 
-@dataclass(frozen=True, eq=False)
-class Shard:
-    """A block of runs of one width.
-
-    Attributes:
-        index: Which one it is.
-        cell: Its place in the grid of chunks, by run axis.
-        runs: Its part of each run axis.
-        values: Its values on each run axis.
-    """
-
-    index: int
-    cell: Mapping[str, int]
-    runs: Mapping[str, slice]
-    values: Mapping[str, tuple[float, ...]]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Runs along each axis."""
-        return tuple(map(len, self.values.values()))
-
-    @property
-    def run_count(self) -> int:
-        """Number of networks."""
-        return math.prod(self.shape)
-
-    @property
-    def width(self) -> int:
-        """Hidden neurons."""
-        return int(self.values["width"][0])
-
-    def chunk(self, array: StoredArray, along: int = 0) -> tuple[int, ...]:
-        """The cell of its chunk of an array, the `along`-th one over steps or snapshots."""
-        return tuple(self.cell.get(axis, along if axis in ("step", "snapshot") else 0) for axis in array.dims)
-
-    def place(self, array: StoredArray) -> tuple[slice, ...]:
-        """Its part of an array."""
-        return tuple(self.runs.get(axis, slice(None)) for axis in array.dims)
-
-    def sweep_of(self, sweep: Sweep) -> Sweep:
-        """The sweep of its runs alone."""
-        return replace(sweep, **self.values)  # type: ignore[arg-type]
-
-    def __str__(self) -> str:
-        return ", ".join(f"{axis.replace('_', ' ')} {_extent(values)}" for axis, values in self.values.items())
-
-
-def _extent(values: tuple[float, ...]) -> str:
-    return f"{values[0]:g}" if len(values) == 1 else f"{values[0]:g} to {values[-1]:g}"
-
-
 @dataclass(frozen=True)
 class Layout:
     """The arrays and the shards of the store of a sweep.
@@ -170,24 +116,8 @@ class Layout:
 
     @classmethod
     def of(cls, sweep: Sweep, samples: int, dim: int) -> Layout:
-        """The layout of a new store, which depends on nothing but what is trained.
-
-        A shard takes about a minute to train or more, less where its weights would take too much memory. Runs that
-        differ in the learning rate alone stay together.
-        """
-        axes, width = {name: len(values) for name, values in sweep.axes.items()}, max(sweep.width)
-        runs = math.prod(axes.values()) // axes["width"]
-        steps = sum(sweep.last_steps) / len(sweep.last_steps)
-        work = runs * steps * (width + STEP_COST) if sweep.dynamics == "descent" else 0
-        snapshot = runs * width * (dim + 1) * sweep.itemsize
-        parts = max(int(work // SHARD_WORK), -(-snapshot // SHARD_BYTES), 1)
-        alphas = min(parts, axes["alpha"])
-        chunks = axes | {"width": 1, "alpha": -(-axes["alpha"] // alphas)}
-        chunks["seed"] = -(-axes["seed"] // min(-(-parts // alphas), axes["seed"]))
-        together = math.prod(chunks.values()) * sweep.itemsize
-        chunks["step"] = _even(len(sweep.loss_steps), CHUNK_BYTES // together)
-        chunks["snapshot"] = _even(len(sweep.snapshot_steps), CHUNK_BYTES // (together * width * (dim + 1)))
-        return cls(sweep, chunks | {"sample": samples, "dim": dim})
+        """The layout of a new store, which depends on nothing but what is trained."""
+        return cls(sweep, chunk_sizes(sweep, samples, dim))
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -287,8 +217,3 @@ class Layout:
 
 def _outcome_dtype(name: str) -> str:
     return {"status": "int8", "final_loss": "float64", "end_time": "float64"}.get(name, "int64")
-
-
-def _even(size: int, most: int) -> int:
-    """The size of chunks of at most so many, and all about as large."""
-    return -(-size // -(-size // max(1, most))) if size else 1

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mstage.store.commits import Commit
-    from mstage.store.layout import Layout, Shard, StoredArray
+    from mstage.store.layout import Layout, StoredArray
+    from mstage.store.shards import Shard
 
 
 class StoredWeights(xr.backends.BackendArray):

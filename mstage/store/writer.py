@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from mstage.spec import Sweep
-    from mstage.store.layout import Shard
+    from mstage.store.shards import Shard
 
 DECIDING_PACKAGES = {
     "descent": ("jax", "jaxlib", "optax"),

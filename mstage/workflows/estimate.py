@@ -18,18 +18,18 @@ from mstage.simulate.problems import load_problem
 from mstage.simulate.sweep import MAX_SEGMENT_RECORDS
 from mstage.simulate.trainers import trainer_of
 from mstage.store.layout import Layout
+from mstage.store.shards import run_lengths
 from mstage.workflows.write_behind import MAX_WAITING_BYTES
 
 if TYPE_CHECKING:
     from mstage.simulate.problems import Dataset
     from mstage.simulate.trainers import AnyTrainer
     from mstage.spec import Sweep
-    from mstage.store.layout import Shard
+    from mstage.store.shards import Shard
 
 PROBE_SECONDS = 0.5
 PROCESS_BYTES = 600 * 2**20  # of the interpreter, JAX, its compiler and diffrax; measured
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-TYPICAL_FLOW_STEPS = 65  # of a run at the tolerance 1e-3, hardly more for a longer one; measured
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def estimate(sweep: Sweep) -> Estimate:
     dataset = load_problem(sweep.problem)
     layout = Layout.of(sweep, *dataset.input.shape)
     check_memory(sweep, dataset)
-    lasts = _run_lengths(sweep)
+    lasts = run_lengths(sweep)
     widths = []
     for shard in _first_shards(layout):
         begun = time.monotonic()
@@ -144,13 +144,6 @@ def estimate(sweep: Sweep) -> Estimate:
 def _first_shards(layout: Layout) -> list[Shard]:
     """The first shard of each width, than which no other is larger."""
     return [next(one for one in layout.shards if one.width == width) for width in layout.sweep.width]
-
-
-def _run_lengths(sweep: Sweep) -> tuple[int, ...]:
-    """Steps of a run of each learning rate; of a flow, about how many its integrator will take."""
-    if sweep.tolerance is None:
-        return sweep.last_steps
-    return (round(TYPICAL_FLOW_STEPS * (1e-3 / sweep.tolerance) ** (1 / 3)),)
 
 
 def check_memory(sweep: Sweep, dataset: Dataset) -> None:

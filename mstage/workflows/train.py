@@ -19,8 +19,8 @@ from mstage.simulate.problems import Dataset, load_problem
 from mstage.simulate.sweep import MAX_SEGMENT_RECORDS
 from mstage.simulate.trainers import AnyPosition, AnyTrainer, trainer_of
 from mstage.store.disk import Scratch
-from mstage.store.layout import STEP_COST
 from mstage.store.reader import open_sweep, stored_problem, stored_sweep
+from mstage.store.shards import STEP_COST
 from mstage.store.writer import ShardWriter, SweepWriter
 from mstage.workflows.estimate import check_disk, check_memory
 from mstage.workflows.write_behind import WriteBehind
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mstage.spec import Sweep
-    from mstage.store.layout import Shard
+    from mstage.store.shards import Shard
 
 CALL_SECONDS = 0.3  # length of one call of the compiled program: how long Ctrl-C and the progress bar wait
 COMMIT_SECONDS = 1.0  # how much a kill costs at most; a commit itself takes some ten milliseconds, in the background
