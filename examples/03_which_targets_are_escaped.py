@@ -32,7 +32,7 @@ def main(quick: bool = False) -> None:
                 mstage.TwoLayer(width=(width,)), problem=table(Path(folder), cubic), seed=(0, 1), until=until
             )
             theory = mstage.predict(sweep)
-            loss = mstage.train(sweep)[f"width_{width}"].loss.isel(alpha=0, learning_rate=0, step=-1)
+            loss = mstage.train(sweep).loss.isel(alpha=0, width=0, learning_rate=0, step=-1)
             escape = theory.runs[0].escape_time
             said = f"escape predicted at t = {escape.value:.0f}" if escape.value else f"no escape: {escape.why}"
             ended = ", ".join(f"{value / theory.constants.loss_linear:.3f}" for value in loss.values)

@@ -21,8 +21,8 @@ def main(quick: bool = False) -> None:
     tree = mstage.train(sweep)
     drift = mstage.drift(tree)
 
-    distance = drift.drifts[0].distances["chi_squared"].isel(alpha=0, seed=0, learning_rate=0)
-    loss = tree[f"width_{width}"].loss.isel(alpha=0, seed=0, learning_rate=0)
+    run = {"alpha": 0, "width": 0, "seed": 0, "learning_rate": 0}
+    distance, loss = drift.distances["chi_squared"].isel(run), tree.loss.isel(run)
     linear = mstage.predict(sweep).constants.loss_linear
     print("    time  W1(amplitude, chi^2)  loss / R_lin")
     time = distance.snapshot_time.values

@@ -25,7 +25,7 @@ def write_log(path: Path, steps: int) -> None:
         steps=steps,
         recording=mstage.Recording("every:10", 0),
     )
-    loss = mstage.train(sweep)["width_100"].loss.isel(alpha=0, seed=0, learning_rate=0).to_series().iloc[1:]
+    loss = mstage.train(sweep).loss.isel(alpha=0, width=0, seed=0, learning_rate=0).to_series().iloc[1:]
     table = pd.DataFrame({"epoch": loss.index // 5, "step": loss.index, "train_loss": loss.values})
     every = table.groupby(table["epoch"] // 100).agg({"epoch": "max", "step": "max", "train_loss": "mean"})
     epochs = every.rename(columns={"train_loss": "train_loss_epoch"})

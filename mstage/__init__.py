@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from mstage.spec import BuiltIn, Descent, Flow, Optimizer, Recording, Sweep, Table, TwoLayer
     from mstage.store.reader import open_sweep
     from mstage.workflows.checkpoint_drift import CheckpointDrift, checkpoint_drift
-    from mstage.workflows.condensation import SweepCondensation, condensation
+    from mstage.workflows.condensation import condensation
     from mstage.workflows.detect_stages import detect_stages
-    from mstage.workflows.drift import SweepDrift, drift
+    from mstage.workflows.drift import drift
     from mstage.workflows.estimate import Estimate, estimate
     from mstage.workflows.figures import collect_figures
     from mstage.workflows.logs import open_log
@@ -68,9 +68,9 @@ _HOMES = {
     "mstage.workflows.figures": ("collect_figures",),
     "mstage.workflows.logs": ("open_log",),
     "mstage.workflows.checkpoint_drift": ("CheckpointDrift", "checkpoint_drift"),
-    "mstage.workflows.condensation": ("SweepCondensation", "condensation"),
+    "mstage.workflows.condensation": ("condensation",),
     "mstage.workflows.detect_stages": ("detect_stages",),
-    "mstage.workflows.drift": ("SweepDrift", "drift"),
+    "mstage.workflows.drift": ("drift",),
     "mstage.workflows.estimate": ("Estimate", "estimate"),
     "mstage.workflows.predict": ("predict",),
     "mstage.workflows.report": ("report",),
@@ -103,8 +103,6 @@ __all__ = [
     "StageMethod",
     "Stages",
     "Sweep",
-    "SweepCondensation",
-    "SweepDrift",
     "SweepReport",
     "SweepTheory",
     "Table",

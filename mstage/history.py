@@ -2,6 +2,7 @@
 
 A loss history is a DataArray with a `step` axis and any of the run axes before it. Its coordinates say which run is
 which, where it ended and how; `curves` turns it into plain one-dimensional curves, which is what analyses work on.
+Weights, whose shape depends on the width, lie beside it, in a group for each width.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from mstage.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-RUN_AXES = ("alpha", "seed", "learning_rate")
+FLOW_STATISTICS = ("end_time", "accepted_steps", "rejected_steps", "factorisations")  # of every run of a flow
+OUTCOMES = ("status", "last_step", "final_loss", *FLOW_STATISTICS)  # coordinates that say how a run ended
 
 GLOSSARY: dict[str, dict[str, str]] = {
     "alpha": {
@@ -40,7 +42,6 @@ GLOSSARY: dict[str, dict[str, str]] = {
     "input_weight": {"long_name": "w_k, weights of a neuron's inputs", "units": "1"},
     "status": {"long_name": "how the run ended"},
     "final_loss": {"long_name": "training loss measured last", "units": "1"},
-    "committed_records": {"long_name": "records that are complete; later ones are not to be trusted", "units": "1"},
     "last_step": {
         "long_name": "step at which the run ended: diverged, reached stop-at or its horizon",
         "units": "1",
@@ -55,19 +56,20 @@ GLOSSARY: dict[str, dict[str, str]] = {
 
 
 class RunStatus(IntEnum):
-    """How a run ended, or that it has not."""
+    """How a run ended, or that it has not, or that nobody can tell any more."""
 
     RUNNING = 0
     FINISHED = 1
     STOPPED = 2
     DIVERGED = 3
+    DAMAGED = 4  # what is stored of it cannot be read
 
     @classmethod
     def attributes(cls) -> dict[str, Any]:
         """CF attributes that let a reader without mstage name the values."""
         return {
             "flag_values": [int(s) for s in cls],
-            "flag_meanings": "running finished reached_stop_at diverged",
+            "flag_meanings": "running finished reached_stop_at diverged damaged",
         }
 
 
@@ -132,7 +134,7 @@ def _holds_numbers(values: xr.DataArray) -> bool:
 
 
 def curves(loss: xr.DataArray) -> Iterator[Curve]:
-    """The runs of a loss history, one after the other.
+    """The runs of a loss history, one after the other, width by width; those that are damaged are left out.
 
     Args:
         loss: Losses, last axis the records. Coordinates used where present: `time` (over the last axis, and over
@@ -145,24 +147,55 @@ def curves(loss: xr.DataArray) -> Iterator[Curve]:
     check_loss_history(loss)
     step_axis = loss.dims[-1]
     clock = loss.coords[clock_name(loss)]
-    for index in np.ndindex(*loss.shape[:-1]):
-        place = dict(zip(loss.dims[:-1], index, strict=True))
+    axes = sorted(loss.dims[:-1], key=lambda axis: axis != "width")
+    for index in np.ndindex(*(loss.sizes[axis] for axis in axes)):
+        place = dict(zip(axes, index, strict=True))
         one = loss.isel(place)
+        status = one.coords["status"].item() if "status" in one.coords else None
+        if status == RunStatus.DAMAGED:
+            continue
         run = {
             str(name): coordinate.item()
             for name, coordinate in one.coords.items()
-            if coordinate.ndim == 0 and name not in ("status", "last_step", "final_loss")
+            if coordinate.ndim == 0 and name not in OUTCOMES
         }
         ticks = clock.isel({axis: place[axis] for axis in clock.dims if axis in place}).values
         keep = np.ones(one.shape, bool)
         if "last_step" in one.coords:
             keep = one.coords[step_axis].values <= one.coords["last_step"].item()
+        if status == RunStatus.RUNNING:  # others have come further, and it has no losses there
+            keep = keep & ~np.isnan(one.values)
         ticks, values = np.asarray(ticks, float)[keep], np.asarray(one.values, float)[keep]
-        if "status" in one.coords:
-            diverged = one.coords["status"].item() == RunStatus.DIVERGED
-        else:
-            diverged = ends_without_a_number(ticks, values)
+        diverged = ends_without_a_number(ticks, values) if status is None else status == RunStatus.DIVERGED
         yield Curve(run, ticks, values, diverged)
+
+
+def kept_weights(tree: xr.DataTree, required_of: object = None) -> list[tuple[xr.DataArray, xr.DataArray]]:
+    """Output and input weights of each width, with the coordinates of its runs.
+
+    Args:
+        tree: A sweep. Widths of which no run has two snapshots, or that are damaged, are left out.
+        required_of: Where it comes from, a path or the tree itself, if it has to have some; None if it need not.
+
+    Raises:
+        InputError: It has to have some and has none.
+    """
+    root, found = tree.dataset, []
+    for width in root["width"].values.tolist():
+        runs = root.sel(width=width)
+        reached = runs["last_step"].where(runs["status"] == RunStatus.RUNNING, runs["snapshot"].values.max(initial=0))
+        reached = reached.where(runs["status"] != RunStatus.DAMAGED, -1)
+        if np.count_nonzero(runs["snapshot"].values <= reached.values.max()) < 2:
+            continue
+        told = ("width", "final_loss", "last_step", "status", "snapshot_time")
+        coordinates = {name: runs[name].variable for name in told if name in runs.coords}
+        group = tree.children[f"width_{width}"].dataset
+        output, inputs = (group[name].assign_coords(coordinates) for name in ("output_weight", "input_weight"))
+        found.append((output, inputs))
+    if not found and required_of is not None:
+        name = (tree.name or "the tree") if required_of is tree else required_of
+        raise InputError(f"{name}: has no snapshots of weights to compare; train with --snapshots N, N at least 2")
+    return found
 
 
 def ends_without_a_number(clock: np.ndarray, loss: np.ndarray) -> bool:

@@ -12,6 +12,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 import mstage
+from mstage.analysis.stages.representatives import run_key
+from mstage.analysis.flattest import flattest_losses
+from mstage.history import curves
+from mstage.workflows.detect_stages import loss_history
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ def exit_and_level(problem: str | mstage.Table, widths: tuple[int, ...] = (400, 
     )
     tree, theory = mstage.train(sweep), mstage.predict(sweep)
     stages = mstage.detect_stages(tree)
+    losses = list(curves(loss_history(tree)))
+    levels = flattest_losses(stages, losses, "secondary plateau")
     name, linear = theory.problem, theory.constants.loss_linear
     checks = []
     for alpha in sweep.model.alpha:
@@ -101,9 +107,9 @@ def early_flow(width: int = 4000) -> list[Check]:
     tree, theory = mstage.train(sweep), mstage.predict(sweep)
     flow, known = theory.runs[0].flow, theory.constants
     assert flow is not None
-    place = {"alpha": 0, "seed": 0, "learning_rate": 0}
-    measured = mstage.condensation(tree).widths[0].quantities.isel(place)
-    distance = mstage.drift(tree, mstage.DriftMethod(2)).drifts[0].distances.isel(place)["output_input"].values
+    place = {"alpha": 0, "width": 0, "seed": 0, "learning_rate": 0}
+    measured = mstage.condensation(tree).quantities.isel(place)
+    distance = mstage.drift(tree, mstage.DriftMethod(2)).distances.isel(place)["output_input"].values
     time = measured.snapshot_time.values
     early = (time > 0.5) & (time < theory.runs[0].exit_time.value)
     off = np.abs(measured.alignment.values[early] / flow.alignment(time[early]) - 1).max()
@@ -128,10 +134,10 @@ def logistic_rise(width: int = 1600) -> list[Check]:
     tree, theory = mstage.train(sweep), mstage.predict(sweep)
     checks = []
     for index, one in enumerate(theory.runs):
-        group = tree[f"width_{width}"].isel(alpha=index, seed=0, learning_rate=0)
+        group = tree[f"width_{width}"].dataset.isel(alpha=index, seed=0, learning_rate=0)
         z, along = theory.constants.direction, theory.constants.along
         s = np.einsum("tk,tkd,d->t", group.output_weight.values, group.input_weight.values, z)
-        time = group.snapshot_time.values[: int((s > 0.95 * along).argmax())]
+        time = tree.dataset.snapshot_time.values[0, : int((s > 0.95 * along).argmax())]
         ten, ninety = np.interp([0.1 * along, 0.9 * along], s[: time.size], time)
         statement = f"10-90 % rise of s (cub1d, alpha {one.alpha:g}, m {width})"
         checks.append(relative(statement, float(ninety - ten), one.rise_time.value, 0.04))
@@ -140,8 +146,8 @@ def logistic_rise(width: int = 1600) -> list[Check]:
 
 def participation(width: int = 1600) -> list[Check]:
     """On the secondary plateau the amplitudes are chi-squared, so that a third of the neurons take part."""
-    sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.5,), width=(width,)), seed=(0, 1, 2), until=25.0)
-    last = mstage.condensation(mstage.train(sweep)).widths[0].quantities.isel(snapshot=-1)
+    sweep = mstage.Sweep(alpha=(1.5,), width=(width,), seed=(0, 1, 2), until=25.0)
+    last = mstage.condensation(mstage.train(sweep)).quantities.isel(snapshot=-1)
     share = float(last.participation.mean()) / width
     return [relative(f"participation over m/3 (cub1d, m {width})", share, 1 / 3, 0.05)]
 
@@ -155,10 +161,8 @@ def escape_is_decided_by_the_sign(until: float) -> list[Check]:
             path = Path(folder) / f"{cubic}.csv"
             path.write_text("\n".join(["x,y", *(f"{a!r},{a + cubic * a**3!r}" for a in x.tolist())]))
             table = mstage.Table(str(path), target="y", standardise=False, intercept=False)
-            sweep = mstage.Sweep(
-                mstage.TwoLayer(width=(400,)), problem=table, until=until, recording=mstage.Recording("log:400", 0)
-            )
-            loss = mstage.train(sweep)["width_400"].loss.values
+            sweep = mstage.Sweep(problem=table, width=(400,), until=until, recording=mstage.Recording("log:400", 0))
+            loss = mstage.train(sweep).loss.values
             linear = mstage.predict(sweep).constants.loss_linear
             least = float(loss.min()) / linear
             low, high = (1.0, np.inf) if cubic > 0 else (0.0, 0.9)
@@ -190,16 +194,13 @@ def linear_network(width: int = 200) -> list[Check]:
         rows = np.column_stack([x, y]).tolist()
         path.write_text("\n".join(["a,b,c,y", *(",".join(map(repr, row)) for row in rows)]))
         table = mstage.Table(str(path), target="y", standardise=False, intercept=False)
-        sweep = mstage.Sweep(
-            mstage.TwoLayer(activation="identity", alpha=(1.5,), width=(width,)),
-            problem=table,
-            dynamics=mstage.Descent(learning_rate=(0.002,)),
-            until=8.0,
-        )
-        group = mstage.train(sweep)[f"width_{width}"].isel(alpha=0, seed=0, learning_rate=0)
+        sweep = mstage.Sweep(problem=table, activation="identity", alpha=(1.5,), width=(width,),
+                             learning_rate=(0.002,), until=8.0)  # fmt: skip
+        tree = mstage.train(sweep).isel(alpha=0, seed=0, learning_rate=0)
+    group, found = tree[f"width_{width}"], tree.loss.sel(width=width)
     loss = balanced_linear_network(group.output_weight.values[0], group.input_weight.values[0], x, y,
-                                   group.time.values)  # fmt: skip
-    off = float(np.abs(group.loss.values - loss).max() / loss[0])
+                                   found.time.values)  # fmt: skip
+    off = float(np.abs(found.values - loss).max() / loss[0])
     return [Check(f"linear activation against the closed form, largest deviation over R0 (m {width})", off, 0.0, 0.01)]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mstage.errors import ExitCode
+from mstage.cli.unfinished import say_damage
 from mstage.render.formats import Format, csv_text, json_text
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ def condensation(
     elif chosen is Format.CSV:
         streams.write(csv_text(result.to_dataframe()))
     else:
-        from mstage.render.snapshot_tables import condensation_table
-
-        streams.show(condensation_table(result.widths), chosen)
+        streams.show(condensation_table(result), chosen)
         if result.missing:
             streams.write(f"none: {result.missing}.\n")
-    return ExitCode.DONE
+    return say_damage(streams, result.damage, store)

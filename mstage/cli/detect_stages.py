@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mstage.cli import detect_options as options
-from mstage.cli.unfinished import say_unfinished
+from mstage.cli.unfinished import say_damage, say_unfinished
 from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import Format, csv_text, json_text
 
@@ -88,7 +88,8 @@ def _detect_in_sweep(streams: Streams, store: str, chosen: Format, conditions: t
             "Each run: --format json or csv."
         )
     say_unfinished(streams, unfinished(tree), store)
-    return _how_it_ended(streams, stages, conditions)
+    hurt = say_damage(streams, tree.attrs.get("damage", ()), store)
+    return _how_it_ended(streams, stages, conditions) if hurt is ExitCode.DONE else hurt
 
 
 def _detect_in_logs(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mstage.cli.unfinished import say_unfinished
+from mstage.cli.unfinished import say_damage, say_unfinished
 from mstage.errors import ExitCode, UsageError
 from mstage.render.formats import Format, csv_text, json_text
 
@@ -85,7 +85,7 @@ def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chose
     method = DriftMethod(order, joint)
     result = measure(store, method)
     if joint:
-        widths = [int(one.distances.coords["width"]) for one in result.drifts]
+        widths = result.distances["width"].values.tolist()
         sliced = [width for width in widths if not method.is_exact(width)]
         how = f"sliced for width {', '.join(map(str, sliced))} (over {MAX_NEURONS_EXACT} neurons)" if sliced else ""
         exact = "exact" if len(sliced) < len(widths) else ""
@@ -97,14 +97,14 @@ def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chose
     else:
         from mstage.render.drift_tables import drift_table, warning_table
 
-        streams.show(drift_table(result.drifts), chosen)
+        streams.show(drift_table(result), chosen)
         streams.write("\n")
         if result.warnings:
             streams.show(warning_table(result.warnings), chosen)
         else:
             streams.write(f"Early warning: none, because {result.no_warnings}.\n")
     say_unfinished(streams, result.unfinished, store)
-    return ExitCode.DONE
+    return say_damage(streams, result.damage, store)
 
 
 def _drift_of_checkpoints(

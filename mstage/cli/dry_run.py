@@ -10,7 +10,7 @@ from mstage.render.table import Table
 if TYPE_CHECKING:
     from mstage.cli.console import Streams
     from mstage.spec import Sweep
-    from mstage.workflows.estimate import Estimate, WidthEstimate
+    from mstage.workflows.estimate import Estimate, ProgramEstimate
 
 
 def print_estimate(streams: Streams, sweep: Sweep, source: str, chosen: Format) -> None:
@@ -33,17 +33,18 @@ def print_estimate(streams: Streams, sweep: Sweep, source: str, chosen: Format) 
 
 
 def estimate_table(found: Estimate) -> Table:
-    """A row for each width, and one for all of them where there are several."""
+    """A row for each program, and one for all of them where there are several."""
     from mstage.render.numbers import duration, size
 
-    table = Table(["width", "runs", "steps", "memory", "disk", "time"])
+    axes = list(found.programs[0].program)
+    table = Table([*(axis.replace("_", " ") for axis in axes), "runs", "steps", "memory", "disk", "time"])
 
-    def add(name: str, steps: str, of: WidthEstimate | Estimate) -> None:
-        table.add_row(name, f"{of.runs:,}", steps, size(of.memory_bytes), size(of.disk_bytes), duration(of.seconds))
+    def add(names: list[str], steps: str, of: ProgramEstimate | Estimate) -> None:
+        table.add_row(*names, f"{of.runs:,}", steps, size(of.memory_bytes), size(of.disk_bytes), duration(of.seconds))
 
-    for one in found.widths:
-        add(str(one.width), f"{one.steps:,}", one)
-    if len(found.widths) > 1:
+    for one in found.programs:
+        add([f"{value:.10g}" for value in one.program.values()], f"{one.steps:,}", one)
+    if len(found.programs) > 1:
         table.add_section()
-        add("all", "", found)
+        add(["all", *[""] * (len(axes) - 1)], "", found)
     return table

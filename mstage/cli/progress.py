@@ -30,20 +30,20 @@ LEAST_SECONDS = 0.5  # and at least: the first calls of the compiled program are
 
 
 class Pace:
-    """How fast a sweep moves, over the last seconds of the width in training.
+    """How fast a sweep moves, over the last seconds of the program in training.
 
     Only what happens while it watches is counted: not what a resumed sweep had done before, and not the compilation
-    that precedes the first steps of a width.
+    that precedes the first steps of a program.
     """
 
     def __init__(self) -> None:
-        self._width: int | None = None
+        self._program: str | None = None
         self._seen: deque[tuple[float, Progress]] = deque()
 
     def add(self, now: float, state: Progress) -> None:
         """Take note of where training is at a time in seconds."""
-        if state.width != self._width:  # it is about to be compiled
-            self._width = state.width
+        if state.program != self._program:  # it is about to be compiled
+            self._program = state.program
             self._seen.clear()
             return
         self._seen.append((now, state))
@@ -52,7 +52,7 @@ class Pace:
 
     @property
     def is_compiling(self) -> bool:
-        """Whether a width has been announced and not yet moved."""
+        """Whether a program has been announced and not yet moved."""
         return not self._seen
 
     @property
@@ -105,12 +105,12 @@ class TrainingProgress:
         Raises:
             KeyboardInterrupt: The user wants it to end here.
         """
-        is_new_width = self.state is None or state.width != self.state.width
+        is_new_program = self.state is None or state.program != self.state.program
         self.state = state
         self._interrupts.check()
         now = time.monotonic()
         self._pace.add(now, state)
-        if self._drawing and (is_new_width or now >= self._next_drawing):
+        if self._drawing and (is_new_program or now >= self._next_drawing):
             self._next_drawing = now + REDRAW_SECONDS
             try:
                 self._draw(state)
@@ -137,7 +137,7 @@ def _fields(state: Progress, pace: Pace) -> dict[str, Any]:
     rate, left = pace.run_steps_per_second, pace.seconds_left
     speed = f"{_short(rate):>6} steps/s" if rate else "compiling" if pace.is_compiling else ""
     return {
-        "width": f"width {state.width}",
+        "width": state.program,
         "percent": f"{int(100 * state.share):>3} %",
         "runs": f"{state.runs_done:,} of {counted(state.runs, 'run')}",
         "speed": f"{speed:<14}",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mstage.cli.unfinished import say_unfinished
+from mstage.cli.unfinished import say_damage, say_unfinished
 from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import FigureFormat, Format, csv_text, json_text
 
@@ -62,7 +62,7 @@ def report(
     say_unfinished(streams, result.statuses.get("running", 0), store)
     if result.diverged:
         streams.say(f"{len(result.diverged)} of {sum(result.statuses.values())} runs diverged.")
-    return ExitCode.DIVERGED if result.diverged else ExitCode.DONE
+    return say_damage(streams, result.damage, store) or (ExitCode.DIVERGED if result.diverged else ExitCode.DONE)
 
 
 def _draw(streams: Streams, store: str, result: SweepReport, folder: str, formats: tuple[FigureFormat, ...]) -> None:

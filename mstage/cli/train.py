@@ -17,6 +17,7 @@ from mstage.cli.interrupts import Interrupts
 from mstage.cli.progress import TrainingProgress, stopped_at
 from mstage.cli.sweep_arguments import base_of, default_output, resumed_sweep, sweep_of
 from mstage.cli.sweep_options import with_sweep_options
+from mstage.cli.unfinished import say_damage
 from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import Format
 from mstage.render.numbers import counted, duration
@@ -120,9 +121,7 @@ def _say_result(streams: Streams, tree: xr.DataTree, path: str, how: str) -> Exi
     preparation = tree.attrs.get("problem", {}).get("preparation")
     if preparation:
         streams.say(f"Data: {preparation}.")
-    statuses = Counter(
-        int(status) for group in tree.children.values() for status in group.dataset["status"].values.flat
-    )
+    statuses = Counter(int(status) for status in tree.dataset["status"].values.flat)
     total, diverged = statuses.total(), statuses[RunStatus.DIVERGED]
     if diverged:
         is_flow = tree.attrs["sweep"].get("dynamics") == "flow"
@@ -131,5 +130,9 @@ def _say_result(streams: Streams, tree: xr.DataTree, path: str, how: str) -> Exi
         )
         streams.say(f"{diverged:,} of {counted(total, 'run')} diverged. {way_out}")
     stopped = f", {statuses[RunStatus.STOPPED]:,} of them as far as --stop-at" if statuses[RunStatus.STOPPED] else ""
+    if statuses[RunStatus.RUNNING]:
+        streams.say(f"{path}: {statuses[RunStatus.RUNNING]:,} of {counted(total, 'run')} are in training elsewhere.")
+        total -= statuses[RunStatus.RUNNING]
     streams.say(f"{path}: {counted(total, 'run')} {how}{stopped}. Next: mstage report {path}")
-    return ExitCode.DIVERGED if diverged else ExitCode.DONE
+    hurt = say_damage(streams, tree.attrs.get("damage", ()), path)
+    return hurt or (ExitCode.DIVERGED if diverged else ExitCode.DONE)

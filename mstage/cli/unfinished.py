@@ -1,13 +1,18 @@
-"""What is said of a sweep that has not been trained to its end."""
+"""What is said of a sweep that has not been trained to its end, or of which something is damaged."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from mstage.cli.encodings import shell_word
+from mstage.errors import ExitCode, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mstage.cli.console import Streams
+
+LINES_TOLD = 3
 
 
 def say_unfinished(streams: Streams, runs: int, store: str) -> None:
@@ -15,3 +20,12 @@ def say_unfinished(streams: Streams, runs: int, store: str) -> None:
     if runs:
         have = "1 run has" if runs == 1 else f"{runs:,} runs have"
         streams.say(f"{have} not ended. Go on with: mstage train --resume -o {shell_word(store)}")
+
+
+def say_damage(streams: Streams, damage: Sequence[str], store: str) -> ExitCode:
+    """Say what of a sweep is damaged, and what a command then ends with; done if nothing is."""
+    if not damage:
+        return ExitCode.DONE
+    told = listed(damage[:LINES_TOLD], len(damage))
+    streams.say(f"{store}: {told}; left out. Restore it from a copy, or train it anew with --overwrite.")
+    return ExitCode.INPUT

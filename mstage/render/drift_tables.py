@@ -23,10 +23,10 @@ HEADS = {
 }
 
 
-def drift_table(drifts: tuple[Drift, ...]) -> Table:
+def drift_table(drift: Drift) -> Table:
     """Distances over time."""
-    title = f"Wasserstein distances W{drifts[0].method.order} of the weights (medians over seeds)"
-    return snapshot_table([drift.distances for drift in drifts], HEADS, title=title)
+    title = f"Wasserstein distances W{drift.method.order} of the weights (medians over seeds)"
+    return snapshot_table(drift.distances, HEADS, title=title)
 
 
 def warning_table(warnings: tuple[EarlyWarning, ...]) -> Table:

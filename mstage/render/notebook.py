@@ -50,12 +50,12 @@ def _(result: SweepTheory) -> list[Table | str]:
 
 @parts_of.register
 def _(result: Drift) -> list[Table | str]:
-    return [drift_table((result,))]
+    return [drift_table(result)]
 
 
 @parts_of.register
 def _(result: Condensation) -> list[Table | str]:
-    return [condensation_table([result])]
+    return [condensation_table(result)]
 
 
 @parts_of.register

@@ -10,7 +10,7 @@ from mstage.render.numbers import given, number
 from mstage.render.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import xarray as xr
 
@@ -28,28 +28,28 @@ CONDENSATION_HEADS = {
 MAX_SNAPSHOTS = 9  # of a group that a table shows; csv has them all
 
 
-def condensation_table(widths: Sequence[Condensation]) -> Table:
+def condensation_table(measured: Condensation) -> Table:
     """How the neurons line up over time."""
     title = "Condensation (medians over seeds)"
-    return snapshot_table([one.quantities for one in widths], CONDENSATION_HEADS, title=title)
+    return snapshot_table(measured.quantities, CONDENSATION_HEADS, title=title)
 
 
-def snapshot_table(measured: Sequence[xr.Dataset], heads: Mapping[str, str], *, title: str) -> Table:
+def snapshot_table(measured: xr.Dataset, heads: Mapping[str, str], *, title: str) -> Table:
     """Quantities over time of each alpha and width (and learning rate where there are several).
 
     Args:
-        measured: One dataset a width, each (alpha, seed, learning_rate, snapshot).
+        measured: Over the run axes and `snapshot`.
         heads: The heading of each quantity that is shown, by its name; those that were not measured are left out.
         title: Above the table.
     """
-    first = measured[0]
-    names = [name for name in heads if name in first]
-    timed = "snapshot_time" in first.coords
-    rates = first.sizes.get("learning_rate", 1) > 1
+    names = [name for name in heads if name in measured]
+    timed = "snapshot_time" in measured.coords
+    rates = measured.sizes.get("learning_rate", 1) > 1
     coordinates = ["alpha", "width", *(["learning rate"] if rates else []), "time" if timed else "step"]
     table = Table([*coordinates, *(heads[name] for name in names)], title=title)
-    for dataset in measured:
-        data = dataset.median("seed", skipna=True, keep_attrs=True)
+    every_width = measured.median("seed", skipna=True, keep_attrs=True)
+    for width in every_width.width.values:
+        data = every_width.sel(width=width)
         for alpha in data.alpha.values:
             for rate in data.learning_rate.values.tolist() if "learning_rate" in data.dims else [None]:
                 one = data.sel({"alpha": alpha} | ({} if rate is None else {"learning_rate": rate}))

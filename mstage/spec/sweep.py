@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mstage.errors import UsageError, printable, shown, unknown_name
 from mstage.spec.dynamics import DYNAMICS, FLOW_TICKS, Descent, Dynamics
 from mstage.spec.keys import keys_of_parts, name_of, parts_of
-from mstage.spec.models import MODELS, Model
+from mstage.spec.models import MODELS, Model, at_program
 from mstage.spec.models.two_layer import TwoLayer
 from mstage.spec.parameters import (
     Choice,
@@ -172,6 +172,33 @@ class Sweep:
     def runs_of_a_program(self) -> list[dict[str, float]]:
         """The runs of each program: the values of all other parameters by name, in the order of the axes."""
         return _combinations({name: values for name, (known, values) in self._numbers.items() if not known.is_static})
+
+    @property
+    def static_axes(self) -> tuple[str, ...]:
+        """The axes along which programs differ."""
+        numbers = self._numbers
+        return tuple(name for name in self.axes if numbers[name][0].is_static)
+
+    @property
+    def shapes(self) -> list[dict[str, float]]:
+        """Where the shapes of weights differ: values on the static axes of the model, by name."""
+        static = (name for name in self.static_axes if name in declared(self.model))
+        return _combinations({name: self.axes[name] for name in static})
+
+    def weights(self, shape: Mapping[str, float], inputs: int) -> dict[str, dict[str, int]]:
+        """The weights of a network by name, each with the sizes of its axes.
+
+        Args:
+            shape: One of `shapes`.
+            inputs: How many numbers an input has.
+        """
+        return at_program(self.model, {**self.programs[0], **shape}).shapes(inputs)
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What each axis is, in words."""
+        numbers = self._numbers
+        return {name: numbers[name][0].meaning for name in self.axes}
 
     @property
     def _numbers(self) -> dict[str, tuple[Number, tuple[Any, ...]]]:

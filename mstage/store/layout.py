@@ -1,46 +1,40 @@
-"""What a store looks like: a Zarr v3 hierarchy, its names, and its arrays at their final shapes.
+"""What a store looks like: its arrays, how they are cut into chunks, and which runs make a shard.
 
-The problem and the spec lie at the root, and one group a width holds the histories. The shapes are final from the start
-and the metadata are consolidated, so nothing but chunks is written while a sweep trains.
+The root holds the problem, the coordinates, the losses and how each run ended; a group for each shape of network holds
+the weights. A shard is a block of runs of one program: one cell of the chunk grid over the run axes that all arrays of
+runs share. Everything follows from the sweep and from the size of a chunk along each axis, which the root's attributes
+hold, so nothing that the metadata of an array claim is ever believed.
 """
 
 from __future__ import annotations
 
+import math
 import re
-import warnings
-from importlib.metadata import version
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mstage.history import GLOSSARY, RunStatus
+from mstage.history import FLOW_STATISTICS, GLOSSARY, OUTCOMES, RunStatus
 from mstage.spec import Flow
+from mstage.store.shards import Shard, chunk_sizes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import xarray as xr
-    import zarr
+    from collections.abc import Mapping
 
     from mstage.spec import Sweep
 
-STORE_FORMAT = 1
-STATE_FOLDER = ".training"  # the lock and the checkpoints of a sweep in training; not part of the Zarr hierarchy
-RUN_COORDINATES = ("status", "last_step", "final_loss")
-FLOW_STATISTICS = ("end_time", "accepted_steps", "rejected_steps", "factorisations")  # of every run of a flow
-MISSING_MEANS_DAMAGE: Any = {"write_empty_chunks": True}  # else Zarr reads a missing chunk as one of fill values
+STORE_FORMAT = 2
+STATE_FOLDER = ".shards"  # the lock, and the commit of each shard; not part of the Zarr hierarchy
+MAX_SHARDS = 200_000  # more than anybody trains: a width alone takes some seconds
 PACKAGES = ("mstage", "jax", "jaxlib", "optax", "diffrax", "numpy")
-
-
-def group_name(width: int) -> str:
-    """Name of the group of a width."""
-    return f"width_{width}"
-
-
-_ARRAY = r"(zarr\.json|c(/\d+)*)"  # the files of one
+_ARRAY = r"(zarr\.json|c(\.\d+)*)"  # the files of one
+_GROUP = r"(weights|[a-z_]+_\d+(-[a-z_]+_\d+)*)"
 _STORE_FILE = re.compile(
-    rf"zarr\.json|(input|target)/{_ARRAY}|width_\d+/zarr\.json|width_\d+/({'|'.join(GLOSSARY)})/{_ARRAY}"
-    rf"|{re.escape(STATE_FOLDER)}/(lock|width_\d+-record_\d+\.(npz|partial))"
+    rf"zarr\.json|\w+/{_ARRAY}|{_GROUP}/zarr\.json|{_GROUP}/\w+/{_ARRAY}"
+    rf"|{re.escape(STATE_FOLDER)}/(lock|\d+\.(commit|partial))"
 )
 
 
@@ -49,109 +43,212 @@ def is_store_file(name: str) -> bool:
     return _STORE_FILE.fullmatch(name) is not None
 
 
-def chunk_records(sweep: Sweep) -> int:
-    """Records of a chunk of losses: some hundred chunks a sweep, so that a kill loses little of it."""
-    return min(256, max(16, -(-len(sweep.loss_steps) // 128)))
+def group_name(shape: Mapping[str, float]) -> str:
+    """Name of the group of a shape of network, as `width_400`."""
+    return "-".join(f"{axis}_{value}" for axis, value in shape.items()) or "weights"
 
 
-def stored_bytes(sweep: Sweep, width: int, dim: int) -> int:
-    """Bytes that a width takes in a store at most (losses compress a little, weights do not)."""
-    runs = sweep.run_count // len(sweep.axes["width"])
-    return runs * sweep.itemsize * len(sweep.loss_steps) + weight_bytes(sweep, width, dim)
+@dataclass(frozen=True)
+class StoredArray:
+    """An array of a store.
+
+    Attributes:
+        path: Where it lies in the store.
+        dims: Its axes.
+        shape: Its size along each.
+        chunks: Size of a chunk along each; those at the edges are as large, their rest filled.
+        dtype: As NumPy names it.
+        attributes: For readers without mstage.
+    """
+
+    path: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    dtype: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def fill(self) -> float | int:
+        """What stands where nothing was written."""
+        return math.nan if self.dtype.startswith("float") else 0
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Bytes of the values of a chunk."""
+        return math.prod(self.chunks) * np.dtype(self.dtype).itemsize
+
+    def file(self, cell: tuple[int, ...] = ()) -> str:
+        """The file of a chunk; of the first one, which is the only one of a coordinate, if no cell is given."""
+        return ".".join([f"{self.path}/c", *map(str, cell or (0,) * len(self.dims))])
 
 
-def weight_bytes(sweep: Sweep, width: int, dim: int) -> int:
-    """Bytes that the weights of a width take in a store."""
-    runs = sweep.run_count // len(sweep.axes["width"])
-    return runs * sweep.itemsize * len(sweep.snapshot_steps) * width * (dim + 1)
+@dataclass(frozen=True)
+class Layout:
+    """The arrays and the shards of the store of a sweep.
 
+    Attributes:
+        sweep: The sweep.
+        chunks: Size of a chunk along each axis, `sample` and `dim` of the problem among them.
 
-def write_skeleton(path: Path, sweep: Sweep, problem: xr.Dataset) -> None:
-    """A whole store with nothing committed, in a folder that is there and empty but for its lock."""
-    import zarr  # only for what writes a store
+    Raises:
+        ValueError: These are no sizes.
+    """
 
-    with warnings.catch_warnings():
-        # xarray reads consolidated metadata, Zarr v3 has yet to adopt them; the state is none of its own.
-        for message in ("Consolidated metadata", f"Object at {re.escape(STATE_FOLDER)} is not recognized"):
-            warnings.filterwarnings("ignore", message=message)
-        root = zarr.create_group(
-            path,
-            zarr_format=3,
-            attributes={
-                "mstage": version("mstage"),
-                "format": STORE_FORMAT,
-                "sweep": sweep.to_dict(),
-                "versions": {package: version(package) for package in PACKAGES},
-                "dtype": sweep.dtype,
-                "prng": "threefry2x32: key(seed) is split into the keys of the output and of the input weights",
-                "problem": dict(problem.attrs),
-            },
+    sweep: Sweep
+    chunks: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        if set(self.chunks) != {*self.sweep.axes, "step", "snapshot", "sample", "dim"}:
+            raise ValueError(f"chunks along {', '.join(map(str, self.chunks))} are not those of its sweep")
+        for axis, size in self.chunks.items():
+            if type(size) is not int or not 1 <= size <= max(1, self.sizes[axis]):
+                raise ValueError(f"chunks of {size} along {axis}")
+        if any(self.chunks[axis] != 1 for axis in self.sweep.static_axes):
+            raise ValueError("chunks of several programs")
+        if math.prod(-(-self.sizes[axis] // self.chunks[axis]) for axis in self.sweep.axes) > MAX_SHARDS:
+            raise ValueError(f"more than {MAX_SHARDS:,} shards")
+
+    @classmethod
+    def of(cls, sweep: Sweep, samples: int, dim: int) -> Layout:
+        """The layout of a new store, which depends on nothing but what is trained."""
+        return cls(sweep, chunk_sizes(sweep, samples, dim))
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """Size of each axis but that of the neurons."""
+        runs = {axis: len(values) for axis, values in self.sweep.axes.items()}
+        rest = {"step": len(self.sweep.loss_steps), "snapshot": len(self.sweep.snapshot_steps)}
+        return runs | rest | {axis: self.chunks[axis] for axis in ("sample", "dim")}
+
+    @cached_property
+    def coordinates(self) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+        """Axes and values of the coordinates that the sweep tells before it is trained."""
+        sweep = self.sweep
+        steps, snapshots = np.array(sweep.loss_steps, np.int64), np.array(sweep.snapshot_steps, np.int64)
+        found: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
+            axis: ((axis,), np.array(values)) for axis, values in sweep.axes.items()
+        }
+        found |= {"step": (("step",), steps), "snapshot": (("snapshot",), snapshots)}
+        if sweep.has_time:
+            over = ("learning_rate",) if "learning_rate" in sweep.axes else ()
+            scale = np.array(sweep.axes["learning_rate"])[:, None] if over else np.array(sweep.tick)
+            found["time"] = ((*over, "step"), scale * steps)
+            found["snapshot_time"] = ((*over, "snapshot"), scale * snapshots)
+        return found
+
+    @cached_property
+    def arrays(self) -> dict[str, StoredArray]:
+        """The arrays by their paths."""
+        dtype, runs = self.sweep.dtype, tuple(self.sweep.axes)
+        found = [self._array("input", ("sample", "dim"), "float64"), self._array("target", ("sample",), "float64")]
+        for name, (dims, values) in self.coordinates.items():
+            one = self._array(name, dims, values.dtype.name)
+            found.append(replace(one, chunks=tuple(max(1, size) for size in one.shape)))
+        found += [self._array(name, runs, _outcome_dtype(name)) for name in self.outcomes]
+        found.append(self._array("loss", (*runs, "step"), dtype))
+        for shape in self.sweep.shapes:
+            over = (*(axis for axis in runs if axis not in shape), "snapshot")
+            for name, sizes in self.sweep.weights(shape, self.chunks["dim"]).items():
+                one = self._array(name, over, dtype)
+                own = tuple(sizes.values())
+                found.append(
+                    replace(
+                        one,
+                        path=f"{group_name(shape)}/{name}",
+                        dims=(*over, *sizes),
+                        shape=(*one.shape, *own),
+                        chunks=(*one.chunks, *own),
+                    )
+                )
+        return {one.path: one for one in found}
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """What is said of the end of a run."""
+        return OUTCOMES if isinstance(self.sweep.dynamics, Flow) else OUTCOMES[: -len(FLOW_STATISTICS)]
+
+    @cached_property
+    def weight_names(self) -> tuple[str, ...]:
+        """The names of the weights."""
+        return tuple(self.sweep.weights(self.sweep.shapes[0], self.chunks["dim"]))
+
+    def grows_along(self, name: str) -> str:
+        """The axis along which an array grows while a shard is trained."""
+        return "step" if name == "loss" else "snapshot"
+
+    @cached_property
+    def shards(self) -> tuple[Shard, ...]:
+        """The shards, one program after the other."""
+        axes = self.sweep.axes
+        first = [*self.sweep.static_axes, *(axis for axis in axes if axis not in self.sweep.static_axes)]
+        cells = product(*(range(-(-self.sizes[axis] // self.chunks[axis])) for axis in first))
+        return tuple(self._shard(index, dict(zip(first, cell, strict=True))) for index, cell in enumerate(cells))
+
+    def growing(self, shard: Shard) -> dict[str, StoredArray]:
+        """What grows while a shard is trained, by name."""
+        group = group_name(self.shape_of(shard))
+        return {"loss": self.arrays["loss"]} | {name: self.arrays[f"{group}/{name}"] for name in self.weight_names}
+
+    def shape_of(self, shard: Shard) -> dict[str, float]:
+        """The shape of the networks of a shard, one of `sweep.shapes`."""
+        return {axis: shard.values[axis][0] for axis in self.sweep.shapes[0]}
+
+    @cached_property
+    def snapshot_records(self) -> tuple[int, ...]:
+        """The record at whose step each snapshot is taken, before that record is."""
+        return tuple(np.searchsorted(self.sweep.loss_steps, self.sweep.snapshot_steps).tolist())
+
+    def counts(self, records: int) -> dict[str, int]:
+        """How much there is of what grows when so many records are complete."""
+        snapshots = int(np.searchsorted(self.snapshot_records, records))
+        return {"loss": records} | dict.fromkeys(self.weight_names, snapshots)
+
+    def program_name(self, shard: Shard) -> str:
+        """What is compiled for a shard, in words, as `width 400`."""
+        named = {axis: shard.values[axis][0] for axis in self.sweep.static_axes}
+        return ", ".join(f"{axis.replace('_', ' ')} {value:g}" for axis, value in named.items()) or "the sweep"
+
+    def snapshot_bytes(self, shard: Shard) -> int:
+        """Bytes of the weights of a shard at one step."""
+        sizes = self.sweep.weights(self.shape_of(shard), self.chunks["dim"]).values()
+        return shard.run_count * self.sweep.itemsize * sum(math.prod(one.values()) for one in sizes)
+
+    def stored_bytes(self, shard: Shard) -> int:
+        """Bytes of the losses and the weights of all runs of a shard's program."""
+        programs, shapes = len(self.sweep.programs), len(self.sweep.shapes)
+        return (
+            self._bytes(self.arrays["loss"]) // programs + self.weight_bytes(self.shape_of(shard)) * shapes // programs
         )
-        for name, axes in (("input", ("sample", "dim")), ("target", ("sample",))):
-            _add(root, name, axes, values=problem[name].values)
-        for width in map(int, sweep.axes["width"]):
-            _write_group(root.create_group(group_name(width)), sweep, width, problem.sizes["dim"])
-        zarr.consolidate_metadata(path)
+
+    def weight_bytes(self, shape: Mapping[str, float]) -> int:
+        """Bytes of the weights of networks of one shape."""
+        return sum(self._bytes(self.arrays[f"{group_name(shape)}/{name}"]) for name in self.weight_names)
+
+    @staticmethod
+    def _bytes(array: StoredArray) -> int:
+        grid = (-(-size // chunk) for size, chunk in zip(array.shape, array.chunks, strict=True))
+        return math.prod(grid) * array.chunk_bytes
+
+    def _shard(self, index: int, cell: Mapping[str, int]) -> Shard:
+        ordered = {axis: cell[axis] for axis in self.sweep.axes}
+        runs = {axis: slice(k * self.chunks[axis], (k + 1) * self.chunks[axis]) for axis, k in ordered.items()}
+        return Shard(index, ordered, runs, {axis: values[runs[axis]] for axis, values in self.sweep.axes.items()})
+
+    def _array(self, name: str, dims: tuple[str, ...], dtype: str) -> StoredArray:
+        axis = {"long_name": self.sweep.meanings.get(name, name.replace("_", " ")), "units": "1"}
+        attributes: dict[str, Any] = dict(GLOSSARY.get(name, axis))
+        attributes |= RunStatus.attributes() if name == "status" else {}
+        if name == "step" and isinstance(self.sweep.dynamics, Flow):
+            attributes["long_name"] = "ticks of the clock that the flow is recorded by"
+        shape, chunks = (tuple(sizes[axis] for axis in dims) for sizes in (self.sizes, self.chunks))
+        return StoredArray(name, dims, shape, chunks, dtype, attributes)
 
 
-def _write_group(group: zarr.Group, sweep: Sweep, width: int, dim: int) -> None:
-    """The arrays of one width at their final shapes, coordinates filled in."""
-    steps, snapshots = np.array(sweep.loss_steps), np.array(sweep.snapshot_steps, np.int64)
-    axes = tuple(axis for axis in sweep.axes if axis != "width")
-    shape = tuple(len(sweep.axes[axis]) for axis in axes)
-    for axis in axes:
-        _add(group, axis, (axis,), values=np.array(sweep.axes[axis]))
-    is_flow = isinstance(sweep.dynamics, Flow)
-    ticks = {"long_name": "ticks of the clock that the flow is recorded by"} if is_flow else {}
-    _add(group, "step", ("step",), values=steps, **ticks)
-    _add(group, "snapshot", ("snapshot",), values=snapshots)
-    _add(group, "width", (), values=np.array(width))
-    _add(group, "committed_records", (), values=np.array(0))
-    extra = []
-    if sweep.has_time:
-        over = () if is_flow else ("learning_rate",)
-        scale = np.array(sweep.tick) if is_flow else np.array(sweep.axes["learning_rate"])[:, None]
-        _add(group, "time", (*over, "step"), values=scale * steps)
-        _add(group, "snapshot_time", (*over, "snapshot"), values=scale * snapshots)
-        extra = ["time"]
-    _add(group, "status", axes, values=np.zeros(shape, np.int8), **RunStatus.attributes())
-    _add(group, "last_step", axes, values=np.zeros(shape, np.int64))
-    _add(group, "final_loss", axes, values=np.full(shape, np.nan))
-    for name in FLOW_STATISTICS if is_flow else ():
-        _add(group, name, axes, values=np.full(shape, np.nan) if name == "end_time" else np.zeros(shape, np.int64))
-    along = " ".join(["width", *RUN_COORDINATES, *extra])
-    _add_empty(group, "loss", (*axes, "step"), sweep, (*shape, len(steps)), coordinates=along)
-    along = " ".join(["width", *RUN_COORDINATES, *(["snapshot_time"] if extra else [])])
-    axes = (*axes, "snapshot", "neuron")
-    _add_empty(group, "output_weight", axes, sweep, (*shape, len(snapshots), width), coordinates=along)
-    _add_empty(group, "input_weight", (*axes, "dim"), sweep, (*shape, len(snapshots), width, dim), coordinates=along)
-
-
-def _add(group: zarr.Group, name: str, axes: tuple[str, ...], *, values: np.ndarray, **attributes: Any) -> None:
-    group.create_array(
-        name,
-        data=values,
-        chunks=values.shape or "auto",
-        dimension_names=axes,
-        attributes=GLOSSARY[name] | attributes,
-        config=MISSING_MEANS_DAMAGE,
-    )
-
-
-def _add_empty(
-    group: zarr.Group, name: str, axes: tuple[str, ...], sweep: Sweep, shape: tuple[int, ...], **attributes: Any
-) -> None:
-    """An array to be filled: a chunk is some records, or one snapshot, of all runs."""
-    along = chunk_records(sweep) if name == "loss" else 1
-    runs = len(axes) - (1 if name == "loss" else 2 if name == "output_weight" else 3)  # number of axes of the runs
-    group.create_array(
-        name,
-        shape=shape,
-        chunks=(*shape[:runs], max(1, min(along, shape[runs])), *shape[runs + 1 :]),
-        dtype=sweep.dtype,
-        fill_value=np.nan,
-        compressors="auto" if name == "loss" else None,  # weights are noise to a compressor
-        dimension_names=axes,
-        attributes=GLOSSARY[name] | attributes,
-        config=MISSING_MEANS_DAMAGE,
-    )
+def _outcome_dtype(name: str) -> str:
+    return {"status": "int8", "final_loss": "float64", "end_time": "float64"}.get(name, "int64")

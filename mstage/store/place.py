@@ -6,7 +6,6 @@ file on, and takes the place by a rename; what a kill leaves of that is swept up
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 from contextlib import contextmanager, suppress
@@ -14,15 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mstage.errors import InputError, UsageError, listed, shown
-from mstage.store.layout import STATE_FOLDER, is_store_file
+from mstage.store.layout import is_store_file
+from mstage.store.locks import StoreLock
 from mstage.store.reader import is_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mstage.store.disk import Disk
+
 KEPT = "What was committed before is kept; make it writable, then go on with --resume."
 NAMES_TOLD = 3
-_PARTIAL = re.compile(r"(.+)\.[0-9a-f]{32}\.partial")  # as Zarr names a file that it has not finished
 
 
 def check_place(path: Path, overwrite: bool) -> None:
@@ -46,48 +47,32 @@ def check_place(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path}: is a file and is left alone. Choose another --output.")
 
 
-def replace_store(path: Path, new: Path) -> None:
+def replace_store(path: Path, new: Path, disk: Disk) -> None:
     """Put a new store in the place of what is there: nothing, an empty folder or another store.
 
     Raises:
         InputError: Another process is training the old store, or there is something in it that no sweep writes.
     """
+    old: Path | None = None
     if not path.exists():
-        new.rename(path)
-        return
-    if not is_store(path):  # an empty folder, perhaps the one that somebody stands in: it stays the same folder
+        disk.rename(new, path)
+    elif not is_store(path):  # an empty folder, perhaps the one that somebody stands in: it stays the same folder
         for file in sorted(new.iterdir(), key=lambda file: file.name == "zarr.json"):  # which makes it a store, last
-            file.rename(path / file.name)
+            disk.rename(file, path / file.name)
+            disk.sync_folder(path)
         new.rmdir()
-        return
-    lock = lock_store(path)
-    old = _beside(path, "old")
-    try:
-        _check_own(path)
-        path.rename(old)
-        new.rename(path)
-    finally:
-        os.close(lock)
-    remove_store(old)
-
-
-def lock_store(path: Path) -> int:
-    """Lock a store for this process; the lock goes when the file is closed, also by a kill.
-
-    Raises:
-        InputError: Another process holds it.
-    """
-    (path / STATE_FOLDER).mkdir(exist_ok=True)
-    file = path / STATE_FOLDER / "lock"
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(descriptor).st_ino != file.stat().st_ino:  # its holder has tidied it away in between
-            raise BlockingIOError
-    except (BlockingIOError, FileNotFoundError):
-        os.close(descriptor)
-        raise InputError(f"{path}: another process is training it. Wait for it, or choose another --output.") from None
-    return descriptor
+    else:
+        old = _beside(path, "old")
+        lock = StoreLock(path, alone=True)
+        try:
+            _check_own(path)
+            disk.rename(path, old)
+            disk.rename(new, path)
+        finally:
+            lock.close()
+    disk.sync_folder(path.absolute().parent)
+    if old is not None:
+        remove_store(old)
 
 
 def new_folder(path: Path) -> Path:
@@ -95,10 +80,10 @@ def new_folder(path: Path) -> Path:
     for left in path.parent.glob(f".{_literal(path.name)}.*-*"):
         if re.fullmatch(rf"\.{re.escape(path.name)}\.(new|old)-\d+", left.name) and left.is_dir():
             try:
-                lock = lock_store(left)
+                lock = StoreLock(left, alone=True)
             except (InputError, OSError):  # somebody is at it, or it is not ours to change
                 continue
-            os.close(lock)
+            lock.close()
             remove_store(left)
     new = _beside(path, "new")
     new.mkdir()
@@ -107,19 +92,12 @@ def new_folder(path: Path) -> Path:
 
 def remove_store(path: Path) -> None:
     """Delete what a store consists of; a folder in which something else is left stays."""
-    _remove(path, path)
-
-
-def remove_state(path: Path) -> None:
-    """Delete what only a sweep in training needs."""
-    _remove(path, path / STATE_FOLDER)
-
-
-def remove_partial_files(path: Path) -> None:
-    """Delete what killed processes had not finished writing. Call it with the store locked."""
     for file in _files(path):
-        if file.suffix == ".partial" and _is_own(path, file):
+        if _is_own(path, file):
             file.unlink(missing_ok=True)
+    for folder, _, _ in os.walk(path, topdown=False):
+        with suppress(OSError):  # something is left in it
+            Path(folder).rmdir()
 
 
 @contextmanager
@@ -129,16 +107,6 @@ def disk_errors(path: Path, way_out: str = KEPT) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error}). {way_out}") from error
-
-
-def _remove(path: Path, below: Path) -> None:
-    """Delete the files of a store that lie in one of its folders, and the folders that are empty then."""
-    for file in _files(below):
-        if _is_own(path, file):
-            file.unlink(missing_ok=True)
-    for folder, _, _ in os.walk(below, topdown=False):
-        with suppress(OSError):  # something is left in it
-            Path(folder).rmdir()
 
 
 def _check_own(path: Path) -> None:
@@ -157,12 +125,8 @@ def _check_own(path: Path) -> None:
 
 
 def _is_own(path: Path, file: Path) -> bool:
-    """Whether a file has a name that one of a store, finished or not, can have."""
-    partial = _PARTIAL.fullmatch(file.name)
-    if partial is None:
-        return is_store_file(file.relative_to(path).as_posix())
-    stem = file.relative_to(path).with_name(partial[1]).as_posix()  # Zarr puts its mark in the place of the suffix
-    return is_store_file(stem) or is_store_file(f"{stem}.json")
+    """Whether a file has a name that one of a store can have."""
+    return is_store_file(file.relative_to(path).as_posix())
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -1,219 +1,243 @@
-"""A sweep on disk, read back: what a store looks like, and which of its content can be trusted.
+"""A sweep on disk, read back: what of it is committed, and what of that is sound.
 
-A store is a Zarr v3 hierarchy: the problem and the spec at the root, and one group a width whose arrays have their
-final shapes from the start. `committed_records` says how many records are complete; what lies beyond is ignored, so
-a sweep can be read while it trains and after it was killed.
+The commits say how many records of each shard are complete; what lies beyond is ignored, so a sweep can be read while
+it trains and after it was killed. Every number that is used has a checksum. What is damaged for all runs is an error;
+runs that are hurt alone become `damaged`, without numbers, and the others stay as they are.
 """
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from mstage.errors import InputError, MstageError, shown
-from mstage.history import RunStatus
 from mstage.outside import read_file
-from mstage.spec import Sweep
-from mstage.store.claims import check_claims
-from mstage.store.layout import RUN_COORDINATES, STORE_FORMAT, group_name
-
-if TYPE_CHECKING:
-    from mstage.spec import Sweep
-
-
-MOST_METADATA = 32 * 2**20  # bytes of a zarr.json, which becomes twenty times as much while it is read
+from mstage.spec.sweep import ARRAYS, Sweep
+from mstage.store.chunks import mapped
+from mstage.store.committed import Committed, damaged
+from mstage.store.layout import STORE_FORMAT, Layout, group_name
+from mstage.store.metadata import MAX_METADATA, NOT_ATTRIBUTES, check_metadata, read_root
+from mstage.training_set import TrainingSet
 
 
-def open_sweep(path: str | Path) -> xr.DataTree:
+class StoredSweep:
+    """The store of a sweep, its metadata checked.
+
+    Attributes:
+        path: Where it lies.
+        attributes: Of its root.
+        layout: Its arrays and shards.
+
+    Raises:
+        InputError: It is no store, is of another format, or is damaged.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        root = _checked_root(self.path)
+        self.attributes: dict[str, Any] = root["attributes"]
+        try:
+            check_metadata(self.path, root)
+            chunks, values = self.attributes["chunks"], dict(self.attributes["sweep"])
+            learns_arrays = values.pop(ARRAYS, None) is not None
+            self.layout = Layout(Sweep.from_dict(values), chunks)
+            if learns_arrays:
+                self.layout = Layout(replace(self.sweep, problem=self.training_set()), chunks)
+        except (MstageError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise damaged(self.path, f"its sweep cannot be read: {shown(error, 200)}") from None
+        except OSError as error:
+            raise damaged(self.path, f"{error.filename}: {error.strerror}") from None
+
+    @property
+    def sweep(self) -> Sweep:
+        """The spec of the sweep."""
+        return self.layout.sweep
+
+    def values(self, name: str) -> np.ndarray:
+        """The values of an array that all runs share.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        array = self.layout.arrays[name]
+        try:
+            return np.array(mapped(self.path, array)) if 0 not in array.shape else np.empty(array.shape, array.dtype)
+        except (ValueError, OSError) as error:
+            raise damaged(self.path, f"{name}: {shown(error, 200)}") from None
+
+    def problem(self) -> xr.Dataset:
+        """What it learns: `input (sample, dim)` and `target (sample)`, its origin in the attributes.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        arrays = self.layout.arrays
+        variables = {
+            name: (arrays[name].dims, self.values(name), arrays[name].attributes) for name in ("input", "target")
+        }
+        return xr.Dataset(variables, attrs=self.attributes["problem"])
+
+    def training_set(self) -> TrainingSet:
+        """What it learns.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        about = self.attributes["problem"]
+        return TrainingSet(
+            about["name"], self.values("input"), self.values("target"), tuple(about["input_names"]),
+            about["target_name"], about.get("preparation", ""),
+        )  # fmt: skip
+
+    def coordinates(self) -> dict[str, xr.Variable]:
+        """The coordinates that do not depend on how runs ended.
+
+        Raises:
+            InputError: One is damaged, or is not that of its sweep.
+        """
+        found = {}
+        for name, (dims, expected) in self.layout.coordinates.items():
+            values = self.values(name)
+            if (name,) == dims and values.tolist() != expected.tolist():
+                raise damaged(self.path, f"{name} is not that of its sweep")
+            found[name] = xr.Variable(dims, values, self.layout.arrays[name].attributes)
+        return found
+
+
+def open_sweep(path: str | Path, *, check_weights: bool = False) -> xr.DataTree:
     """Read a sweep, as far as it is committed.
 
     Args:
         path: The store.
+        check_weights: Whether the weights are read, too, to find what is damaged of them: it is NaN then. Otherwise
+            they are read when they are used, and what is damaged is an error.
 
     Returns:
-        The tree of the store: `input` and `target` at the root, and in each group `width_*` the losses (in memory) and
-        the weights (read when they are used), cut to what is committed. Runs that have not ended there are `running`.
+        The tree of the store: losses at the root, over the run axes and `step`, with `input` and `target`; the weights
+        in a group for each shape of network, as `width_400`. All is cut to what is committed of the run that is
+        furthest, and NaN where others are not as far. Runs that have not ended there are `running`. The attribute
+        `damage` says what cannot be read, and of which runs.
 
     Raises:
-        InputError: It is no store, is of a newer format, or is damaged.
+        InputError: It is no store, is of another format, or is damaged as a whole.
+
+    Example:
+        >>> open_sweep("runs/demo").loss.sel(width=400, alpha=1)
     """
-    path = Path(path)
-    attributes = read_attributes(path)
-    sweep = sweep_from_attributes(path, attributes)
-    try:
-        check_claims(path, sweep, _root(path)["consolidated_metadata"]["metadata"])
-        tree = xr.open_datatree(path, engine="zarr", chunks=None)
-        groups = {"/": tree.to_dataset().load()}
-        for width in map(int, sweep.axes["width"]):
-            if not (path / group_name(width) / "committed_records" / "c").is_file():
-                raise _damaged(path, f"{group_name(width)} is missing")
-            groups[group_name(width)] = _trusted(
-                path, sweep, tree.children[group_name(width)].to_dataset(inherit=False)
-            )
-    except MstageError:
-        raise
-    except Exception as error:  # zarr, numcodecs and xarray have no common error for a file that is cut or missing
-        raise _damaged(path, f"{type(error).__name__}: {shown(error, 200)}") from error
-    return xr.DataTree.from_dict(groups)
+    store = StoredSweep(path)
+    committed = Committed(store.path, store.layout)
+    groups = {"/": _root(store, committed)}
+    for shape in store.sweep.shapes:
+        arrays = [committed.weights(shape, name) for name in store.layout.weight_names]
+        if check_weights:
+            committed.check(arrays)
+        groups[group_name(shape)] = xr.Dataset({one.array.name: one.variable() for one in arrays})
+    tree = xr.DataTree.from_dict(groups)
+    if committed.damage:
+        tree.attrs["damage"] = committed.said()
+    return tree
+
+
+def _root(store: StoredSweep, committed: Committed) -> xr.Dataset:
+    """All but the weights.
+
+    Raises:
+        InputError: Something that all runs share is damaged, or every run is.
+    """
+    arrays = store.layout.arrays
+    losses = committed.losses()
+    outcomes = {
+        name: xr.Variable(arrays[name].dims, values, arrays[name].attributes)
+        for name, values in committed.outcomes().items()
+    }
+    coordinates = {**store.coordinates(), **outcomes}
+    cut = {"step": slice(committed.records), "snapshot": slice(committed.snapshots)}
+    for name, one in coordinates.items():
+        coordinates[name] = one.isel({axis: part for axis, part in cut.items() if axis in one.dims})
+    data = {**store.problem().variables, "loss": (arrays["loss"].dims, losses, arrays["loss"].attributes)}
+    about = {name: value for name, value in store.attributes.items() if name not in NOT_ATTRIBUTES}
+    return xr.Dataset(data, dict(sorted(coordinates.items())), about)
 
 
 def stored_sweep(path: str | Path) -> Sweep:
     """The spec of the sweep in a store.
 
     Raises:
-        InputError: It is no store, is of a newer format, or is damaged.
+        InputError: It is no store, is of another format, or is damaged.
     """
-    return sweep_from_attributes(Path(path), read_attributes(Path(path)))
+    return StoredSweep(path).sweep
 
 
 def stored_problem(path: str | Path) -> xr.Dataset:
     """What the sweep in a store learns: `input (sample, dim)` and `target (sample)`, its origin in the attributes.
 
     Raises:
-        InputError: It is no store, is of a newer format, or is damaged.
+        InputError: It is no store, is of another format, or is damaged.
     """
-    path = Path(path)
-    attributes = read_attributes(path)
-    try:
-        check_claims(path, stored_sweep(path), _root(path)["consolidated_metadata"]["metadata"])
-        root = xr.open_dataset(path, engine="zarr", chunks=None).load()
-        return root[["input", "target"]].assign_attrs(attributes["problem"])
-    except Exception as error:  # as in open_sweep
-        raise _damaged(path, f"{type(error).__name__}: {shown(error, 200)}") from error
+    return StoredSweep(path).problem()
+
+
+def stored_training_set(path: str | Path) -> TrainingSet:
+    """What the runs of the sweep in a store learn.
+
+    Raises:
+        InputError: It is no store, or is damaged.
+    """
+    return StoredSweep(path).training_set()
 
 
 def is_store(path: Path) -> bool:
     """Whether a folder holds a store, of whatever format and in whatever state."""
     try:
-        text = read_file(path / "zarr.json", MOST_METADATA).decode("utf-8", errors="replace")
-    except (OSError, ValueError):  # ValueError: a path that no file can have
+        return "mstage" in read_root(path)["attributes"]
+    except OSError:
         return False
+    except ValueError:  # cut short, or a path that no file can have
+        return _names_mstage(path)
+
+
+def _names_mstage(path: Path) -> bool:
     try:
-        return "mstage" in _attributes(text)
-    except ValueError:
-        return '"mstage"' in text  # cut short
+        return b'"mstage"' in read_file(path / "zarr.json", MAX_METADATA)
+    except (OSError, ValueError):
+        return False
 
 
-def read_attributes(path: Path) -> dict[str, Any]:
-    """The attributes at the root of a store.
+def _checked_root(path: Path) -> dict[str, Any]:
+    """The zarr.json at the root of a store of this format.
 
     Raises:
-        InputError: It is no store, is of a newer format, or is damaged.
+        InputError: It is no store, is of another format, or is damaged.
     """
     if not path.exists():
         raise InputError(f"{path}: there is nothing there; expected a sweep that `mstage train -o {path}` has written")
     if not path.is_dir():
         raise InputError(f"{path}: is a file; expected the folder of a sweep that `mstage train` has written")
+    foreign = InputError(f"{path}: is not a sweep that `mstage train` has written (no spec of mstage in it)")
     try:
-        attributes = _attributes(read_file(path / "zarr.json", MOST_METADATA).decode("utf-8"))
+        root = read_root(path)
     except FileNotFoundError:
-        raise _foreign(path) from None
+        raise foreign from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
-        raise _damaged(path, f"zarr.json: {shown(error, 200)}") from None
+        raise damaged(path, f"zarr.json: {shown(error, 200)}") from None
+    attributes = root["attributes"]
     if "mstage" not in attributes:
-        raise _foreign(path)
+        raise foreign
     found = attributes.get("format")
-    if not isinstance(found, int) or found > STORE_FORMAT:
+    if found == 1:
         raise InputError(
-            f"{path}: its format is {found}, written by mstage {attributes['mstage']}; "
-            f"this mstage reads up to format {STORE_FORMAT}. Update mstage to read it."
+            f"{path}: its format is 1, of an earlier mstage, which this one does not read. Train it again with another "
+            f"--output: its sweep stands in {path}/zarr.json under `sweep`, with the keys of a sweep file."
         )
-    return attributes
-
-
-def sweep_from_attributes(path: Path, attributes: dict[str, Any]) -> Sweep:
-    """The spec that the root of a store holds.
-
-    Raises:
-        InputError: It is not there or makes no sense.
-    """
-    try:
-        return Sweep.from_dict(attributes["sweep"])
-    except (KeyError, TypeError, AttributeError, MstageError) as error:
-        raise _damaged(path, f"its sweep cannot be read: {error}") from None
-
-
-def _attributes(text: str) -> dict[str, Any]:
-    """The attributes in a zarr.json; none where there is something else in it.
-
-    Raises:
-        ValueError: It is no JSON.
-    """
-    try:
-        root = json.loads(text)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    attributes = root.get("attributes") if isinstance(root, dict) else None
-    return attributes if isinstance(attributes, dict) else {}
-
-
-def _root(path: Path) -> Any:
-    return json.loads(read_file(path / "zarr.json", MOST_METADATA))
-
-
-def _trusted(path: Path, sweep: Sweep, group: xr.Dataset) -> xr.Dataset:
-    """The committed part of a group; weights stay on disk.
-
-    Raises:
-        ValueError: Its coordinates are not those of the sweep.
-    """
-    for name in set(group.variables) - {"output_weight", "input_weight"}:
-        group[name].load()  # so that what cannot be read is found here
-    known = {axis: values for axis, values in sweep.axes.items() if axis in group.dims}
-    for name, values in (known | {"step": sweep.loss_steps, "snapshot": sweep.snapshot_steps}).items():
-        if group[name].values.tolist() != list(values):
-            raise ValueError(f"{group_name(int(group['width']))}/{name} is not that of its sweep")
-    count = int(group["committed_records"])
-    last = int(group["step"][count - 1]) if count else -1
-    _check_files(path / group_name(int(group["width"])), group, count, last)
-    group = group.isel(step=slice(0, count)).drop_vars("committed_records")
-    group = group.isel(snapshot=slice(0, int((group["snapshot"] <= last).sum())))
-    group = group.assign_coords({name: group[name] for name in RUN_COORDINATES})
-    beyond = group["last_step"] > last  # the run's end was written, the records that lead to it were not committed
-    return group.assign_coords(
-        status=group["status"]
-        .where(~beyond, int(RunStatus.RUNNING))
-        .astype("int8")
-        .assign_attrs(group["status"].attrs),
-        last_step=group["last_step"]
-        .where(~beyond, max(last, 0))
-        .astype("int64")
-        .assign_attrs(group["last_step"].attrs),
-    )
-
-
-def _check_files(folder: Path, group: xr.Dataset, count: int, last: int) -> None:
-    """Find chunks that are committed but not there: Zarr itself would read them as fill values.
-
-    Raises:
-        InputError: One is missing or, where its size is known, cut short.
-    """
-    records = group["loss"].encoding["chunks"][-1]
-    for chunk in range(-(-count // records)):
-        if not folder.joinpath("loss", "c", *["0"] * (group["loss"].ndim - 1), str(chunk)).is_file():
-            raise _damaged(folder.parent, f"{folder.name}/loss: chunk {chunk} is missing")
-    for name in ("output_weight", "input_weight"):
-        snapshots = int((group["snapshot"] <= last).sum())
-        size = int(np.prod(group[name].encoding["chunks"])) * group[name].dtype.itemsize
-        for index in range(snapshots):
-            place = [str(index) if axis == "snapshot" else "0" for axis in group[name].dims]
-            file = folder.joinpath(name, "c", *place)
-            if not file.is_file() or file.stat().st_size != size:
-                raise _damaged(folder.parent, f"{folder.name}/{name}: snapshot {index} is missing or cut short")
-
-
-def _foreign(path: Path) -> InputError:
-    return InputError(f"{path}: is not a sweep that `mstage train` has written (no spec of mstage in it)")
-
-
-def _damaged(path: Path, reason: str) -> InputError:
-    return InputError(
-        f"{path}: the sweep is damaged or cut short ({' '.join(reason.split())[:200]}). "
-        f"Restore it from a copy, or train it anew with --overwrite."
-    )
+    if found != STORE_FORMAT:
+        raise InputError(
+            f"{path}: its format is {shown(found)}, written by mstage {shown(attributes['mstage'])}; "
+            f"this mstage reads format {STORE_FORMAT}. Update mstage to read it."
+        )
+    return root

@@ -1,75 +1,60 @@
-"""A sweep on disk, written while it trains: created whole, committed piece by piece, resumed after a kill.
+"""A sweep on disk, written while it trains: created whole, committed shard by shard, resumed after a kill.
 
-What is written becomes valid by one atomic replacement of `committed_records`, after the data it speaks of and the
-checkpoint that training goes on from. A kill at any moment therefore leaves either the old extent or the new one.
+Whoever trains takes a shard that nobody has. What is written of it becomes valid when its commit is replaced, after the
+chunks that the commit speaks of were synced. A kill or a loss of power at any moment therefore leaves either the old
+extent or the new one.
 """
 
 from __future__ import annotations
 
-import os
-from bisect import bisect_left
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
-from zipfile import BadZipFile
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import zarr
 
 from mstage.errors import InputError, UsageError, shown
-from mstage.store.layout import (
-    MISSING_MEANS_DAMAGE,
-    STATE_FOLDER,
-    chunk_records,
-    group_name,
-    write_skeleton,
-)
-from mstage.store.place import (
-    check_place,
-    disk_errors,
-    lock_store,
-    new_folder,
-    remove_partial_files,
-    remove_state,
-    remove_store,
-    replace_store,
-)
-from mstage.store.reader import read_attributes, sweep_from_attributes
+from mstage.store.chunks import encoded
+from mstage.store.commits import Commit, commit_file, read_commit
+from mstage.store.disk import Disk
+from mstage.store.layout import PACKAGES, STORE_FORMAT, Layout
+from mstage.store.locks import StoreLock
+from mstage.store.metadata import write_skeleton
+from mstage.store.place import check_place, disk_errors, new_folder, remove_store, replace_store
+from mstage.store.reader import StoredSweep
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     import xarray as xr
 
     from mstage.spec import Sweep
+    from mstage.store.shards import Shard
+
+PRNG = "threefry2x32: key(seed) is split into the keys of the output and of the input weights"
 
 
 class SweepWriter:
-    """A store open for writing, locked against every other process until it is closed.
+    """A store open for writing, together with other processes that train other shards of it.
 
     Attributes:
         path: The store.
-        sweep: Its spec.
-        chunk_records: Records of a chunk of losses. Losses are written by whole chunks, so no chunk that is committed
-            is ever written again.
-        snapshot_records: The record at whose step each snapshot is taken, before that record is.
+        layout: Its layout.
+        disk: Writes it.
     """
 
-    def __init__(self, path: Path, sweep: Sweep, lock: int) -> None:
+    def __init__(self, path: Path, layout: Layout, lock: StoreLock, disk: Disk) -> None:
         """Use `create` or `resume`."""
-        self.path = path
-        self.sweep = sweep
-        self.chunk_records = chunk_records(sweep)
-        self.snapshot_records: list[int] = np.searchsorted(sweep.loss_steps, sweep.snapshot_steps).tolist()
-        self._lock = lock
-        self._root = zarr.open_group(path, mode="r+", use_consolidated=False)
-        self._opened: dict[tuple[int, str], Any] = {}
-        self._written = {width: _Extent.of(self, self.committed(width)) for width in map(int, sweep.axes["width"])}
+        self.path, self.layout = path, layout
+        self.disk, self._lock = disk, lock
+        self._complete: set[Shard] = set()
+        self._held: set[Shard] = set()
 
     @classmethod
-    def create(cls, path: str | Path, sweep: Sweep, problem: xr.Dataset, overwrite: bool = False) -> Self:
+    def create(
+        cls, path: str | Path, sweep: Sweep, problem: xr.Dataset, overwrite: bool = False, disk: Disk | None = None
+    ) -> Self:
         """Make a new store, all of it or nothing.
 
         Args:
@@ -77,192 +62,192 @@ class SweepWriter:
             sweep: What will be trained.
             problem: `input (sample, dim)` and `target (sample)`, with attributes that say where they come from.
             overwrite: Whether a sweep that lies there may be replaced.
+            disk: Writes it; one that survives a loss of power if None.
 
         Raises:
             UsageError: Something lies there already.
             InputError: It cannot be written there, or another process is writing it.
         """
-        path = Path(path)
+        path, disk = Path(path), disk or Disk()
+        layout = Layout.of(sweep, *problem["input"].shape)
+        about = {
+            "mstage": version("mstage"),
+            "format": STORE_FORMAT,
+            "sweep": sweep.to_dict(),
+            "chunks": dict(layout.chunks),
+            "versions": {package: version(package) for package in PACKAGES},
+            "dtype": sweep.dtype,
+            "prng": PRNG,
+            "problem": dict(problem.attrs),
+        }
         check_place(path, overwrite)
         with disk_errors(path, "Nothing was written there. Choose another --output."):
             path.parent.mkdir(parents=True, exist_ok=True)
             place = path.resolve()  # a link to a folder stays one
             new = new_folder(place)
             try:
-                lock = lock_store(new)
-                write_skeleton(new, sweep, problem)
-                replace_store(place, new)
+                lock = StoreLock(new, alone=True)
+                write_skeleton(disk, new, layout, {str(name): one.values for name, one in problem.items()}, about)
+                replace_store(place, new, disk)
+                lock.share()
             except BaseException:
                 remove_store(new)
                 raise
-        return cls(path, sweep, lock)
+        return cls(path, layout, lock, disk)
 
     @classmethod
-    def resume(cls, path: str | Path) -> Self:
+    def resume(cls, path: str | Path, disk: Disk | None = None) -> Self:
         """Open a store to go on where it stopped.
 
         Raises:
-            InputError: It is no store, is damaged, or another process is writing it.
+            InputError: It is no store, is damaged, or another process is replacing it.
             UsageError: It was begun with versions that need not give the same bits.
         """
-        path = Path(path)
-        attributes = read_attributes(path)
-        sweep = sweep_from_attributes(path, attributes)
-        for package in sweep.dynamics.packages:
-            begun = attributes.get("versions", {}).get(package)
+        store = StoredSweep(path)
+        for package in store.sweep.dynamics.packages:
+            begun = store.attributes.get("versions", {}).get(package)
             if begun != version(package):
                 raise UsageError(
                     f"{path}: was begun with {package} {begun}, this is {version(package)}, which may round "
                     f"otherwise. Install {package}=={begun}, or train it anew with --overwrite."
                 )
-        with disk_errors(path):
-            lock = lock_store(path)
-            remove_partial_files(path)
-            return cls(path, sweep, lock)
+        with disk_errors(store.path):
+            return cls(store.path, store.layout, StoreLock(store.path, alone=False), disk or Disk())
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
+        self._lock.close()
 
-    def committed(self, width: int) -> int:
-        """How many records of a width are complete."""
-        return int(self._array(width, "committed_records")[()])
-
-    def snapshots_before(self, record: int) -> int:
-        """How many snapshots are taken before a record comes next."""
-        return bisect_left(self.snapshot_records, record)
-
-    def is_complete(self, width: int) -> bool:
-        """Whether all the records of a width are there."""
-        return self.committed(width) == int(self._array(width, "step").shape[0])
-
-    def write_losses(self, width: int, first: int, losses: np.ndarray) -> None:
-        """Write records from `first` on, a multiple of `chunk_records`; not trusted before `commit`.
-
-        Args:
-            width: Whose.
-            first: Index of the first record.
-            losses: Shape (runs, records); whole chunks, or up to the last record.
-        """
-        with disk_errors(self.path):
-            array = self._array(width, "loss")
-            array[..., first : first + losses.shape[1]] = losses.reshape((*array.shape[:-1], -1))
-        self._written[width].add_records(first, losses.shape[1])
-
-    def write_snapshot(self, width: int, index: int, weights: dict[str, np.ndarray]) -> None:
-        """Write the weights of one snapshot, each leading with the axis of runs; not trusted before `commit`."""
-        with disk_errors(self.path):
-            for name, values in weights.items():
-                array = self._array(width, name)
-                axes = array.ndim - values.ndim  # of the runs
-                array[(*[slice(None)] * axes, index)] = values.reshape((*array.shape[:axes], *values.shape[1:]))
-        self._written[width].add_snapshot(index)
-
-    def commit(self, width: int, records: int, ends: dict[str, np.ndarray], checkpoint: Sequence[np.ndarray]) -> None:
-        """Make everything before record `records` valid.
-
-        Args:
-            width: Whose.
-            records: How many records are complete.
-            ends: `status`, `last_step` and `final_loss` of every run, and the statistics of a flow, shape (runs,).
-            checkpoint: What training goes on from at that record.
+    def take(self) -> ShardWriter | None:
+        """Take a shard that is not complete and that no other process has; None if there is none.
 
         Raises:
-            RuntimeError: A record or a snapshot before it was never written.
+            InputError: Its commit is damaged.
         """
-        self._written[width].check(records, self.snapshots_before(records))
-        with disk_errors(self.path):
-            before = self.committed(width)
-            if records < self._array(width, "step").shape[0]:
-                self._write_checkpoint(width, records, checkpoint)
-            for name, values in ends.items():
-                array = self._array(width, name)
-                array[...] = values.reshape(array.shape).astype(array.dtype)
-            self._array(width, "committed_records")[...] = records
-            self._checkpoint_file(width, before).unlink(missing_ok=True)
+        for shard in self.layout.shards:
+            if shard in self._held or shard in self._complete or self._is_complete(shard):
+                continue
+            with disk_errors(self.path):
+                if not self._lock.take(shard.index):
+                    continue
+            if not self._is_complete(shard):  # as it may have become before it was taken
+                self._held.add(shard)
+                return ShardWriter(self, shard, self.commit_of(shard))
+            self.release(shard)
+        return None
 
-    def checkpoint(self, width: int) -> list[np.ndarray]:
-        """What training goes on from at the committed extent.
+    def release(self, shard: Shard) -> None:
+        """Let others at a shard."""
+        self._held.discard(shard)
+        self._lock.release(shard.index)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all shards are."""
+        return all(self._is_complete(shard) for shard in self.layout.shards)
+
+    def commit_of(self, shard: Shard) -> Commit:
+        """What is committed of a shard.
 
         Raises:
-            InputError: It is missing or cut short.
+            InputError: It is damaged.
         """
-        file = self._checkpoint_file(width, self.committed(width))
         try:
-            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-                return [arrays[f"leaf_{k}"] for k in range(len(arrays.files))]
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            return read_commit(self.path, self.layout, shard)
+        except (ValueError, OSError) as error:
             raise InputError(
-                f"{self.path}: the checkpoint of width {width} cannot be read ({shown(error, 200)}); "
+                f"{self.path}: the commit of {shard} cannot be read ({shown(error, 200)}); "
                 f"the sweep cannot go on. Train it anew with --overwrite."
             ) from None
 
     def discard(self) -> None:
-        """Take the store away again if nothing in it is committed."""
-        if not any(self.committed(width) for width in map(int, self.sweep.axes["width"])):
+        """Take the store away again if nothing in it is committed and nobody else is at work there."""
+        if self._lock.is_alone() and not any(self.commit_of(shard).records for shard in self.layout.shards):
             remove_store(self.path)
 
-    def close(self) -> None:
-        """Let others at the store; tidy up if it is complete."""
-        if self.path.exists() and all(self.is_complete(width) for width in map(int, self.sweep.axes["width"])):
-            remove_state(self.path)
-        os.close(self._lock)
-
-    def _array(self, width: int, name: str) -> Any:
-        """An array of a width; opened once, for to open it takes longer than to write a chunk."""
-        if (width, name) not in self._opened:
-            self._opened[width, name] = self._open(width, name)
-        return self._opened[width, name]
-
-    def _open(self, width: int, name: str) -> Any:
-        with zarr.config.set({f"array.{key}": value for key, value in MISSING_MEANS_DAMAGE.items()}):
-            return self._root[f"{group_name(width)}/{name}"]
-
-    def _checkpoint_file(self, width: int, records: int) -> Path:
-        return self.path / STATE_FOLDER / f"{group_name(width)}-record_{records}.npz"
-
-    def _write_checkpoint(self, width: int, records: int, leaves: Sequence[np.ndarray]) -> None:
-        file = self._checkpoint_file(width, records)
-        partial = file.with_suffix(".partial")
-        with partial.open("wb") as stream:
-            np.savez(stream, **{f"leaf_{k}": leaf for k, leaf in enumerate(leaves)})  # type: ignore[arg-type]
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
+    def _is_complete(self, shard: Shard) -> bool:
+        complete = self.commit_of(shard).records == self.layout.sizes["step"]
+        if complete:
+            self._complete.add(shard)
+        return complete
 
 
-@dataclass
-class _Extent:
-    """How many records and snapshots of a width are written, from the first on and without a gap."""
+class ShardWriter:
+    """A shard that this process has taken. What is added to it becomes valid by `commit`.
 
-    records: int
-    snapshots: int
+    Attributes:
+        shard: Which one.
+        committed: What was committed of it when it was taken.
+    """
 
-    @classmethod
-    def of(cls, writer: SweepWriter, committed: int) -> Self:
-        """What is committed."""
-        return cls(committed, writer.snapshots_before(committed))
+    def __init__(self, writer: SweepWriter, shard: Shard, committed: Commit) -> None:
+        """Use `SweepWriter.take`."""
+        self.shard, self.committed = shard, committed
+        self._writer, self._path, self._layout, self._disk = writer, writer.path, writer.layout, writer.disk
+        self._arrays = self._layout.growing(shard)
+        self._counts = self._layout.counts(committed.records)
+        self._rest = dict(committed.rest)
+        self._unsynced: set[Path] = set()
 
-    def add_records(self, first: int, count: int) -> None:
-        """Take note of records; those behind a gap do not count."""
-        if first <= self.records:
-            self.records = max(self.records, first + count)
+    def __enter__(self) -> Self:
+        return self
 
-    def add_snapshot(self, index: int) -> None:
-        """Take note of a snapshot; one behind a gap does not count."""
-        if index <= self.snapshots:
-            self.snapshots = max(self.snapshots, index + 1)
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self._writer.release(self.shard)
 
-    def check(self, records: int, snapshots: int) -> None:
-        """Refuse to commit what is not there.
+    def add(self, values: Mapping[str, np.ndarray]) -> None:
+        """Add records or snapshots behind those that there are.
+
+        Args:
+            values: `loss` (runs, records), or the weights, each (runs, snapshots, ...).
+        """
+        with disk_errors(self._path):
+            for name, one in values.items():
+                before, size = self._rest[name], self._layout.chunks[self._layout.grows_along(name)]
+                whole = np.concatenate([before, one], axis=1) if before.shape[1] else one
+                self._counts[name] += one.shape[1]
+                is_last = self._counts[name] == self._layout.sizes[self._layout.grows_along(name)]
+                first = self._counts[name] - whole.shape[1]
+                end = whole.shape[1] if is_last else whole.shape[1] // size * size
+                for start in range(0, end, size):
+                    self._write(name, (first + start) // size, whole[:, start : start + size])
+                self._rest[name] = whole[:, end:]
+
+    def commit(self, records: int, outcomes: Mapping[str, np.ndarray], state: Sequence[np.ndarray]) -> None:
+        """Make everything before record `records` valid.
+
+        Args:
+            records: How many records are complete.
+            outcomes: How each run stands, by name, shape (runs,).
+            state: What training goes on from at that record.
 
         Raises:
-            RuntimeError: There is less.
+            RuntimeError: There are not as many records and snapshots.
         """
-        if self.records < records or self.snapshots < snapshots:
-            raise RuntimeError(
-                f"a commit of {records} records and {snapshots} snapshots, of which {self.records} and "
-                f"{self.snapshots} are written"
-            )
+        if self._counts != self._layout.counts(records):
+            raise RuntimeError(f"a commit of {records} records, of which {self._counts} are written")
+        arrays = self._layout.arrays
+        kept = {name: np.asarray(one, arrays[name].dtype) for name, one in outcomes.items()}
+        is_complete = records == self._layout.sizes["step"]
+        commit = Commit(records, kept, self._rest, () if is_complete else state)
+        with disk_errors(self._path):
+            if is_complete:  # for readers without mstage
+                for name, one in kept.items():
+                    self._write(name, 0, one)
+            for folder in self._unsynced:
+                self._disk.sync_folder(folder)
+            self._unsynced.clear()
+            file = commit_file(self._path, self.shard)
+            self._disk.write(file.with_suffix(".partial"), commit.to_bytes())
+            self._disk.rename(file.with_suffix(".partial"), file)
+            self._disk.sync_folder(file.parent)
+
+    def _write(self, name: str, along: int, values: np.ndarray) -> None:
+        """Write a chunk of an array; values lead with the axis of runs."""
+        array = self._arrays.get(name) or self._layout.arrays[name]
+        runs = [n for axis, n in zip(self.shard.values, self.shard.shape, strict=True) if axis in array.dims]
+        file = self._path / array.file(self.shard.chunk(array, along))
+        self._disk.write(file, encoded(array, values.reshape(*runs, *values.shape[1:])))
+        self._unsynced.add(file.parent)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import xarray as xr
@@ -17,9 +16,6 @@ from mstage.readers.logs.selection import Selection
 from mstage.store.reader import open_sweep
 from mstage.workflows.logs import LogOptions, choose_series, is_sweep, read_logs, stages_of_choices
 from mstage.workflows.many_curves import stages_of_curves
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 EXPECTED = "expected the path of a log or of a sweep, or xr.DataArray(loss, coords={'step': steps}, dims='step')"
 Source = str | Path | xr.DataTree | xr.DataArray | np.ndarray | Log
@@ -79,9 +75,8 @@ def detect_stages(
         source = sources[0]
     if options != LogOptions():
         raise UsageError("loss, clock, reader and pattern are for logs; a sweep has one loss and one clock")
-    histories = list(loss_histories(source))
-    every_curve = [curve for loss in histories for curve in curves(loss)]
-    return Stages(clock_name(histories[0]), method, tuple(stages_of_curves(every_curve, method)))
+    history = loss_history(source)
+    return Stages(clock_name(history), method, tuple(stages_of_curves(list(curves(history)), method)))
 
 
 def _paths(source: object) -> list[str]:
@@ -131,23 +126,18 @@ def _path(source: object) -> str:
 
 def unfinished(tree: xr.DataTree) -> int:
     """How many runs of a sweep have not ended."""
-    return sum(int((loss.coords["status"] == RunStatus.RUNNING).sum()) for loss in loss_histories(tree))
+    return int((tree.dataset["status"] == RunStatus.RUNNING).sum())
 
 
-def loss_histories(source: Source) -> Iterator[xr.DataArray]:
-    """The loss histories of a sweep, one a width.
+def loss_history(source: Source) -> xr.DataArray:
+    """The losses of a source, over its run axes and its records.
 
     Raises:
-        InputError: There is none.
+        InputError: There are none.
     """
     if isinstance(source, xr.DataArray):
-        yield source
-        return
-    if not isinstance(source, xr.DataTree):
-        source = open_sweep(_path(source))
-    histories = [cast("xr.DataArray", node["loss"]) for node in source.subtree if "loss" in node.data_vars]
-    if not histories:
-        raise InputError(
-            f"{source.name or 'the tree'}: no group holds a `loss`; expected a sweep as `train` returns it"
-        )
-    yield from histories
+        return source
+    tree = source if isinstance(source, xr.DataTree) else open_sweep(_path(source))
+    if "loss" not in tree.data_vars:
+        raise InputError(f"{tree.name or 'the tree'}: holds no `loss`; expected a sweep as `train` returns it")
+    return tree.dataset["loss"]

@@ -16,28 +16,30 @@ import pandas as pd
 from mstage.errors import UsageError
 from mstage.simulate.trainer import MAX_SEGMENT_RECORDS
 from mstage.simulate.trainers import trainer_of
-from mstage.spec import Flow
-from mstage.store.layout import chunk_records, stored_bytes, weight_bytes
+from mstage.store.layout import Layout
+from mstage.store.shards import run_lengths
 from mstage.workflows.problems import training_set_of
 from mstage.workflows.write_behind import MAX_WAITING_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mstage.simulate.trainer import Trainer
     from mstage.spec import Sweep
+    from mstage.store.shards import Shard
     from mstage.training_set import TrainingSet
 
 PROBE_SECONDS = 0.5
 PROCESS_BYTES = 600 * 2**20  # of the interpreter, JAX, its compiler and diffrax; measured
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-TYPICAL_FLOW_STEPS = 65  # of a run at the tolerance 1e-3, hardly more for a longer one; measured
 
 
 @dataclass(frozen=True)
-class WidthEstimate:
-    """What the runs of one width will take.
+class ProgramEstimate:
+    """What the runs that share a compilation will take.
 
     Attributes:
-        width: Hidden neurons.
+        program: Their values on the static axes, by name, as `width`.
         runs: Networks.
         steps: Updates of the longest run.
         run_steps: Updates, summed over the runs.
@@ -46,7 +48,7 @@ class WidthEstimate:
         seconds: Time, compilation included.
     """
 
-    width: int
+    program: Mapping[str, float]
     runs: int
     steps: int
     run_steps: int
@@ -54,49 +56,53 @@ class WidthEstimate:
     disk_bytes: int
     seconds: float
 
+    def to_row(self) -> dict[str, float]:
+        """Plain values, those of the program first."""
+        return {**self.program, **{name: value for name, value in asdict(self).items() if name != "program"}}
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a sweep will take: the memory of its hungriest width, the disk and the time of all together."""
+    """What a sweep will take: the memory of its hungriest program, the disk and the time of all together."""
 
-    widths: tuple[WidthEstimate, ...]
+    programs: tuple[ProgramEstimate, ...]
 
     @property
     def runs(self) -> int:
         """Networks."""
-        return sum(width.runs for width in self.widths)
+        return sum(one.runs for one in self.programs)
 
     @property
     def run_steps(self) -> int:
         """Updates, summed over the networks."""
-        return sum(width.run_steps for width in self.widths)
+        return sum(one.run_steps for one in self.programs)
 
     @property
     def memory_bytes(self) -> int:
         """Peak memory of the process."""
-        return max(width.memory_bytes for width in self.widths)
+        return max(one.memory_bytes for one in self.programs)
 
     @property
     def disk_bytes(self) -> int:
         """Size of the store."""
-        return sum(width.disk_bytes for width in self.widths)
+        return sum(one.disk_bytes for one in self.programs)
 
     @property
     def seconds(self) -> float:
         """Time, compilation included."""
-        return sum(width.seconds for width in self.widths)
+        return sum(one.seconds for one in self.programs)
 
     def to_dict(self) -> dict[str, Any]:
-        """The widths one by one, and all of them together."""
+        """The programs one by one, and all of them together."""
         names = ("runs", "run_steps", "memory_bytes", "disk_bytes", "seconds")
         return {
-            "widths": [asdict(width) for width in self.widths],
+            "programs": [one.to_row() for one in self.programs],
             "total": {name: getattr(self, name) for name in names},
         }
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A row for each width."""
-        return pd.DataFrame([asdict(width) for width in self.widths])
+        """A row for each program."""
+        return pd.DataFrame([one.to_row() for one in self.programs])
 
 
 def estimate(sweep: Sweep) -> Estimate:
@@ -110,16 +116,16 @@ def estimate(sweep: Sweep) -> Estimate:
         InputError: Its table cannot be read.
     """
     dataset = training_set_of(sweep.problem)
-    dim = dataset.input.shape[1]
+    layout = Layout.of(sweep, *dataset.input.shape)
     check_memory(sweep, dataset)
-    widths = []
-    for width in map(int, sweep.axes["width"]):
+    lasts = run_lengths(sweep)
+    programs = []
+    for shard in _first_shards(layout):
         begun = time.monotonic()
-        trainer = trainer_of(sweep, dataset, {"width": width})
+        trainer = _trainer(sweep, dataset, shard)
         position = trainer.start()
         compilation = time.monotonic() - begun
-        runs = trainer.run_count
-        lasts = _run_lengths(sweep)
+        runs = len(sweep.runs_of_a_program)
         run_steps = sum(lasts) * runs // len(lasts)
         steps, spent, most = 0, 0.0, 4
         while spent < PROBE_SECONDS and position.record < trainer.record_steps.size:
@@ -127,25 +133,30 @@ def estimate(sweep: Sweep) -> Estimate:
             end = min(position.record + MAX_SEGMENT_RECORDS, trainer.record_steps.size)
             position, _ = trainer.advance(position, end, most)
             spent, steps, most = spent + time.monotonic() - begun, steps + position.work - start, 2 * most
-        widths.append(
-            WidthEstimate(
-                width=width,
+        programs.append(
+            ProgramEstimate(
+                program={axis: shard.values[axis][0] for axis in sweep.static_axes},
                 runs=runs,
                 steps=max(lasts),
                 run_steps=run_steps,
-                memory_bytes=memory_bytes(sweep, trainer, width, dim),
-                disk_bytes=stored_bytes(sweep, width, dim),
-                seconds=compilation + run_steps / runs * spent / max(steps, 1),
+                memory_bytes=memory_bytes(layout, shard, trainer),
+                disk_bytes=layout.stored_bytes(shard),
+                seconds=compilation + run_steps / shard.run_count * spent / max(steps, 1),
             )
         )
-    return Estimate(tuple(widths))
+    return Estimate(tuple(programs))
 
 
-def _run_lengths(sweep: Sweep) -> tuple[int, ...]:
-    """Steps of a run of each learning rate; of a flow, about how many its integrator will take."""
-    if isinstance(sweep.dynamics, Flow):
-        return (round(TYPICAL_FLOW_STEPS * (1e-3 / sweep.dynamics.tolerance) ** (1 / 3)),)
-    return sweep.last_steps
+def _first_shards(layout: Layout) -> list[Shard]:
+    """The first shard of each program, than which no other is larger."""
+    sweep, found = layout.sweep, {}
+    for shard in reversed(layout.shards):
+        found[tuple(shard.program(sweep).values())] = shard
+    return list(reversed(found.values()))
+
+
+def _trainer(sweep: Sweep, dataset: TrainingSet, shard: Shard) -> Trainer:
+    return trainer_of(sweep, dataset, shard.program(sweep), shard.runs_of(sweep))
 
 
 def check_memory(sweep: Sweep, dataset: TrainingSet) -> None:
@@ -154,28 +165,27 @@ def check_memory(sweep: Sweep, dataset: TrainingSet) -> None:
     Raises:
         UsageError: It does, or it cannot be trained at all.
     """
-    width, dim = int(max(sweep.axes["width"])), dataset.input.shape[1]
-    needed = memory_bytes(sweep, trainer_of(sweep, dataset, {"width": width}), width, dim)
+    layout = Layout.of(sweep, *dataset.input.shape)
+    shard = max(_first_shards(layout), key=layout.snapshot_bytes)
+    runs = shard.run_count
+    needed = memory_bytes(layout, shard, _trainer(sweep, dataset, shard))
     there = available_bytes()
     if needed > there:
-        runs = sweep.run_count // len(sweep.axes["width"])
         raise UsageError(
-            f"width {width}: {runs:,} {'runs at once take' if runs > 1 else 'run takes'} {needed / 2**30:,.1f} GiB of "
-            f"memory, and {there / 2**30:,.1f} GiB are free; train fewer runs in a sweep, a smaller width, in float32"
+            f"{layout.program_name(shard)}: {runs:,} {'runs at once take' if runs > 1 else 'run takes'} "
+            f"{needed / 2**30:,.1f} GiB of memory, and {there / 2**30:,.1f} GiB are free; train fewer runs in a sweep, a smaller width, in float32"
         )
 
 
-def check_disk(sweep: Sweep, dim: int, path: Path) -> None:
-    """Refuse a sweep whose weights alone are more than the disk has room for.
+def check_disk(sweep: Sweep, dataset: TrainingSet, path: Path) -> None:
+    """Refuse a sweep whose store is more than the disk has room for.
 
     Raises:
-        UsageError: They are.
+        UsageError: It is.
     """
+    layout = Layout.of(sweep, *dataset.input.shape)
     there = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
-    needed, free = (
-        sum(weight_bytes(sweep, width, dim) for width in map(int, sweep.axes["width"])),
-        disk_usage(there).free,
-    )
+    needed, free = sum(map(layout.weight_bytes, sweep.shapes)), disk_usage(there).free
     if needed > free:
         raise UsageError(
             f"{path}: the weights take {needed / 2**30:,.1f} GiB, and {free / 2**30:,.1f} GiB are free there; keep "
@@ -183,15 +193,17 @@ def check_disk(sweep: Sweep, dim: int, path: Path) -> None:
         )
 
 
-def memory_bytes(sweep: Sweep, trainer: Trainer, width: int, dim: int) -> int:
-    """Memory that the process takes at most while it trains the runs of a width.
+def memory_bytes(layout: Layout, shard: Shard, trainer: Trainer) -> int:
+    """Memory that the process takes at most while it trains a shard.
 
-    Beside what the trainer takes there are a snapshot in the making, one in the hands of the store and once more as it
-    is written there, those that wait, and the losses of a chunk, in parts and whole.
+    Beside what the trainer takes there are its state in the file of a commit, a snapshot in the making, one in the
+    hands of the store and once more as it is written there, those that wait, and some chunks of losses.
     """
-    snapshot = trainer.run_count * width * (dim + 1) * sweep.itemsize * bool(sweep.recording.snapshots)
-    losses = 3 * trainer.run_count * chunk_records(sweep) * sweep.itemsize
-    return PROCESS_BYTES + trainer.memory_bytes() + 3 * snapshot + min(MAX_WAITING_BYTES, 4 * snapshot) + losses
+    growing = layout.growing(shard)
+    snapshot = layout.snapshot_bytes(shard) * bool(layout.sizes["snapshot"])
+    chunks = sum(array.chunk_bytes for array in growing.values())
+    waiting = min(MAX_WAITING_BYTES, 4 * snapshot)
+    return PROCESS_BYTES + trainer.memory_bytes() + 3 * snapshot + waiting + 3 * chunks
 
 
 def available_bytes() -> int:

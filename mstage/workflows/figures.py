@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from mstage.analysis.summary.figure_data import FigureData, collect_figure_data
+from mstage.history import kept_weights
 from mstage.store.reader import open_sweep
 from mstage.workflows.report import report as sum_up
-from mstage.workflows.weights import kept_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,6 @@ def collect_figures(source: str | Path | xr.DataTree, report: SweepReport | None
     Example:
         >>> write_figures(collect_figures("runs/demo"), "figures", ("pdf",))
     """
-    tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
+    tree = source if isinstance(source, xr.DataTree) else open_sweep(source, check_weights=True)
     report = report or sum_up(tree)
     return collect_figure_data(report, {int(one[0].coords["width"]): one for one in kept_weights(tree)})

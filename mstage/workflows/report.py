@@ -10,11 +10,12 @@ from mstage.analysis.scaling.laws import ScalingLaw, missing_laws, scaling_laws
 from mstage.analysis.summary.report import SweepReport, summarise
 from mstage.analysis.theory.predictions import SweepTheory
 from mstage.analysis.weights.condensation import measure_relative_distance
+from mstage.analysis.weights.snapshots import over_widths
+from mstage.history import kept_weights
 from mstage.spec import Sweep, TwoLayer
 from mstage.store.reader import open_sweep
 from mstage.workflows.detect_stages import detect_stages
 from mstage.workflows.predict import NO_MODEL, NO_TIME, theory_of
-from mstage.workflows.weights import kept_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ def report(source: str | Path | xr.DataTree) -> SweepReport:
     Raises:
         InputError: There is no sweep there.
     """
-    tree = source if isinstance(source, xr.DataTree) else open_sweep(source)
+    tree = source if isinstance(source, xr.DataTree) else open_sweep(source, check_weights=True)
     stages = detect_stages(tree)
     theory: SweepTheory | None = None
     laws: tuple[ScalingLaw, ...] = ()
@@ -44,8 +45,9 @@ def report(source: str | Path | xr.DataTree) -> SweepReport:
         return summarise(tree, stages, missing={"theory": why, "scaling": why})
     theory = theory_of(sweep, tree.attrs["problem"], tree.dataset)
     if len(sweep.axes["width"]) > 1:
-        distances = (measure_relative_distance(*weights) for weights in kept_weights(tree))
-        laws = scaling_laws(stages, theory, distances)
+        moved = [measure_relative_distance(*weights) for weights in kept_weights(tree)]
+        distance = over_widths(moved)["relative_distance"] if moved else None
+        laws = scaling_laws(stages, theory, distance)
         missing = missing_laws(laws) if laws else {"scaling": "no seed has left the same plateau at two widths"}
     else:
         missing = {"scaling": "the sweep has a single width"}

@@ -15,23 +15,27 @@ import xarray as xr
 
 from mstage.errors import InputError, UsageError, shown
 from mstage.history import RunStatus
+from mstage.simulate.trainer import MAX_SEGMENT_RECORDS
 from mstage.simulate.trainers import trainer_of
 from mstage.spec import Flow
-from mstage.store.reader import open_sweep, stored_problem, stored_sweep
-from mstage.store.writer import SweepWriter
-from mstage.training_set import TrainingSet
+from mstage.store.disk import Scratch
+from mstage.store.reader import open_sweep, stored_sweep, stored_training_set
+from mstage.store.shards import step_cost
+from mstage.store.writer import ShardWriter, SweepWriter
 from mstage.workflows.estimate import check_disk, check_memory
 from mstage.workflows.problems import training_set_of
 from mstage.workflows.write_behind import WriteBehind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mstage.simulate.trainer import Position, Trainer
     from mstage.spec import Sweep
+    from mstage.store.shards import Shard
+    from mstage.training_set import TrainingSet
 
 CALL_SECONDS = 0.3  # length of one call of the compiled program: how long Ctrl-C and the progress bar wait
-COMMIT_SECONDS = 2.0  # how much a kill costs at most; a commit itself takes some milliseconds
+COMMIT_SECONDS = 1.0  # how much a kill costs at most; a commit itself takes some ten milliseconds, in the background
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,14 @@ class Progress:
     """How far a sweep is.
 
     Attributes:
-        width: The width in training.
+        program: What is in training, as `width 400`.
         runs_done: Runs that have ended, of `runs`.
         runs: Runs of the sweep.
         share: Estimated share of the work done, 0 to 1, what a resumed sweep had done included.
         run_steps: Updates done by this call, summed over the runs.
     """
 
-    width: int
+    program: str
     runs_done: int
     runs: int
     share: float
@@ -71,8 +75,8 @@ def train(
         resume: Go on with the sweep in the store, which has to be this one.
         overwrite: Replace a sweep that lies there.
         before_writing: Called when all has been checked and before anything is written.
-        progress: Called before the first step of a width and between chunks. It may raise to end training; the store
-            can then be resumed.
+        progress: Called before the first step of a shard and between calls of the compiled program. It may raise to end
+            training; the store can then be resumed.
         commit_seconds: Time between two commits.
 
     Returns:
@@ -84,81 +88,100 @@ def train(
 
     Example:
         >>> tree = train(Sweep(TwoLayer(width=50), until=20.0))
-        >>> tree["width_50"].loss.sizes["step"]
+        >>> tree.loss.sizes["step"]
         201
     """
     if path is None:
         with TemporaryDirectory() as folder:
-            return train(sweep, Path(folder) / "sweep", progress=progress, commit_seconds=commit_seconds).load()
+            dataset = training_set_of(sweep.problem)
+            check_memory(sweep, dataset)
+            writer = SweepWriter.create(Path(folder) / "sweep", sweep, _problem(dataset), disk=Scratch())
+            return _trained(writer, dataset, progress, commit_seconds).load()
     path = Path(path)
     if resume and overwrite:
         raise UsageError("both --resume and --overwrite are given; go on with the sweep or replace it")
     if resume:
         if stored_sweep(path).to_dict() != sweep.to_dict():
             raise UsageError(f"{path}: holds another sweep than this one. Give --resume --output {path} alone.")
-        dataset = _dataset(stored_problem(path))
+        dataset = stored_training_set(path)
     else:
         dataset = training_set_of(sweep.problem)
     check_memory(sweep, dataset)  # and whatever else cannot be trained is refused before anything is written
     if not resume:
-        check_disk(sweep, dataset.input.shape[1], path)
+        check_disk(sweep, dataset, path)
     if before_writing is not None:
         before_writing()
     writer = SweepWriter.resume(path) if resume else SweepWriter.create(path, sweep, _problem(dataset), overwrite)
+    return _trained(writer, dataset, progress, commit_seconds)
+
+
+def _trained(
+    writer: SweepWriter, dataset: TrainingSet, progress: Callable[[Progress], None] | None, commit_seconds: float
+) -> xr.DataTree:
+    """Train what nobody has trained or is training, shard by shard, and read it.
+
+    Raises:
+        InputError: Others are training all that is left.
+    """
     with writer:
-        _train_widths(writer, dataset, _Account(sweep, writer, progress), commit_seconds)
-    return open_sweep(path)
+        account = _Account(writer, progress)
+        try:
+            while (shard := writer.take()) is not None:
+                with shard, WriteBehind() as behind:
+                    _train_shard(writer, shard, behind, dataset, account, commit_seconds)
+        except MemoryError:  # there is no going on with a sweep that does not fit
+            writer.discard()
+            raise
+        if not account.has_begun and not writer.is_complete:
+            raise InputError(
+                f"{writer.path}: another process is training it, and all that is left is in its hands. Wait for it; if "
+                f"it ends before all is done, go on with --resume."
+            )
+    return open_sweep(writer.path)
 
 
-def _train_widths(writer: SweepWriter, dataset: TrainingSet, account: _Account, commit_seconds: float) -> None:
-    """Train what is not yet trained, width by width."""
-    try:
-        for width in map(int, writer.sweep.axes["width"]):
-            if not writer.is_complete(width):
-                with WriteBehind() as behind:
-                    trainer = trainer_of(writer.sweep, dataset, {"width": width})
-                    _train_width(writer, behind, trainer, width, account, commit_seconds)
-    except MemoryError:  # there is no going on with a sweep that does not fit
-        writer.discard()
-        raise
-
-
-def _train_width(
-    writer: SweepWriter, behind: WriteBehind, trainer: Trainer, width: int, account: _Account, commit_seconds: float
-) -> None:
-    """Train one width from its committed extent to its end."""
-    committed, total = writer.committed(width), trainer.record_steps.size
-    account.begin(width)
-    position = _restored(writer, trainer, width, committed) if committed else trainer.start()
-    account.start_from(width, trainer.ends(position))
-    owed = deque(range(writer.snapshots_before(committed), len(writer.snapshot_records)))
+def _train_shard(
+    writer: SweepWriter, shard: ShardWriter, behind: WriteBehind, dataset: TrainingSet, account: _Account,
+    commit_seconds: float,
+) -> None:  # fmt: skip
+    """Train one shard from what is committed of it to its end."""
+    sweep = writer.layout.sweep
+    trainer = trainer_of(sweep, dataset, shard.shard.program(sweep), shard.shard.runs_of(sweep))
+    committed, total = shard.committed.records, trainer.record_steps.size
+    account.begin(shard.shard)
+    position = _restored(writer, trainer, shard) if committed else trainer.start()
+    account.start_from(trainer.ends(position))
+    owed = deque(record for record in writer.layout.snapshot_records if record >= committed)
     pace, last_commit = _Pace(), time.monotonic()
     while position.record < total:
-        first, parts = position.record, []
-        end = min(first + writer.chunk_records, total)
-        # A call can end anywhere, also between two records; a chunk ends at the step of the record that comes next.
-        while position.record < end or (end < total and position.step < trainer.record_steps[end]):
-            if owed and position.step == trainer.record_steps[writer.snapshot_records[owed[0]]]:
-                behind.do(writer.write_snapshot, width, owed.popleft(), trainer.weights(position))
-            start, stop = position.work, min(end, writer.snapshot_records[owed[0]]) if owed else end
-            position, losses = trainer.advance(position, stop, pace.steps)
-            pace.measured(position.work - start)
-            parts.append(losses)
-            account.report(width, position.step, trainer.ends(position))
-        behind.do(writer.write_losses, width, first, np.concatenate(parts, axis=1))
-        if position.record == total or time.monotonic() - last_commit >= commit_seconds:
-            behind.finish()
-            writer.commit(width, position.record, trainer.ends(position), trainer.leaves(position))
+        if owed and position.step == trainer.record_steps[owed[0]]:
+            weights = trainer.weights(position)
+            behind.do(shard.add, {name: one[:, None] for name, one in weights.items()})
+            owed.popleft()
+        stop = min(position.record + MAX_SEGMENT_RECORDS, total, *list(owed)[:1])
+        before = position.work, position.step, position.record
+        position, losses = trainer.advance(position, stop, pace.steps)
+        pace.measured(position.work - before[0])
+        account.report(position.step, trainer.ends(position))
+        behind.do(shard.add, {"loss": losses})
+        # A call can end between two records, where nothing can be committed.
+        at_record = position.record == total or position.step == trainer.record_steps[position.record]
+        has_moved = (position.step, position.record) != before[1:]
+        due = position.record == total or time.monotonic() - last_commit >= commit_seconds
+        if at_record and has_moved and due:
+            state = [np.array(leaf) for leaf in trainer.leaves(position)]  # whose memory the next call takes
+            behind.do(shard.commit, position.record, trainer.ends(position), state)
             last_commit = time.monotonic()
-    account.finished(width, trainer.ends(position))
+    behind.finish()
+    account.finish(trainer.ends(position))
 
 
-def _restored(writer: SweepWriter, trainer: Trainer, width: int, record: int) -> Position:
+def _restored(writer: SweepWriter, trainer: Trainer, shard: ShardWriter) -> Position:
     try:
-        position: Position = trainer.restore(record, writer.checkpoint(width))
+        position: Position = trainer.restore(shard.committed.records, shard.committed.state)
     except ValueError as error:
         raise InputError(
-            f"{writer.path}: width {width} cannot go on ({shown(error, 200)}). Train it anew with --overwrite."
+            f"{writer.path}: {shard.shard} cannot go on ({shown(error, 200)}). Train it anew with --overwrite."
         ) from None
     return position
 
@@ -180,54 +203,53 @@ class _Pace:
 class _Account:
     """Counts what is done, for whoever watches."""
 
-    def __init__(self, sweep: Sweep, writer: SweepWriter, progress: Callable[[Progress], None] | None) -> None:
-        self._sweep = sweep
+    def __init__(self, writer: SweepWriter, progress: Callable[[Progress], None] | None) -> None:
+        self.has_begun = False
+        self._layout, self._sweep = writer.layout, writer.layout.sweep
         self._progress = progress
-        self._runs_each = sweep.run_count // len(sweep.axes["width"])
-        self._steps = sweep.loss_steps
-        widths = [int(width) for width in sweep.axes["width"]]
-        self._cost = {width: width + 64 for width in widths}  # of a step: the arrays, and what every step costs
-        last = len(self._steps) - 1
-        self._share = {width: self._share_at(self._steps[min(writer.committed(width), last)]) for width in widths}
-        self._begun = dict.fromkeys(widths, 0)
-        self._runs_done = self._runs_each * sum(writer.is_complete(width) for width in widths)
+        self._steps = self._sweep.loss_steps
+        self._shares: dict[Shard, float] = {}
+        self._runs_done = 0
+        for shard in writer.layout.shards:
+            records = writer.commit_of(shard).records
+            self._shares[shard] = self._share_at(self._steps[min(records, len(self._steps) - 1)])
+            self._runs_done += shard.run_count if records == len(self._steps) else 0
+        self._costs = {shard: shard.run_count * step_cost(writer.layout, shard) for shard in self._shares}
         self._run_steps = 0
 
-    def begin(self, width: int) -> None:
-        """Say that a width is next."""
-        self._say(width, self._runs_done, self._run_steps)
+    def begin(self, shard: Shard) -> None:
+        """Say that a shard is next."""
+        self.has_begun, self._shard, self._program = True, shard, self._layout.program_name(shard)
+        self._say(self._runs_done, self._run_steps)
 
-    def start_from(self, width: int, ends: dict[str, np.ndarray]) -> None:
-        """Take note of what runs have behind them."""
-        self._begun[width] = self._taken(ends)
+    def start_from(self, ends: Mapping[str, np.ndarray]) -> None:
+        """Take note of what its runs have behind them."""
+        self._begun_at = self._taken(ends)
 
-    def report(self, width: int, step: int, ends: dict[str, np.ndarray]) -> None:
-        """Say that a width is at a step."""
-        self._share[width] = self._share_at(step)
+    def report(self, step: int, ends: Mapping[str, np.ndarray]) -> None:
+        """Say that it is at a step."""
+        self._shares[self._shard] = self._share_at(step)
         ended = int((ends["status"] != RunStatus.RUNNING).sum())
-        self._say(width, self._runs_done + ended, self._run_steps + self._updates(width, ends))
+        self._say(self._runs_done + ended, self._run_steps + self._taken(ends) - self._begun_at)
 
-    def finished(self, width: int, ends: dict[str, np.ndarray]) -> None:
-        """Say that a width is through."""
-        self._runs_done += self._runs_each
-        self._run_steps += self._updates(width, ends)
+    def finish(self, ends: Mapping[str, np.ndarray]) -> None:
+        """Say that it is through."""
+        self._runs_done += self._shard.run_count
+        self._run_steps += self._taken(ends) - self._begun_at
 
-    def _say(self, width: int, runs_done: int, run_steps: int) -> None:
+    def _say(self, runs_done: int, run_steps: int) -> None:
         if self._progress is not None:
-            share = sum(self._cost[w] * done for w, done in self._share.items()) / sum(self._cost.values())
-            self._progress(Progress(width, runs_done, self._sweep.run_count, share, run_steps))
+            share = sum(self._costs[shard] * done for shard, done in self._shares.items()) / sum(self._costs.values())
+            self._progress(Progress(self._program, runs_done, self._sweep.run_count, share, run_steps))
 
     def _share_at(self, step: int) -> float:
-        """The share of its work that a width has behind it: a flow takes most of its steps early."""
+        """The share of its work that a shard has behind it: a flow takes most of its steps early."""
         if isinstance(self._sweep.dynamics, Flow):
             return bisect_left(self._steps, step) / len(self._steps)
         return min(step / self._steps[-1], 1.0)
 
-    def _updates(self, width: int, ends: dict[str, np.ndarray]) -> int:
-        return self._taken(ends) - self._begun[width]
-
     @staticmethod
-    def _taken(ends: dict[str, np.ndarray]) -> int:
+    def _taken(ends: Mapping[str, np.ndarray]) -> int:
         return int(ends.get("factorisations", ends["last_step"]).sum())
 
 
@@ -240,15 +262,4 @@ def _problem(dataset: TrainingSet) -> xr.Dataset:
             "target_name": dataset.target_name,
         }
         | ({"preparation": dataset.preparation} if dataset.preparation else {}),
-    )
-
-
-def _dataset(problem: xr.Dataset) -> TrainingSet:
-    return TrainingSet(
-        name=problem.attrs["name"],
-        input=problem["input"].values,
-        target=problem["target"].values,
-        input_names=tuple(problem.attrs["input_names"]),
-        target_name=problem.attrs["target_name"],
-        preparation=problem.attrs.get("preparation", ""),
     )

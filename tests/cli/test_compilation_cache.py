@@ -27,11 +27,11 @@ def test_the_second_training_compiles_nothing(cache: Path, tmp_path: Path) -> No
     assert shell(tmp_path, train).returncode == 0
     kept = [name for name in files_of(cache) if name.endswith("-cache")]
     assert kept
-    first = (tmp_path / "runs" / "one" / "width_10" / "loss").rglob("*")
+    first = (tmp_path / "runs" / "one" / "loss").rglob("*")
     losses = {path.name: path.read_bytes() for path in first if path.is_file()}
     assert shell(tmp_path, train.replace("--until 2", "--until 2 --alpha 1")).returncode == 0
     assert [name for name in files_of(cache) if name.endswith("-cache")] == kept
-    again = (tmp_path / "runs" / "one" / "width_10" / "loss").rglob("*")
+    again = (tmp_path / "runs" / "one" / "loss").rglob("*")
     assert {path.name: path.read_bytes() for path in again if path.is_file()} == losses
 
 

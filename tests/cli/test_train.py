@@ -51,7 +51,7 @@ def test_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
     assert outcome == Outcome(0, "", "runs/tiny: 2 runs trained in T. Next: mstage report runs/tiny\n")
     expected = Sweep(TwoLayer(width=(8,)), seed=(0, 1), steps=30, recording=Recording(snapshots=2))
     assert stored_sweep("runs/tiny") == expected
-    assert open_sweep("runs/tiny")["width_8"].loss.sizes["step"] == 31
+    assert open_sweep("runs/tiny").loss.sizes["step"] == 31
 
 
 def test_path_that_a_shell_would_split_is_quoted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,7 +86,7 @@ def test_diverged_runs_are_counted_and_the_others_kept(capsys: pytest.CaptureFix
     )  # fmt: skip
     outcome = mstage(capsys, "train", *DIVERGING, "--learning-rate", "0.1,50", "-o", "x")
     assert outcome == Outcome(4, "", said.format("trained in T"))
-    assert open_sweep("x")["width_8"].loss.sel(learning_rate=0.1).notnull().all()
+    assert open_sweep("x").loss.sel(learning_rate=0.1).notnull().all()
     again = mstage(capsys, "train", "--resume", "-o", "x")
     assert again == Outcome(4, "", said.format("had been trained already"))
 
@@ -97,7 +97,7 @@ def test_sweep_that_lies_there_is_left_alone(trained: Path, capsys: pytest.Captu
     assert_refused(outcome, 2, r"x: a sweep lies there already\. Go on with it \(--resume\) or replace it")
     assert_same(Path("x"), trained)
     assert mstage(capsys, "train", *TINY, "--alpha", "2", "--overwrite", "-o", "x").code == 0
-    assert open_sweep("x")["width_8"].alpha.values.tolist() == [2.0]
+    assert open_sweep("x").dataset.alpha.values.tolist() == [2.0]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from pyarrow import parquet
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
-from mstage import Sweep, TwoLayer, train
+from mstage import Sweep, train
+from mstage.store.metadata import sealed
 from tests.readers.limited import Server, Taken, server
 
 MAX_SECONDS = 20  # of the processor; twice what is promised, for one that others keep busy
@@ -353,7 +354,7 @@ def test_a_folder_of_very_many_files(limited: Server, tmp_path: Path) -> None:
 
 
 def test_a_store_that_claims_more_than_it_has(limited: Server, tmp_path: Path) -> None:
-    (tmp_path / "zarr.json").write_text(json.dumps({"attributes": {"mstage": "1", "format": 1, "sweep": {"seeds": 1}}}))
+    (tmp_path / "zarr.json").write_text(json.dumps({"attributes": {"mstage": "1", "format": 2, "sweep": {"seeds": 1}}}))
     check(limited.run(["report", str(tmp_path)]), "damaged")
 
 
@@ -364,19 +365,37 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["input", "width_4/step", "width_4/loss", "width_4/final_loss"])
+@pytest.mark.parametrize("name", ["input", "step", "loss", "final_loss", "width_4/input_weight"])
 def test_a_store_that_claims_an_array_of_1e15(name: str, store: Path, limited: Server, tmp_path: Path) -> None:
     shutil.copytree(store, tmp_path / "store")
     metadata = json.loads((store / "zarr.json").read_text())
     array = metadata["consolidated_metadata"]["metadata"][name]
     array["shape"] = [10**15 if place == 0 else size for place, size in enumerate(array["shape"])]
     array["chunk_grid"]["configuration"]["chunk_shape"] = array["shape"]
-    (tmp_path / "store" / "zarr.json").write_text(json.dumps(metadata))
+    (tmp_path / "store" / "zarr.json").write_text(json.dumps(sealed(metadata)))
     for command in ("report", "detect-stages", "drift", "condensation", "predict"):
         check(limited.run([command, str(tmp_path / "store")]), "the sweep is damaged")
 
 
-@pytest.mark.parametrize("name", ["input/c/0/0", "width_4/step/c/0", "width_4/loss/c/0/0/0/0"])
+@pytest.mark.parametrize(
+    "chunks", [{"sample": 10**15}, {"dim": 10**15}, {"step": 10**15}, {"seed": 1}, {"seed": 10**5}]
+)
+@pytest.mark.parametrize("axis", [[0], list(range(10**5))])
+def test_a_store_that_claims_many_runs(
+    chunks: dict[str, int], axis: list[int], store: Path, limited: Server, tmp_path: Path
+) -> None:
+    """Runs, records and samples of which there are no files."""
+    shutil.copytree(store, tmp_path / "store")
+    root = json.loads((store / "zarr.json").read_text())
+    about = root["attributes"]
+    about["sweep"] |= {"seed": axis, "alpha": [1 + k / 10**4 for k in axis]}
+    about["chunks"] |= {"alpha": len(axis)} | chunks
+    (tmp_path / "store" / "zarr.json").write_text(json.dumps(sealed(root)))
+    if (axis, chunks) != ([0], {"seed": 1}):  # which is what it was
+        check(limited.run(["report", str(tmp_path / "store")]), "the sweep is damaged")
+
+
+@pytest.mark.parametrize("name", ["input/c.0.0", "step/c.0", "loss/c.0.0.0.0.0", ".shards/0.commit"])
 def test_a_store_whose_chunk_is_a_hole(name: str, store: Path, limited: Server, tmp_path: Path) -> None:
     shutil.copytree(store, tmp_path / "store")
     os.truncate(tmp_path / "store" / name, 3 * 2**30)

@@ -70,7 +70,8 @@ def small_sweep():
 
 def tree(losses, *, status=1, last_step=None, rates=(0.1,), settings=None):
     """A sweep as the store reads it: `losses` by width, each (alpha, seed, learning_rate, step)."""
-    groups = {"/": xr.Dataset(attrs={"sweep": settings or {"problem": "cub1d"}, "versions": {"mstage": "0.1.0"}})}
+    about = {"sweep": settings or {"problem": "cub1d"}, "versions": {"mstage": "0.1.0"}}
+    widths = []
     for width, values in losses.items():
         values = np.asarray(values, float)
         steps = np.arange(values.shape[-1]) * 10
@@ -87,5 +88,7 @@ def tree(losses, *, status=1, last_step=None, rates=(0.1,), settings=None):
             "last_step": (axes, ended),
             "final_loss": (axes, values[..., -1]),
         }
-        groups[f"width_{width}"] = xr.Dataset({"loss": ((*axes, "step"), values)}, coordinates)
-    return xr.DataTree.from_dict(groups)
+        widths.append(xr.Dataset({"loss": ((*axes, "step"), values)}, coordinates))
+    outcomes = ["status", "last_step", "final_loss"]
+    sweep = xr.concat(widths, "width", data_vars="all", coords=outcomes, compat="override", join="exact")
+    return xr.DataTree(sweep.transpose("alpha", "width", ...).assign_attrs(about))

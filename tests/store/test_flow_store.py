@@ -29,16 +29,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_what_the_store_of_a_flow_holds(whole: Path) -> None:
     assert stored_sweep(whole) == FLOW
-    group = xr.open_datatree(whole, engine="zarr")["width_30"].to_dataset(inherit=False)
-    assert group.loss.dims == ("alpha", "seed", "step")
-    assert group.input_weight.dims == ("alpha", "seed", "snapshot", "neuron", "dim")
+    tree = xr.open_datatree(whole, engine="zarr")
+    group = tree.to_dataset()
+    assert group.loss.dims == ("alpha", "width", "seed", "step")
+    assert tree["width_30"].input_weight.dims == ("alpha", "seed", "snapshot", "neuron", "dim")
     np.testing.assert_allclose(group.time, np.array(FLOW.loss_steps) * 40.0 / FLOW_TICKS)
     assert group.time.dims == ("step",)
     assert group.snapshot_time.dims == ("snapshot",)
     assert group.loss.notnull().all()
     assert (group.status == RunStatus.FINISHED).all()
     assert (group.end_time == 40.0).all()
-    assert set(FLOW_STATISTICS) <= set(group.data_vars)
+    assert set(FLOW_STATISTICS) <= set(group.coords)
     assert (group.factorisations == group.accepted_steps + group.rejected_steps).all()
     assert 10 < group.accepted_steps.min() <= group.accepted_steps.max() < 60
 
@@ -46,14 +47,15 @@ def test_what_the_store_of_a_flow_holds(whole: Path) -> None:
 def test_snapshots_are_the_weights_that_the_losses_speak_of(whole: Path) -> None:
     tree = open_sweep(whole)
     group = tree["width_30"].to_dataset().isel(alpha=0, seed=1)
+    losses = tree.loss.isel(alpha=0, width=0, seed=1)
     for snapshot in group.snapshot.values:
         one = group.sel(snapshot=snapshot)
         output = np.tanh(tree.input.values @ one.input_weight.values.T) @ one.output_weight.values
         loss = np.mean((output - tree.target.values) ** 2) / 2
-        np.testing.assert_allclose(float(group.loss.sel(step=snapshot)), loss, rtol=1e-3)  # both are interpolated
+        np.testing.assert_allclose(float(losses.sel(step=snapshot)), loss, rtol=1e-3)  # both are interpolated
 
 
-@pytest.mark.parametrize("calls", [1, 4, 9, 20])
+@pytest.mark.parametrize("calls", [1, 3, 6, 9])
 def test_resumed_flow_equals_one_never_interrupted(calls: int, whole: Path, tmp_path: Path) -> None:
     path = tmp_path / "flow"
     with pytest.raises(StopHereError):
@@ -63,7 +65,8 @@ def test_resumed_flow_equals_one_never_interrupted(calls: int, whole: Path, tmp_
 
 
 def test_a_run_that_stops_keeps_no_later_weights(tmp_path: Path) -> None:
-    group = train(replace(FLOW, stop_at=0.2), tmp_path / "flow")["width_30"].to_dataset()
+    tree = train(replace(FLOW, stop_at=0.2), tmp_path / "flow")
+    group = tree.to_dataset().sel(width=30).assign(output_weight=tree["width_30"].output_weight)
     assert (group.status == RunStatus.STOPPED).all()
     assert (group.end_time < 10).all()
     for seed in range(2):

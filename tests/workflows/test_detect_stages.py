@@ -67,7 +67,7 @@ def test_every_way_to_give_a_sweep(tmp_path: Path) -> None:
     stages = mstage.detect_stages(tmp_path / "sweep")
     assert mstage.detect_stages(tree).runs == stages.runs
     assert mstage.detect_stages(mstage.open_sweep(tmp_path / "sweep")).runs == stages.runs
-    assert mstage.detect_stages(tree["width_30"]["loss"]).runs == stages.runs[2:]
+    assert mstage.detect_stages(tree["loss"].sel(width=30)).runs == stages.runs[2:]
     assert [(one.run["width"], one.run["seed"]) for one in stages.runs] == [(20, 0), (20, 1), (30, 0), (30, 1)]
     assert stages.clock == "time"
 
@@ -83,7 +83,7 @@ def test_a_diverged_run_keeps_its_stages_and_says_so() -> None:
 
 
 def test_a_tree_without_losses_is_refused() -> None:
-    with pytest.raises(InputError, match="no group holds a `loss`"):
+    with pytest.raises(InputError, match="holds no `loss`"):
         mstage.detect_stages(xr.DataTree())
 
 

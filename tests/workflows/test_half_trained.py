@@ -26,8 +26,8 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_drift_of_the_widths_that_are_there(half: Path) -> None:
     found = mstage.drift(half)
-    assert {int(one.distances.coords["width"]) for one in found.drifts} == {30}
-    assert [one.escaped for one in found.warnings if one.run["width"] == 60] in ([], [0])
+    assert found.distances["width"].values.tolist() == [30]
+    assert [one.runs[0] for one in found.warnings if one.run["width"] == 60] in ([], [0])
 
 
 def test_figures_of_the_widths_that_are_there(half: Path) -> None:

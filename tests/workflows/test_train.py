@@ -101,17 +101,18 @@ def test_a_commit_that_lacks_what_it_owes_is_an_error_at_that_moment(tmp_path: P
     """A snapshot that was never written was once found at the end, by the reader."""
     sweep = Sweep(TwoLayer(width=(6,)), steps=50, recording=Recording("every:1", 5))
     problem = xr.Dataset({"input": (("sample", "dim"), np.ones((3, 2))), "target": ("sample", np.ones(3))})
-    weights = {"output_weight": np.ones((1, 6)), "input_weight": np.ones((1, 6, 2))}
+    weights = {"output_weight": np.ones((1, 1, 6)), "input_weight": np.ones((1, 1, 6, 2))}
     ends = {"status": np.ones(1), "last_step": np.ones(1), "final_loss": np.ones(1)}
-    with SweepWriter.create(tmp_path / "x", sweep, problem) as writer:
-        size = writer.chunk_records
-        assert writer.snapshots_before(size) >= 2
-        writer.write_losses(6, 0, np.ones((1, size)))
-        for index in range(writer.snapshots_before(size)):
-            with pytest.raises(RuntimeError, match=f"a commit of {size} records and . snapshots, .* and {index} are"):
-                writer.commit(6, size, ends, [])
-            writer.write_snapshot(6, index, weights)
+    with SweepWriter.create(tmp_path / "x", sweep, problem) as writer, writer.take() as shard:
+        size = 20
+        owed = writer.layout.counts(size)["output_weight"]
+        assert owed >= 2
+        shard.add({"loss": np.ones((1, size))})
+        for index in range(owed):
+            with pytest.raises(RuntimeError, match=f"a commit of {size} records, of which .*'output_weight': {index}"):
+                shard.commit(size, ends, [])
+            shard.add(weights)
         with pytest.raises(RuntimeError, match="are written"):
-            writer.commit(6, size + 1, ends, [])
-        writer.commit(6, size, ends, [])
-        assert writer.committed(6) == size
+            shard.commit(size + 1, ends, [])
+        shard.commit(size, ends, [])
+        assert writer.commit_of(shard.shard).records == size

@@ -16,10 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import stdtrit
 
-from mstage.history import RUN_AXES
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import xarray as xr
     from jaxtyping import Float
@@ -103,23 +101,22 @@ class ScalingLaw:
         }  # fmt: skip
 
 
-def scaling_laws(stages: Stages, theory: SweepTheory, distances: Iterable[xr.Dataset] = ()) -> tuple[ScalingLaw, ...]:
+def scaling_laws(stages: Stages, theory: SweepTheory, distance: xr.DataArray | None = None) -> tuple[ScalingLaw, ...]:
     """Fit the laws of a sweep.
 
     Args:
         stages: Of its runs, their clock gradient-flow time.
         theory: Of the same sweep.
-        distances: One dataset a width with `relative_distance` over snapshots (see `condensation`), for the law of it.
+        distance: `relative_distance` of the runs over their snapshots (see `condensation`), for the law of it.
 
     Returns:
         The laws that have at least two widths, in the order of `LAWS` for each alpha and learning rate.
     """
-    by_width = {int(one.coords["width"]): one["relative_distance"] for one in distances}
     values: dict[tuple[Any, ...], dict[str, dict[Any, dict[int, float]]]] = {}
     for one in stages.runs:
         place = tuple((name, one.run[name]) for name in ("alpha", "learning_rate") if name in one.run)
         width, seed = int(one.run["width"]), one.run.get("seed", 0)
-        for quantity, value in _measured(one, by_width.get(width)).items():
+        for quantity, value in _measured(one, distance).items():
             values.setdefault(place, {}).setdefault(quantity, {}).setdefault(seed, {})[width] = value
     laws = []
     for place, by_quantity in values.items():
@@ -135,11 +132,11 @@ def _measured(one: RunStages, distance: xr.DataArray | None) -> dict[str, float]
     found = {}
     if "initial plateau" in stages:
         found["exit time"] = stages["initial plateau"].end
-        if distance is not None:
-            at = distance.sel({name: one.run[name] for name in RUN_AXES if name in one.run})
-            found["relative distance at exit"] = float(
-                np.interp(found["exit time"], at.coords["snapshot_time"].values, at.values)
-            )
+        if distance is not None and one.run["width"] in distance["width"]:
+            at = distance.sel({name: value for name, value in one.run.items() if name in distance.dims})
+            reached = float(np.interp(found["exit time"], at.coords["snapshot_time"].values, at.values))
+            if not np.isnan(reached):  # as it is where the weights are damaged
+                found["relative distance at exit"] = reached
     if "secondary plateau" in stages:
         found["escape time"] = stages["secondary plateau"].end
         if "secondary plateau" in one.plateau_levels:

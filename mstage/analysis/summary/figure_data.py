@@ -19,7 +19,6 @@ from mstage.analysis.weights.amplitudes import AmplitudeHistory, amplitude_histo
 from mstage.analysis.weights.cosine_maps import CosineMaps, cosine_maps
 from mstage.analysis.weights.drift import measure_drift
 from mstage.analysis.weights.snapshots import snapshot_clock
-from mstage.history import RUN_AXES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,5 +147,5 @@ def _select(
     weights: tuple[xr.DataArray, xr.DataArray], run: Mapping[str, float | int | str | None]
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """The weights of one run."""
-    place = {name: run[name] for name in RUN_AXES if name in weights[0].dims}
+    place = {name: value for name, value in run.items() if name in weights[0].dims}
     return weights[0].sel(place).load(), weights[1].sel(place).load()

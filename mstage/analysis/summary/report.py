@@ -22,7 +22,7 @@ from mstage.analysis.theory.comparison import Comparison, compare
 from mstage.history import RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
     import xarray as xr
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from mstage.analysis.scaling.laws import ScalingLaw
     from mstage.analysis.stages.results import RunStages, Stages
     from mstage.analysis.theory.predictions import SweepTheory
-    from mstage.history import Curve
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,7 @@ class SweepReport(Tabled):
         laws: How exit, escape, level and distance scale with the width.
         integration: What a gradient flow took; None for a descent.
         missing: Why there is none of `theory`, of `scaling` or one of its laws, or of `curve`, by name.
+        damage: What cannot be read of the sweep, and of which runs, a line each.
         preparation: What was made of a table before it was learnt, in words; empty of a built-in problem.
     """
 
@@ -98,6 +98,7 @@ class SweepReport(Tabled):
     integration: Integration | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
     preparation: str = ""
+    damage: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         ended = ", ".join(f"{count:,} {word}" for word, count in self.statuses.items())
@@ -166,39 +167,41 @@ def summarise(
     Returns:
         Medians over seeds with their range, by alpha and width; nothing is averaged over runs whose stages differ.
     """
-    widths = [node.dataset for node in tree.subtree if "loss" in node.data_vars]
     groups = StageGroups.of(stages)
     chosen = representative_run(groups)
     return SweepReport(
         settings=tree.attrs.get("sweep", {}),
         versions=tree.attrs.get("versions", {}),
-        statuses=_statuses([width["status"] for width in widths]),
+        statuses=_statuses(tree.dataset["status"]),
         stage_groups=groups,
         final_losses=tuple(Spread.of(_final_loss(one.curve) for one in group.members) for group in groups.groups),
-        diverged=tuple(run for width in widths for run in _diverged(width)),
+        diverged=tuple(_diverged(tree.dataset)),
         representative=chosen,
         run_stages=stages,
         theory=theory,
         comparisons=compare(groups, theory) if theory is not None else (),
         laws=laws,
         integration=_integration(tree),
+        damage=tuple(tree.attrs.get("damage", ())),
         preparation=tree.attrs.get("problem", {}).get("preparation", ""),
         missing=dict(missing or {}) | ({} if chosen else {"curve": "no run has stages"}),
     )
 
 
 def _integration(tree: xr.DataTree) -> Integration | None:
-    """The statistics of a flow, all widths together."""
-    flows = [node.dataset for node in tree.subtree if "accepted_steps" in node.data_vars]
-    counts = {
-        name: [int(value) for flow in flows for value in flow[name].values.ravel()]
-        for name in ("accepted_steps", "rejected_steps", "factorisations")
-    }
-    steps = Spread.of(counts["accepted_steps"])
+    """The statistics of a flow."""
+    flow = tree.dataset
+    if "accepted_steps" not in flow.coords:
+        return None
+    sound = flow["status"].values != RunStatus.DAMAGED
+    accepted, rejected, factorised = (
+        flow[name].values[sound] for name in ("accepted_steps", "rejected_steps", "factorisations")
+    )
+    steps = Spread.of(accepted)
     if steps is None:
         return None
-    attempts = max(1, sum(counts["accepted_steps"]) + sum(counts["rejected_steps"]))
-    return Integration(steps, sum(counts["rejected_steps"]) / attempts, sum(counts["factorisations"]))
+    total = int(rejected.sum())
+    return Integration(steps, total / max(1, int(accepted.sum()) + total), int(factorised.sum()))
 
 
 def _final_loss(curve: Curve) -> float | None:
@@ -207,23 +210,25 @@ def _final_loss(curve: Curve) -> float | None:
     return float(finite[-1]) if finite.size and not curve.diverged else None
 
 
-def _statuses(statuses: Sequence[xr.DataArray]) -> dict[str, int]:
+def _statuses(statuses: xr.DataArray) -> dict[str, int]:
     """Runs by how they ended, in the order of `RunStatus` from finished on; those that none has are left out."""
-    counts = Counter(int(code) for one in statuses for code in one.values.ravel())
+    counts = Counter(int(code) for code in statuses.values.ravel())
     words = {
         RunStatus.FINISHED: "finished",
         RunStatus.STOPPED: "reached stop-at",
         RunStatus.DIVERGED: "diverged",
         RunStatus.RUNNING: "running",
+        RunStatus.DAMAGED: "damaged",
     }
     return {word: counts[status] for status, word in words.items() if counts[status]}
 
 
-def _diverged(width: xr.Dataset) -> list[DivergedRun]:
-    """The diverged runs of a width, with when they did."""
+def _diverged(sweep: xr.Dataset) -> list[DivergedRun]:
+    """The diverged runs of a sweep, width by width, with when they did."""
     found = []
-    for index in np.argwhere(width["status"].values == RunStatus.DIVERGED):
-        one = width.isel(dict(zip(width["status"].dims, index, strict=True)))
+    status = sweep["status"].transpose("width", ...)
+    for index in np.argwhere(status.values == RunStatus.DIVERGED):
+        one = sweep.isel(dict(zip(status.dims, index, strict=True)))
         run = {name: one[name].item() for name in RUN_COORDINATES if name in one.coords}
         time = float(one["end_time"]) if "end_time" in one else None
         found.append(DivergedRun(run, int(one["last_step"]), time))

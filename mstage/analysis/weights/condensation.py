@@ -15,20 +15,23 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from mstage.analysis.display import Tabled, extent, lines
-from mstage.analysis.weights.snapshots import measure_snapshots
+from mstage.analysis.weights.snapshots import measure_snapshots, snapshot_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     import xarray as xr
     from jaxtyping import Float
 
     from mstage.analysis.theory.constants import ProblemConstants
 
+NO_DIRECTION = "the targets have no linear trend (v = 0): no z and no A to line up with"
 QUANTITIES = {
     "cosine_z": "mean |cos(w_k, z)|",
     "weighted_cosine_z": "mean |cos(w_k, z)| weighted by amplitude",
@@ -58,24 +61,33 @@ class CondensationMethod:
 
 @dataclass(frozen=True, repr=False)
 class Condensation(Tabled):
-    """The condensation of the runs of one width, over their snapshots.
+    """The condensation of runs, over their snapshots.
 
     Attributes:
-        quantities: One variable for each of `QUANTITIES`, each (alpha, seed, learning_rate, snapshot); NaN where a run
-            had ended or the quantity is not defined.
+        quantities: One variable for each of `QUANTITIES`, over the run axes and `snapshot`, of a sweep the width first;
+            NaN where a run had ended or the quantity is not defined.
         method: How.
+        missing: Why there are no numbers of some kind, in words; empty where there are.
+        damage: What cannot be read of the sweep, and of which runs, a line each.
     """
 
     quantities: xr.Dataset
     method: CondensationMethod
+    missing: str = ""
+    damage: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         head = f"Condensation over {extent(self.quantities.sizes)}"
         return lines(head, (f"{name}: {one.attrs['long_name']}" for name, one in self.quantities.items()))
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a run and snapshot: the coordinates, then the quantities."""
-        return self.quantities.to_dataframe().reset_index()
+        """One row a run and snapshot: where it is, the quantities, how the run ended."""
+        return snapshot_rows(self.quantities)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        rows: list[dict[Hashable, Any]] = self.to_dataframe().to_dict("records")
+        return {"angle_cosine": self.method.angle_cosine, "missing": self.missing, "snapshots": rows}
 
 
 def measure_condensation(
@@ -99,7 +111,7 @@ def measure_condensation(
     quantities = measure_snapshots(
         output_weights, input_weights, lambda a, w: _one_run(a, w, constants, method), QUANTITIES
     )
-    return Condensation(quantities, method)
+    return Condensation(quantities, method, NO_DIRECTION if constants.is_unrelated else "")
 
 
 def measure_relative_distance(output_weights: xr.DataArray, input_weights: xr.DataArray) -> xr.Dataset:

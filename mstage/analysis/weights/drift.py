@@ -14,19 +14,23 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import chdtr, gammaincinv
 
 from mstage.analysis.display import Tabled, extent, lines
-from mstage.analysis.weights.snapshots import measure_snapshots
+from mstage.analysis.weights.snapshots import measure_snapshots, snapshot_rows
 from mstage.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     import pandas as pd
     import xarray as xr
     from jaxtyping import Float
+
+    from mstage.analysis.weights.early_warning import EarlyWarning
 
 DISTANCES = {
     "output_input": "distributions of |a| and of |w|",
@@ -64,24 +68,39 @@ class DriftMethod:
 
 @dataclass(frozen=True, repr=False)
 class Drift(Tabled):
-    """Wasserstein distances of the runs of one width, over their snapshots.
+    """Wasserstein distances of runs, over their snapshots.
 
     Attributes:
-        distances: One variable for each of `DISTANCES` that was measured, each (alpha, seed, learning_rate, snapshot),
-            and `mean_amplitude`; NaN where a run had ended. The coordinates are those of the weights.
+        distances: One variable for each of `DISTANCES` that was measured, and `mean_amplitude`, over the run axes and
+            `snapshot`, of a sweep the width first; NaN where a run had ended. The coordinates are those of the weights.
         method: How.
+        warnings: Of a sweep, by alpha, width and learning rate; none where there is no gradient-flow time.
+        no_warnings: Why there are none; empty where there are.
+        unfinished: How many runs have not ended.
+        damage: What cannot be read of the sweep, and of which runs, a line each.
     """
 
     distances: xr.Dataset
     method: DriftMethod
+    warnings: tuple[EarlyWarning, ...] = ()
+    no_warnings: str = ""
+    unfinished: int = 0
+    damage: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         head = f"Drift: W{self.method.order} over {extent(self.distances.sizes)}"
         return lines(head, (f"{name}: {one.attrs['long_name']}" for name, one in self.distances.items()))
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a run and snapshot: the coordinates, then the distances."""
-        return self.distances.to_dataframe().reset_index()
+        """One row a run and snapshot: where it is, the distances, how the run ended."""
+        return snapshot_rows(self.distances)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        rows: list[dict[Hashable, Any]] = self.to_dataframe().to_dict("records")
+        clock = "time" if "snapshot_time" in self.distances.coords else "step"
+        head = {"clock": clock, "order": self.method.order, "warnings": [one.to_dict() for one in self.warnings]}
+        return head | ({"no_warnings": self.no_warnings} if self.no_warnings else {}) | {"snapshots": rows}
 
 
 def measure_drift(
@@ -98,8 +117,8 @@ def measure_drift(
         InputError: The axes are not these, or there is no snapshot.
 
     Example:
-        >>> group = open_sweep("runs/demo")["width_400"]
-        >>> measure_drift(group.output_weight, group.input_weight).distances.chi_squared
+        >>> weights = open_sweep("runs/demo")["width_400"]
+        >>> measure_drift(weights.output_weight, weights.input_weight).distances.chi_squared
     """
     method = method or DriftMethod()
     meanings = {name: f"W{method.order}: {meaning}" for name, meaning in DISTANCES.items()}

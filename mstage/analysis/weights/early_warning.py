@@ -22,15 +22,13 @@ from scipy.special import bdtr
 
 from mstage.analysis.samples import Spread
 from mstage.analysis.stages.unreached import Unreached, unreached
-from mstage.history import RUN_AXES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
 
     from mstage.analysis.stages.results import RunStages, Stages
-    from mstage.analysis.weights.drift import Drift
 
 GROWTH = 2.0  # of the distance over its plateau value, that counts as a warning
 PLATEAU = "secondary plateau"
@@ -77,27 +75,24 @@ class EarlyWarning:
         return head | values
 
 
-def early_warnings(drifts: Iterable[Drift], stages: Stages) -> tuple[EarlyWarning, ...]:
+def early_warnings(distances: xr.Dataset, stages: Stages) -> tuple[EarlyWarning, ...]:
     """Warnings of a sweep, by alpha, width and learning rate.
 
     Args:
-        drifts: Of each width, with `snapshot_time` among their coordinates.
+        distances: Of its runs, as `Drift` has them, with `snapshot_time` among their coordinates.
         stages: Of the same runs, their clock gradient-flow time.
     """
     groups: dict[tuple[Any, ...], list[RunStages]] = {}
     for one in stages.runs:
         place = tuple((name, value) for name, value in one.run.items() if name != "seed")
         groups.setdefault(place, []).append(one)
-    by_width = {int(drift.distances.coords["width"]): drift.distances for drift in drifts}
-    return tuple(
-        _of_group(dict(place), runs, by_width.get(int(runs[0].run["width"]))) for place, runs in groups.items()
-    )
+    return tuple(_of_group(dict(place), runs, distances) for place, runs in groups.items())
 
 
-def _of_group(run: dict[str, Any], runs: Sequence[RunStages], distances: xr.Dataset | None) -> EarlyWarning:
-    """The warning of runs that differ in their seed; `distances` is None of a width whose weights are yet to come."""
+def _of_group(run: dict[str, Any], runs: Sequence[RunStages], distances: xr.Dataset) -> EarlyWarning:
+    """The warning of runs that differ in their seed."""
     escaped = [one for one in runs if any(stage.name == PLATEAU for stage in one.stages[:-1])]
-    found = [_warning(one, distances) if distances is not None else "no weights were kept" for one in escaped]
+    found = [_warning(one, distances) for one in escaped]
     pairs = [one for one in found if not isinstance(one, str)]
     lead = [late - early for early, late in pairs]
     return EarlyWarning(
@@ -134,7 +129,9 @@ def median_interval(values: Sequence[float], level: float = LEVEL) -> tuple[floa
 def _warning(one: RunStages, distances: xr.Dataset) -> tuple[float, float] | str:
     """Times of the warning and of the escape of one run that escapes, or why there is no warning."""
     plateau = next(stage for stage in one.stages if stage.name == PLATEAU)
-    place = {name: one.run[name] for name in RUN_AXES if name in distances.dims}
+    if one.run["width"] not in distances["width"]:
+        return "no weights were kept"  # of a width that is yet to come
+    place = {name: value for name, value in one.run.items() if name in distances.dims}
     distance = distances["chi_squared"].sel(place)
     time = distance.coords["snapshot_time"].values
     inside = (time > 0) & (time >= plateau.start) & np.isfinite(distance.values)

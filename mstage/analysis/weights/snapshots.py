@@ -15,6 +15,7 @@ from mstage.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import pandas as pd
     from jaxtyping import Float
 
     from mstage.analysis.stages.results import Stage
@@ -65,6 +66,22 @@ def measure_snapshots(
     }
     coordinates = {name: one for name, one in output_weights.coords.items() if set(one.dims) <= set(axes)}
     return xr.Dataset(variables, coords=coordinates)
+
+
+def over_widths(measured: Sequence[xr.Dataset]) -> xr.Dataset:
+    """What was measured of the runs of each width, as one dataset with `width` as its first axis."""
+    outcomes = [name for name in ("final_loss", "last_step", "status") if name in measured[0].coords]
+    return xr.concat(
+        measured, "width", data_vars="all", coords=outcomes, compat="override", join="exact", combine_attrs="override"
+    )
+
+
+def snapshot_rows(measured: xr.Dataset) -> pd.DataFrame:
+    """One row a run and snapshot, width by width: where it is, the quantities, how the run ended."""
+    rows = measured.to_dataframe().reset_index()
+    axes = [axis for axis in measured.sizes if axis != "width"]
+    rest = sorted(rows.columns.difference([*axes, *measured.data_vars], sort=False), key=lambda name: "time" in name)
+    return rows[[*axes, *measured.data_vars, *rest]]
 
 
 def weights_of(

@@ -80,14 +80,11 @@ def test_initial_plateau_against_simulation(problem: str, activation: str) -> No
     """
     theory, seeds = Theory(known(problem), activation, 1.25, 800, 0.05), 6
     sweep = mstage.Sweep(
-        mstage.TwoLayer(activation=activation, alpha=(1.25,), width=(800,)),
-        problem=problem,
-        dynamics=mstage.Descent(learning_rate=(0.05,)),
-        seed=range(seeds),
-        until=1.1 * theory.exit_time.value,
-        recording=mstage.Recording("every:1", 40),
-    )
-    group = mstage.train(sweep)["width_800"].isel(alpha=0, learning_rate=0)
+        problem=problem, activation=activation, alpha=(1.25,), width=(800,), seed=range(seeds), learning_rate=(0.05,),
+        until=1.1 * theory.exit_time.value, recording=mstage.Recording("every:1", 40),
+    )  # fmt: skip
+    tree = mstage.train(sweep)
+    group = tree.dataset.sel(width=800).isel(alpha=0, learning_rate=0)
     constants, flow = theory.constants, theory.flow
     lost = constants.loss_zero - group.loss.transpose("seed", "step").values
     is_out = lost > 0.1 * (constants.loss_zero - constants.loss_linear)
@@ -97,7 +94,8 @@ def test_initial_plateau_against_simulation(problem: str, activation: str) -> No
     early = time <= 0.9 * measured.min()
     assert early.sum() > 20
     time = time[early]
-    weights = group.input_weight.transpose("snapshot", "seed", "neuron", "dim").values[early]
+    weights = tree["width_800"].input_weight.isel(alpha=0, learning_rate=0)
+    weights = weights.transpose("snapshot", "seed", "neuron", "dim").values[early]
 
     share = np.sqrt(((weights @ constants.direction) ** 2).sum(axis=(1, 2)) / (weights**2).sum(axis=(1, 2, 3)))
     expected, dim = flow.alignment(time), constants.dim

@@ -20,6 +20,7 @@ from mstage.analysis.weights.drift import (
     sorted_distance,
 )
 from mstage.errors import InputError, UsageError
+from mstage.history import kept_weights
 
 RANDOM = np.random.default_rng(0)
 
@@ -114,23 +115,18 @@ def test_the_joint_distance_of_many_neurons_is_sliced(order: int, mean: float) -
 
 def test_the_v_of_output_and_input_weights() -> None:
     """On the plateau W2(|a|, |w|) falls as m^-alpha exp(-lambda t/2); it is least near T1 and grows afterwards."""
-    sweep = mstage.Sweep(
-        mstage.TwoLayer(alpha=(1.5,), width=(4000,)),
-        problem="gauss5",
-        dynamics=mstage.Descent(learning_rate=(0.05,)),
-        until=12.0,
-        recording=mstage.Recording("log:50", 60),
-    )
-    group = mstage.train(sweep)["width_4000"].isel(alpha=0, seed=0, learning_rate=0)
-    drift = measure_drift(group.output_weight, group.input_weight, DriftMethod(2)).distances
-    time, distance = group.snapshot_time.values, drift.output_input.values
+    sweep = mstage.Sweep(problem="gauss5", alpha=(1.5,), width=(4000,), learning_rate=(0.05,), until=12.0,
+                         recording=mstage.Recording("log:50", 60))  # fmt: skip
+    ((output, inputs),) = kept_weights(mstage.train(sweep).isel(alpha=0, seed=0, learning_rate=0))
+    drift = measure_drift(output, inputs, DriftMethod(2)).distances
+    time, distance = drift.snapshot_time.values, drift.output_input.values
     early = (time > 2.5) & (time < 4)
     rate = -np.polyfit(time[early], np.log(distance[early]), 1)[0]
     assert rate == pytest.approx(1.4714 / 2, rel=0.05)
     least = time[distance.argmin()]
     assert 4 < least < 8
     assert distance[-1] > 1.5 * distance.min()
-    amplitude = np.abs(group.output_weight.values[-1]) * np.linalg.norm(group.input_weight.values[-1], axis=-1)
+    amplitude = np.abs(output.values[-1]) * np.linalg.norm(inputs.values[-1], axis=-1)
     assert amplitude.sum() ** 2 / (amplitude**2).sum() / 4000 == pytest.approx(1 / 3, rel=0.1)
 
 
