@@ -103,7 +103,7 @@ def _other_commit(chance: random.Random, path: Path) -> None:
         records = chance.choice([0, 1, records // 2, records - 1, records + 1, -1, 2**70])
     else:
         outcomes[name] = _altered(chance, outcomes[name])
-    commit_file(path, shard).write_bytes(replace(commit, outcomes=outcomes, records=records).to_bytes())
+    commit_file(path, shard).write_bytes(b"".join(replace(commit, outcomes=outcomes, records=records).to_parts()))
 
 
 def _other_metadata(chance: random.Random, path: Path) -> None:
