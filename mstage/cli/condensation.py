@@ -36,6 +36,8 @@ def condensation(
     elif chosen is Format.CSV:
         streams.write(csv_text(result.to_dataframe()))
     else:
+        from mstage.render.snapshot_tables import condensation_table
+
         streams.show(condensation_table(result), chosen)
         if result.missing:
             streams.write(f"none: {result.missing}.\n")

@@ -27,5 +27,5 @@ def say_damage(streams: Streams, damage: Sequence[str], store: str) -> ExitCode:
     if not damage:
         return ExitCode.DONE
     told = listed(damage[:LINES_TOLD], len(damage))
-    streams.say(f"{store}: {told}; left out. Restore it from a copy, or train it anew with --overwrite.")
+    streams.say(f"mstage: {store}: {told}; left out. Restore it from a copy, or train it anew with --overwrite.")
     return ExitCode.INPUT

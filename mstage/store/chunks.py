@@ -5,7 +5,7 @@ Zarr's own way to write a chunk takes about a millisecond, which is more than a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import google_crc32c
 import numpy as np
@@ -17,44 +17,47 @@ if TYPE_CHECKING:
 
     from mstage.store.layout import StoredArray
 
+Buffer: TypeAlias = bytes | np.ndarray  # of bytes
 CODECS = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
 CHECKSUM_BYTES = 4
 
 
-def with_checksum(data: bytes) -> bytes:
-    """Bytes and their checksum."""
-    return data + _checksum(data)
+def with_checksum(*parts: bytes | np.ndarray) -> list[Buffer]:
+    """The bytes of some parts, one after the other and not copied, and their checksum."""
+    views: list[Buffer] = [_bytes_of(part) if isinstance(part, np.ndarray) else part for part in parts]
+    return [*views, _checksum(*views)]
 
 
-def sound_bytes(file: Path, size: int | None = None, *, checked: bool = False) -> np.ndarray:
-    """What a file holds before its checksum, read when it is used.
-
-    Args:
-        file: The file.
-        size: How many bytes it has to hold, if that is known.
-        checked: Whether its checksum has been looked at before.
+def mapped_file(file: Path) -> np.ndarray:
+    """The bytes of a file with a checksum, read when they are used; `check` looks at them.
 
     Raises:
-        ValueError: It is damaged.
+        ValueError: It is too short to have one.
         OSError: It cannot be read.
     """
     with open_file(file) as stream:
-        found = stream.seek(0, 2) - CHECKSUM_BYTES
-        if found < 0 or (size is not None and found != size):
-            raise ValueError("it is cut short or has too much in it")
-        data = np.memmap(stream, np.uint8, "r")
-    if not checked and _checksum(data[:found]) != data[found:].tobytes():
+        if stream.seek(0, 2) < CHECKSUM_BYTES:
+            raise ValueError("it is cut short")
+        return np.memmap(stream, np.uint8, "r")
+
+
+def check(data: np.ndarray) -> None:
+    """Refuse a file that is not what was written.
+
+    Raises:
+        ValueError: Its checksum is wrong.
+    """
+    if _checksum(data[:-CHECKSUM_BYTES]) != data[-CHECKSUM_BYTES:].tobytes():
         raise ValueError("its checksum is wrong")
-    return data[:found]
 
 
-def encoded(array: StoredArray, values: np.ndarray) -> bytes:
+def encoded(array: StoredArray, values: np.ndarray) -> list[Buffer]:
     """The file of a chunk; values fewer than a chunk has are those at its start."""
     if values.shape != array.chunks:
         whole = np.full(array.chunks, array.fill, array.dtype)
         whole[tuple(map(slice, values.shape))] = values
         values = whole
-    return with_checksum(values.astype(np.dtype(array.dtype).newbyteorder("<"), copy=False).tobytes())
+    return with_checksum(values.astype(np.dtype(array.dtype).newbyteorder("<"), copy=False))
 
 
 def mapped(folder: Path, array: StoredArray, cell: tuple[int, ...] = (), *, checked: bool = False) -> np.ndarray:
@@ -70,9 +73,23 @@ def mapped(folder: Path, array: StoredArray, cell: tuple[int, ...] = (), *, chec
         ValueError: The file is damaged.
         OSError: It cannot be read.
     """
-    data = sound_bytes(folder / array.file(cell), array.chunk_bytes, checked=checked)
-    return data.view(np.dtype(array.dtype).newbyteorder("<")).reshape(array.chunks)
+    data = mapped_file(folder / array.file(cell))
+    if data.size != array.chunk_bytes + CHECKSUM_BYTES:
+        raise ValueError("it is cut short or has too much in it")
+    if not checked:
+        check(data)
+    return data[:-CHECKSUM_BYTES].view(np.dtype(array.dtype).newbyteorder("<")).reshape(array.chunks)
 
 
-def _checksum(data: bytes | np.ndarray) -> bytes:
-    return int(google_crc32c.value(data)).to_bytes(CHECKSUM_BYTES, "little")
+def _bytes_of(values: np.ndarray) -> np.ndarray:
+    """The bytes of an array, which are not to be written to: google_crc32c takes no others."""
+    view = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+    view.flags.writeable = False
+    return view
+
+
+def _checksum(*parts: Buffer) -> bytes:
+    checksum = 0
+    for part in parts:
+        checksum = google_crc32c.extend(checksum, part)
+    return checksum.to_bytes(CHECKSUM_BYTES, "little")

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mstage.store.chunks import sound_bytes, with_checksum
+from mstage.store.chunks import CHECKSUM_BYTES, check, mapped_file, with_checksum
 from mstage.store.layout import STATE_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from mstage.store.chunks import Buffer
     from mstage.store.layout import Layout
     from mstage.store.shards import Shard
 
@@ -59,12 +60,12 @@ class Commit:
         """All its arrays by name."""
         return {**self.outcomes, **self.rest, **{f"state_{k}": leaf for k, leaf in enumerate(self.state)}}
 
-    def to_bytes(self) -> bytes:
-        """The content of its file."""
+    def to_parts(self) -> list[Buffer]:
+        """The content of its file, piece by piece."""
         arrays = self.arrays
         head = [[name, one.dtype.str, list(one.shape)] for name, one in arrays.items()]
         text = json.dumps({"records": self.records, "arrays": head}).encode()
-        return with_checksum(b"".join([LENGTH.pack(len(text)), text, *(one.tobytes() for one in arrays.values())]))
+        return with_checksum(LENGTH.pack(len(text)), text, *arrays.values())
 
 
 def commit_file(path: Path, shard: Shard) -> Path:
@@ -79,11 +80,13 @@ def read_commit(path: Path, layout: Layout, shard: Shard) -> Commit:
         ValueError: The file is damaged, or is of other runs.
         OSError: It cannot be read.
     """
-    data = sound_bytes(commit_file(path, shard))
+    whole = mapped_file(commit_file(path, shard))
+    data = whole[:-CHECKSUM_BYTES]
     try:
         start = LENGTH.size + LENGTH.unpack(data[: LENGTH.size].tobytes())[0]
         head = json.loads(data[LENGTH.size : start].tobytes())
         records, arrays = head["records"], _arrays(head["arrays"], data[start:])
+        check(whole)  # of which it is certain by now that it is no larger than it says
         outcomes = {name: arrays.pop(name) for name in layout.outcomes}
         rest = {name: arrays.pop(name) for name in layout.growing(shard)}
     except (KeyError, TypeError, RecursionError, struct.error) as error:

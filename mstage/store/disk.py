@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mstage.store.chunks import Buffer
+
 
 class Disk:
     """Writes files and folders."""
 
-    def write(self, file: Path, data: bytes) -> None:
+    def write(self, file: Path, *parts: Buffer) -> None:
         """Write a whole file, and sync it; its name is not safe before its folder is synced."""
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
-            left = memoryview(data)
-            while left:
-                left = left[os.write(descriptor, left) :]
+            for part in parts:
+                left = memoryview(part) if isinstance(part, bytes) else part.data
+                while left:
+                    left = left[os.write(descriptor, left) :]
             self.sync(descriptor)
         finally:
             os.close(descriptor)

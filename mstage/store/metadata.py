@@ -49,9 +49,9 @@ def write_skeleton(disk: Disk, folder: Path, layout: Layout, problem: Mapping[st
     values = {name: one for name, (_, one) in layout.coordinates.items()} | dict(problem)
     for name, one in values.items():
         if one.size:
-            disk.write(folder / layout.arrays[name].file(), encoded(layout.arrays[name], one))
+            disk.write(folder / layout.arrays[name].file(), *encoded(layout.arrays[name], one))
     for shard in layout.shards:
-        disk.write(commit_file(folder, shard), Commit.empty(layout, shard).to_bytes())
+        disk.write(commit_file(folder, shard), *Commit.empty(layout, shard).to_parts())
     for path in (STATE_FOLDER, *reversed(nodes)):
         disk.sync_folder(folder / path)
     extra = [name for name, (dims, _) in layout.coordinates.items() if (name,) != dims]

@@ -240,7 +240,7 @@ class ShardWriter:
                 self._disk.sync_folder(folder)
             self._unsynced.clear()
             file = commit_file(self._path, self.shard)
-            self._disk.write(file.with_suffix(".partial"), commit.to_bytes())
+            self._disk.write(file.with_suffix(".partial"), *commit.to_parts())
             self._disk.rename(file.with_suffix(".partial"), file)
             self._disk.sync_folder(file.parent)
 
@@ -249,5 +249,5 @@ class ShardWriter:
         array = self._arrays.get(name) or self._layout.arrays[name]
         runs = [n for axis, n in zip(self.shard.values, self.shard.shape, strict=True) if axis in array.dims]
         file = self._path / array.file(self.shard.chunk(array, along))
-        self._disk.write(file, encoded(array, values.reshape(*runs, *values.shape[1:])))
+        self._disk.write(file, *encoded(array, values.reshape(*runs, *values.shape[1:])))
         self._unsynced.add(file.parent)

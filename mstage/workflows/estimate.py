@@ -173,7 +173,8 @@ def check_memory(sweep: Sweep, dataset: TrainingSet) -> None:
     if needed > there:
         raise UsageError(
             f"{layout.program_name(shard)}: {runs:,} {'runs at once take' if runs > 1 else 'run takes'} "
-            f"{needed / 2**30:,.1f} GiB of memory, and {there / 2**30:,.1f} GiB are free; train fewer runs in a sweep, a smaller width, in float32"
+            f"{needed / 2**30:,.1f} GiB of memory, and {there / 2**30:,.1f} GiB are free; train fewer runs in a sweep, "
+            f"a smaller width, in float32"
         )
 
 

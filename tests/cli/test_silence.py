@@ -159,7 +159,7 @@ def test_sweeps_that_have_not_ended_say_so_everywhere(folder: Path, capsys: pyte
             name: one.values.reshape(1, *one.shape[one.dims.index(GROWS_ALONG[name]) :])[:, : counts[name]]
             for name, one in arrays.items()
         }
-        file.write_bytes(replace(commit, records=records, rest=rest).to_bytes())
+        file.write_bytes(b"".join(replace(commit, records=records, rest=rest).to_parts()))
         for command in ("report", "detect-stages", "drift"):
             assert "1 run has not ended. Go on with: mstage train --resume" in mstage(capsys, command, store).err
     finally:

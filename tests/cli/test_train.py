@@ -119,7 +119,7 @@ def test_resume_of_a_finished_sweep(
     outcome = mstage(capsys, "train", "--resume", "-o", "x", *options)
     assert outcome == Outcome(0, "", "x: 2 runs had been trained already. Next: mstage report x\n")
     assert_same(Path("x"), trained)
-    assert not (folder / "x" / ".training").exists()
+    assert {file.name for file in (folder / "x" / ".shards").iterdir()} == {"lock", "0.commit"}
 
 
 @pytest.mark.parametrize(

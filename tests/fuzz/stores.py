@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import warnings
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -16,7 +17,7 @@ from tests.fuzz import numbers
 
 COMMANDS = ("detect-stages", "report", "drift", "condensation")
 WHERE = ("loss", "loss", "output_weight", "input_weight", "input_weight", "status", "last_step", "final_loss", "time",
-         "step", "snapshot", "snapshot_time", "committed_records", "width", "alpha", "learning_rate")  # fmt: skip
+         "step", "snapshot", "snapshot_time", "width", "alpha", "learning_rate")  # fmt: skip
 
 
 @lru_cache(maxsize=1)
@@ -51,7 +52,7 @@ def made_store(chance: random.Random, folder: Path) -> list[str]:
     path = folder / "sweep"
     shutil.copytree(chance.choice(whole_sweeps()), path)
     for _ in range(chance.choice([0, 1, 1, 1, 2])):
-        chance.choice([_other_values, _other_values, _other_values, _other_metadata, _missing_file])(chance, path)
+        chance.choice([_other_values, _other_values, _other_commit, _other_metadata, _missing_file])(chance, path)
     command = chance.choice(COMMANDS)
     options = ["--format", chance.choice(["json", "json", "json", "csv", "table"])]
     if command == "report" and chance.random() < 0.03:
@@ -67,30 +68,54 @@ def _other_values(chance: random.Random, path: Path) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        root = zarr.open_group(path, mode="r+")
-        group = root[chance.choice(list(root.group_keys()))]
-        if chance.random() < 0.1:
-            group = root
-        names = [name for name in ("input", "target", *WHERE) if name in group]
-        array = group[chance.choice(names)]
         try:
-            old = np.asarray(array[...])
-        except RuntimeError:  # what was changed before it has made unreadable
+            root = zarr.open_group(path, mode="r+")
+            group = root[chance.choice(list(root.group_keys()))] if chance.random() < 0.3 else root
+            array = group[chance.choice([name for name in ("input", "target", *WHERE) if name in group])]
+            array[...] = _altered(chance, np.asarray(array[...]))
+        except Exception:  # what was changed before it has made unreadable in some way
             return
-        with np.errstate(all="ignore"):
-            new = numbers.losses(chance, old.size).reshape(old.shape)
-            if chance.random() < 0.3:
-                new = np.full(old.shape, chance.choice(numbers.EXTREMES))
-            if chance.random() < 0.5:
-                new = np.where(numbers.generator(chance).random(old.shape) < chance.choice([0.05, 0.5]), new, old)
-            if old.dtype.kind in "iu":
-                limits = np.iinfo(old.dtype)
-                new = np.nan_to_num(new).clip(float(limits.min) / 2, float(limits.max) / 2)
-            array[...] = new.astype(old.dtype)
+
+
+def _altered(chance: random.Random, old: np.ndarray) -> np.ndarray:
+    """Other values of an array, everywhere or in places."""
+    with np.errstate(all="ignore"):
+        new = numbers.losses(chance, old.size).reshape(old.shape)
+        if chance.random() < 0.3:
+            new = np.full(old.shape, chance.choice(numbers.EXTREMES))
+        if chance.random() < 0.5:
+            new = np.where(numbers.generator(chance).random(old.shape) < chance.choice([0.05, 0.5]), new, old)
+        if old.dtype.kind in "iu":
+            limits = np.iinfo(old.dtype)
+            new = np.nan_to_num(new).clip(float(limits.min) / 2, float(limits.max) / 2)
+        return new.astype(old.dtype)
+
+
+def _other_commit(chance: random.Random, path: Path) -> None:
+    """A commit, its checksum right, that says something else: how its runs ended, or how many records there are."""
+    from mstage.errors import MstageError
+    from mstage.store.commits import commit_file, read_commit
+    from mstage.store.reader import StoredSweep
+
+    try:
+        layout = StoredSweep(path).layout
+        shard = chance.choice(layout.shards)
+        commit = read_commit(path, layout, shard)
+    except (MstageError, OSError, ValueError):  # what was changed before it has made unreadable
+        return
+    outcomes, records = dict(commit.outcomes), commit.records
+    name = chance.choice([*outcomes, "records"])
+    if name == "records":
+        records = chance.choice([0, 1, records // 2, records - 1, records + 1, -1, 2**70])
+    else:
+        outcomes[name] = _altered(chance, outcomes[name])
+    commit_file(path, shard).write_bytes(b"".join(replace(commit, outcomes=outcomes, records=records).to_parts()))
 
 
 def _other_metadata(chance: random.Random, path: Path) -> None:
-    """A value of a zarr.json is another one, or missing."""
+    """A value of a zarr.json is another one, or missing, its checksum right or not."""
+    from mstage.store.metadata import sealed
+
     file = chance.choice(sorted(path.rglob("zarr.json")))
     value = json.loads(file.read_text())
     at = value
@@ -105,7 +130,8 @@ def _other_metadata(chance: random.Random, path: Path) -> None:
                 )
             break
         at = at[key]
-    file.write_text(json.dumps(value))
+    is_root = isinstance(value.get("attributes"), dict) and file.parent == path
+    file.write_text(json.dumps(sealed(value) if is_root and chance.random() < 0.5 else value))
 
 
 def _missing_file(chance: random.Random, path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mstage.spec import Recording, Sweep
+from mstage.store.chunks import Buffer
 from mstage.store.disk import Disk
 from mstage.store.reader import is_store, open_sweep
 from mstage.workflows.train import train
@@ -25,9 +26,9 @@ class AccountedDisk(Disk):
 
     events: list[Event]
 
-    def write(self, file: Path, data: bytes) -> None:
-        self.events.append(("write", file, data))
-        super().write(file, data)
+    def write(self, file: Path, *parts: Buffer) -> None:
+        self.events.append(("write", file, b"".join(parts)))
+        super().write(file, *parts)
 
     def new_folder(self, folder: Path) -> None:
         self.events.append(("new folder", folder, None))

@@ -60,12 +60,11 @@ def test_shards_change_no_bit(
     tmp_path: Path,
 ) -> None:
     """Shards at the edge of the grid, which have fewer runs, among them; read by xarray alone, too."""
-    sweep, expected = SWEEP, whole
+    sweep, expected, work = SWEEP, whole, WORK
     if dynamics == "flow":
         sweep = replace(SWEEP, dynamics="flow", learning_rate=())
-        expected = train(sweep)
-        monkeypatch.setattr("mstage.store.shards.SHARD_BYTES", 9 * 30 * 3 * 8 // parts)
-    cut(monkeypatch, WORK / parts)
+        expected, work = train(sweep), 9 * 65 * 40**2 * (30 + 64)
+    cut(monkeypatch, 0.99 * work / parts)
     tree = train(sweep, tmp_path / "sweep")
     assert (tree.attrs["chunks"]["alpha"], tree.attrs["chunks"]["seed"]) == (alpha, seed)
     if dynamics == "flow":  # a run that a device has alone is compiled otherwise
@@ -129,7 +128,7 @@ def commits(path: Path) -> list:
 
 
 def test_each_takes_what_nobody_has(whole: xr.DataTree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    cut(monkeypatch, WORK / 2)
+    cut(monkeypatch, 0.99 * WORK / 2)
     path = tmp_path / "sweep"
     with pytest.raises(StopHereError):
         train(SWEEP, path, progress=stop_after(1))

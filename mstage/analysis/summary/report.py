@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mstage.analysis.scaling.laws import ScalingLaw
     from mstage.analysis.stages.results import RunStages, Stages
     from mstage.analysis.theory.predictions import SweepTheory
+    from mstage.history import Curve
 
 
 @dataclass(frozen=True)
