@@ -12,10 +12,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 import mstage
-from mstage.analysis.stages.representatives import run_key
-from mstage.analysis.flattest import flattest_losses
-from mstage.history import curves
-from mstage.workflows.detect_stages import loss_history
 
 
 @dataclass(frozen=True)
@@ -56,8 +52,6 @@ def exit_and_level(problem: str | mstage.Table, widths: tuple[int, ...] = (400, 
     )
     tree, theory = mstage.train(sweep), mstage.predict(sweep)
     stages = mstage.detect_stages(tree)
-    losses = list(curves(loss_history(tree)))
-    levels = flattest_losses(stages, losses, "secondary plateau")
     name, linear = theory.problem, theory.constants.loss_linear
     checks = []
     for alpha in sweep.model.alpha:
@@ -146,7 +140,7 @@ def logistic_rise(width: int = 1600) -> list[Check]:
 
 def participation(width: int = 1600) -> list[Check]:
     """On the secondary plateau the amplitudes are chi-squared, so that a third of the neurons take part."""
-    sweep = mstage.Sweep(alpha=(1.5,), width=(width,), seed=(0, 1, 2), until=25.0)
+    sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.5,), width=(width,)), seed=(0, 1, 2), until=25.0)
     last = mstage.condensation(mstage.train(sweep)).quantities.isel(snapshot=-1)
     share = float(last.participation.mean()) / width
     return [relative(f"participation over m/3 (cub1d, m {width})", share, 1 / 3, 0.05)]
@@ -161,7 +155,9 @@ def escape_is_decided_by_the_sign(until: float) -> list[Check]:
             path = Path(folder) / f"{cubic}.csv"
             path.write_text("\n".join(["x,y", *(f"{a!r},{a + cubic * a**3!r}" for a in x.tolist())]))
             table = mstage.Table(str(path), target="y", standardise=False, intercept=False)
-            sweep = mstage.Sweep(problem=table, width=(400,), until=until, recording=mstage.Recording("log:400", 0))
+            sweep = mstage.Sweep(
+                mstage.TwoLayer(width=(400,)), problem=table, until=until, recording=mstage.Recording("log:400", 0)
+            )
             loss = mstage.train(sweep).loss.values
             linear = mstage.predict(sweep).constants.loss_linear
             least = float(loss.min()) / linear
@@ -194,8 +190,12 @@ def linear_network(width: int = 200) -> list[Check]:
         rows = np.column_stack([x, y]).tolist()
         path.write_text("\n".join(["a,b,c,y", *(",".join(map(repr, row)) for row in rows)]))
         table = mstage.Table(str(path), target="y", standardise=False, intercept=False)
-        sweep = mstage.Sweep(problem=table, activation="identity", alpha=(1.5,), width=(width,),
-                             learning_rate=(0.002,), until=8.0)  # fmt: skip
+        sweep = mstage.Sweep(
+            mstage.TwoLayer(activation="identity", alpha=(1.5,), width=(width,)),
+            problem=table,
+            dynamics=mstage.Descent(learning_rate=(0.002,)),
+            until=8.0,
+        )
         tree = mstage.train(sweep).isel(alpha=0, seed=0, learning_rate=0)
     group, found = tree[f"width_{width}"], tree.loss.sel(width=width)
     loss = balanced_linear_network(group.output_weight.values[0], group.input_weight.values[0], x, y,

@@ -48,6 +48,8 @@ def snapshot_table(measured: xr.Dataset, heads: Mapping[str, str], *, title: str
     coordinates = ["alpha", "width", *(["learning rate"] if rates else []), "time" if timed else "step"]
     table = Table([*coordinates, *(heads[name] for name in names)], title=title)
     every_width = measured.median("seed", skipna=True, keep_attrs=True)
+    if "width" not in every_width.dims:
+        every_width = every_width.expand_dims("width")
     for width in every_width.width.values:
         data = every_width.sel(width=width)
         for alpha in data.alpha.values:

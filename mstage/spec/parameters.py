@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, Generic, TypeAlias, TypeVar, cast
@@ -95,6 +95,24 @@ class Parameter(Field[_Held, _Given]):
     def shown_default(self) -> str:
         """The default in a help page, empty if there is none."""
         return self.default_text or ("" if self.default in (None, REQUIRED) else str(self.default))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part(Field[Any, Any]):
+    """A field that holds a dataclass with parameters of its own.
+
+    Attributes:
+        kinds: What it may be.
+        expected: The same in words.
+    """
+
+    kinds: Collection[type]
+    expected: str
+
+    def checked(self, name: str, value: Any) -> Any:
+        if not isinstance(value, tuple(self.kinds)):
+            raise UsageError(f"{name} {value!r}: has to be {self.expected}")
+        return value
 
 
 Numbers: TypeAlias = Parameter[tuple[float, ...], float | Sequence[float]]  # an axis: one value or several

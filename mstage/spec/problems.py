@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mstage.errors import UsageError, unknown_name
-from mstage.spec.parameters import Flag, Parameter, Plain, Text
+from mstage.errors import UsageError, shown, unknown_name
+from mstage.spec.parameters import Flag, Parameter, Part, Plain, Text
 from mstage.spec.text import one_name
 
 if TYPE_CHECKING:
@@ -142,3 +142,14 @@ def problem_of(value: Any) -> Problem | None:
     if isinstance(value, tuple | list) and len(value) == 2:
         return training_set(*value)
     return value if isinstance(value, TrainingSet) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemPart(Part):
+    """The problem, which may be given by its name or as arrays."""
+
+    def checked(self, name: str, value: Any) -> Any:
+        problem = problem_of(value)
+        if problem is None:
+            raise UsageError(f"{name} {shown(value)}: has to be {self.expected}")
+        return problem

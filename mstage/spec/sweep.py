@@ -7,12 +7,12 @@ line and into the store. It checks itself when it is made, so that whoever holds
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, Self
 
-from mstage.errors import UsageError, printable, shown, unknown_name
+from mstage.errors import UsageError, printable, unknown_name
 from mstage.spec.dynamics import DYNAMICS, FLOW_TICKS, Descent, Dynamics
 from mstage.spec.keys import keys_of_parts, name_of, parts_of
 from mstage.spec.models import MODELS, Model, at_program
@@ -22,6 +22,7 @@ from mstage.spec.parameters import (
     Field,
     Maybe,
     Number,
+    Part,
     Plain,
     WholeNumbers,
     declared,
@@ -29,7 +30,7 @@ from mstage.spec.parameters import (
     plain_values,
     read_parameters,
 )
-from mstage.spec.problems import BuiltIn, Problem, Table, problem_of
+from mstage.spec.problems import BuiltIn, Problem, ProblemPart, Table
 from mstage.spec.recording import Recording
 
 DTYPES = ("float64", "float32")
@@ -40,35 +41,6 @@ if TYPE_CHECKING:
 
 ARRAYS = "arrays"  # the key of the digest of a problem that is arrays
 MAX_RECORDS_OF_A_RUN = 1_000_000  # more is a slip of the keyboard, and would fill the memory before the disk
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Part(Field[Any, Any]):
-    """A part of a sweep that has parameters of its own.
-
-    Attributes:
-        kinds: What it may be.
-        expected: The same in words.
-    """
-
-    kinds: Collection[type]
-    expected: str
-
-    def checked(self, name: str, value: Any) -> Any:
-        if not isinstance(value, tuple(self.kinds)):
-            raise UsageError(f"{name} {value!r}: has to be {self.expected}")
-        return value
-
-
-@dataclass(frozen=True, kw_only=True)
-class _ProblemPart(_Part):
-    """The problem, which may be given by its name or as arrays."""
-
-    def checked(self, name: str, value: Any) -> Any:
-        problem = problem_of(value)
-        if problem is None:
-            raise UsageError(f"{name} {shown(value)}: has to be {self.expected}")
-        return problem
 
 
 @dataclass(frozen=True)
@@ -93,13 +65,13 @@ class Sweep:
         UsageError: A value makes no sense, or two of them do not go together.
     """
 
-    model: Field[Model, Model] = _Part(
+    model: Field[Model, Model] = Part(
         default=TwoLayer(), kinds=MODELS.values(), expected="a model, as mstage.TwoLayer()"
     )
-    problem: Field[Problem, Problem | str | tuple[ArrayLike, ArrayLike]] = _ProblemPart(
+    problem: Field[Problem, Problem | str | tuple[ArrayLike, ArrayLike]] = ProblemPart(
         default=BuiltIn(), kinds=(), expected="the name of a problem, a mstage.Table or arrays (inputs, target)"
     )
-    dynamics: Field[Dynamics, Dynamics] = _Part(
+    dynamics: Field[Dynamics, Dynamics] = Part(
         default=Descent(), kinds=DYNAMICS.values(), expected="mstage.Descent() or mstage.Flow()"
     )
     seed: WholeNumbers = Number(
@@ -140,7 +112,7 @@ class Sweep:
         optional=True,
         default=None,
     )
-    recording: Field[Recording, Recording] = _Part(
+    recording: Field[Recording, Recording] = Part(
         default=Recording(), kinds=(Recording,), expected="a mstage.Recording"
     )
     dtype: Plain[str] = Choice(
@@ -242,10 +214,17 @@ class Sweep:
 
     def to_dict(self) -> dict[str, Any]:
         """The sweep as plain values, with the keys of a sweep file; `from_dict` reads it back."""
-        names = {"model": name_of("model", self.model), "dynamics": name_of("dynamics", self.dynamics)}
-        parts = (self.model, self.problem, self.dynamics, self, self.recording)
         arrays = {} if isinstance(self.problem, BuiltIn | Table) else {ARRAYS: self.problem.digest}
-        return names | {key: value for part in parts for key, value in plain_values(part).items()} | arrays
+        return (
+            plain_values(self.problem)
+            | arrays
+            | {"model": name_of("model", self.model)}
+            | plain_values(self.model)
+            | {"dynamics": name_of("dynamics", self.dynamics)}
+            | plain_values(self.dynamics)
+            | plain_values(self)
+            | plain_values(self.recording)
+        )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str = "sweep", arrays: TrainingSet | None = None) -> Self:

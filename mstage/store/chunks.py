@@ -15,7 +15,7 @@ from mstage.outside import open_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mstage.store.layout import StoredArray
+    from mstage.store.arrays import StoredArray
 
 Buffer: TypeAlias = bytes | np.ndarray  # of bytes
 CODECS = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,8 @@ import numpy as np
 
 from mstage.history import FLOW_STATISTICS, GLOSSARY, OUTCOMES, RunStatus
 from mstage.spec import Flow
-from mstage.store.shards import Shard, chunk_sizes
+from mstage.store.arrays import StoredArray
+from mstage.store.shards import STEP_COST, Shard, chunk_sizes, weight_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,46 +47,6 @@ def is_store_file(name: str) -> bool:
 def group_name(shape: Mapping[str, float]) -> str:
     """Name of the group of a shape of network, as `width_400`."""
     return "-".join(f"{axis}_{value}" for axis, value in shape.items()) or "weights"
-
-
-@dataclass(frozen=True)
-class StoredArray:
-    """An array of a store.
-
-    Attributes:
-        path: Where it lies in the store.
-        dims: Its axes.
-        shape: Its size along each.
-        chunks: Size of a chunk along each; those at the edges are as large, their rest filled.
-        dtype: As NumPy names it.
-        attributes: For readers without mstage.
-    """
-
-    path: str
-    dims: tuple[str, ...]
-    shape: tuple[int, ...]
-    chunks: tuple[int, ...]
-    dtype: str
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """The last part of its path."""
-        return self.path.rpartition("/")[2]
-
-    @property
-    def fill(self) -> float | int:
-        """What stands where nothing was written."""
-        return math.nan if self.dtype.startswith("float") else 0
-
-    @property
-    def chunk_bytes(self) -> int:
-        """Bytes of the values of a chunk."""
-        return math.prod(self.chunks) * np.dtype(self.dtype).itemsize
-
-    def file(self, cell: tuple[int, ...] = ()) -> str:
-        """The file of a chunk; of the first one, which is the only one of a coordinate, if no cell is given."""
-        return ".".join([f"{self.path}/c", *map(str, cell or (0,) * len(self.dims))])
 
 
 @dataclass(frozen=True)
@@ -208,6 +169,11 @@ class Layout:
         """How much there is of what grows when so many records are complete."""
         snapshots = int(np.searchsorted(self.snapshot_records, records))
         return {"loss": records} | dict.fromkeys(self.weight_names, snapshots)
+
+    def step_cost(self, shard: Shard) -> float:
+        """What a step of a run costs, in what a neuron of a two-layer network does."""
+        dim = self.chunks["dim"]
+        return weight_count(self.sweep, self.shape_of(shard), dim) / (dim + 1) + STEP_COST
 
     def program_name(self, shard: Shard) -> str:
         """What is compiled for a shard, in words, as `width 400`."""

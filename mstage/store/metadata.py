@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from mstage.store.arrays import StoredArray
     from mstage.store.disk import Disk
-    from mstage.store.layout import Layout, StoredArray
+    from mstage.store.layout import Layout
 
 MAX_METADATA = 32 * 2**20  # bytes of a zarr.json, which becomes twenty times as much while it is read
 SEAL = "seal"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mstage.spec import Sweep
-    from mstage.store.layout import Layout, StoredArray
+    from mstage.store.arrays import StoredArray
 
 CHUNK_BYTES = 2**20  # of losses or of weights that are written at once
 SHARD_WORK = 1e11  # steps x samples x (width + 64) of a shard: one to three minutes on two cores
@@ -106,12 +106,6 @@ def run_lengths(sweep: Sweep) -> tuple[int, ...]:
     if isinstance(sweep.dynamics, Flow):
         return (round(TYPICAL_FLOW_STEPS * (1e-3 / sweep.dynamics.tolerance) ** (1 / 3)),)
     return sweep.last_steps
-
-
-def step_cost(layout: Layout, shard: Shard) -> float:
-    """What a step of a run costs, in what a neuron does."""
-    dim = layout.chunks["dim"]
-    return weight_count(layout.sweep, layout.shape_of(shard), dim) / (dim + 1) + STEP_COST
 
 
 def weight_count(sweep: Sweep, shape: Mapping[str, float], dim: int) -> int:

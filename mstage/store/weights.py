@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from mstage.store.arrays import StoredArray
     from mstage.store.commits import Commit
-    from mstage.store.layout import Layout, StoredArray
+    from mstage.store.layout import Layout
     from mstage.store.shards import Shard
 
 

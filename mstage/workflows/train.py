@@ -20,7 +20,6 @@ from mstage.simulate.trainers import trainer_of
 from mstage.spec import Flow
 from mstage.store.disk import Scratch
 from mstage.store.reader import open_sweep, stored_sweep, stored_training_set
-from mstage.store.shards import step_cost
 from mstage.store.writer import ShardWriter, SweepWriter
 from mstage.workflows.estimate import check_disk, check_memory
 from mstage.workflows.problems import training_set_of
@@ -214,7 +213,7 @@ class _Account:
             records = writer.commit_of(shard).records
             self._shares[shard] = self._share_at(self._steps[min(records, len(self._steps) - 1)])
             self._runs_done += shard.run_count if records == len(self._steps) else 0
-        self._costs = {shard: shard.run_count * step_cost(writer.layout, shard) for shard in self._shares}
+        self._costs = {shard: shard.run_count * writer.layout.step_cost(shard) for shard in self._shares}
         self._run_steps = 0
 
     def begin(self, shard: Shard) -> None:

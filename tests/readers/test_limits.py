@@ -24,7 +24,7 @@ from pyarrow import parquet
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
-from mstage import Sweep, train
+from mstage import Sweep, TwoLayer, train
 from mstage.store.metadata import sealed
 from tests.readers.limited import Server, Taken, server
 

@@ -13,14 +13,14 @@ import xarray as xr
 
 from mstage.errors import InputError
 from mstage.history import RunStatus
-from mstage.spec import Recording, Sweep
+from mstage.spec import Flow, Recording, Sweep, TwoLayer
 from mstage.store.reader import open_sweep
 from mstage.workflows.train import train
 from tests.cli.run import mstage
 from tests.store.test_store import StopHereError, flip, stop_after
 
-SWEEP = Sweep(alpha=(0.75, 1.0), width=(3, 4), seed=(0, 1), until=20.0, recording=Recording("auto", 4))
-FLOW = replace(SWEEP, dynamics="flow", learning_rate=())
+SWEEP = Sweep(TwoLayer(alpha=(0.75, 1.0), width=(3, 4)), seed=(0, 1), until=20.0, recording=Recording("auto", 4))
+FLOW = replace(SWEEP, dynamics=Flow())
 
 
 @pytest.fixture(scope="module", params=["whole", "half", "flow"])

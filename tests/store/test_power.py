@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from mstage.spec import Recording, Sweep
+from mstage.spec import Recording, Sweep, TwoLayer
 from mstage.store.chunks import Buffer
 from mstage.store.disk import Disk
 from mstage.store.reader import is_store, open_sweep
 from mstage.workflows.train import train
 from tests.store.test_store import StopHereError, assert_is_part, assert_same, stop_after
 
-SWEEP = Sweep(alpha=(0.75, 1.0), width=(3, 4), until=20.0, recording=Recording("auto", 4))
+SWEEP = Sweep(TwoLayer(alpha=(0.75, 1.0), width=(3, 4)), until=20.0, recording=Recording("auto", 4))
 Event = tuple[str, Path, Path | bytes | None]
 
 

@@ -16,7 +16,7 @@ import zarr
 
 from mstage.errors import InputError, MstageError, UsageError
 from mstage.history import RunStatus
-from mstage.spec import Recording, Sweep
+from mstage.spec import Descent, Recording, Sweep, TwoLayer
 from mstage.store.layout import STATE_FOLDER, Layout
 from mstage.store.metadata import sealed
 from mstage.store.reader import is_store, open_sweep, stored_problem, stored_sweep
@@ -131,7 +131,8 @@ def test_snapshots_are_the_weights_that_the_losses_speak_of(whole: Path) -> None
 
 
 def test_disk_estimate_is_what_is_taken(whole: Path) -> None:
-    estimated = sum(map(Layout.of(SMALL, 40, 2).stored_bytes, SMALL.width))
+    layout = Layout.of(SMALL, 40, 2)
+    estimated = sum(map(layout.stored_bytes, layout.shards))
     taken = sum(
         file.stat().st_size for name in ("loss", "output_weight", "input_weight") for file in whole.rglob(f"{name}/c*")
     )
@@ -189,7 +190,7 @@ def test_second_process_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StopHereError):
         train(SMALL, path, progress=stop_after(2))
     with SweepWriter.resume(path) as writer:
-        assert [writer.take().shard.width for _ in SMALL.width] == [30, 50]
+        assert [writer.take().shard.values["width"] for _ in range(2)] == [(30,), (50,)]
         for arguments in ({"resume": True}, {"overwrite": True}):
             code = (
                 "from mstage.workflows.train import train; from mstage.store.reader import stored_sweep;"
@@ -370,7 +371,7 @@ def test_unwritable_folder_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("steps", [1, 10, 9_999, 10**6])
 @pytest.mark.parametrize("width", [1, 400, 10**6])
 def test_chunks_are_neither_many_nor_large(steps: int, width: int) -> None:
-    layout = Layout.of(Sweep(width=(width,), seed=tuple(range(50)), steps=steps), 40, 2)
+    layout = Layout.of(Sweep(TwoLayer(width=(width,)), seed=tuple(range(50)), steps=steps), 40, 2)
     loss, *weights = layout.growing(layout.shards[0]).values()
     for axis, arrays in (("step", [loss]), ("snapshot", weights)):
         size = sum(array.chunk_bytes for array in arrays)

@@ -11,16 +11,18 @@ import pytest
 CODE = """
 import sys
 from pathlib import Path
-from mstage.simulate.problems import load_problem
 from mstage.simulate.trainers import trainer_of
-from mstage.spec import Optimizer, Recording, Sweep
+from mstage.spec import Descent, Flow, Optimizer, Recording, Sweep, TwoLayer
+from mstage.store.layout import Layout
 from mstage.workflows.estimate import memory_bytes
 from mstage.workflows.train import train
 from mstage.workflows.problems import training_set_of
 
 sweep = {sweep}
-trainer = trainer_of(sweep, training_set_of(sweep.problem), sweep.programs[0])
-said = memory_bytes(sweep, trainer, sweep.model.width[0], 2)
+data = training_set_of(sweep.problem)
+layout = Layout.of(sweep, *data.input.shape)
+shard = layout.shards[0]
+said = memory_bytes(layout, shard, trainer_of(sweep, data, shard.program(sweep), shard.runs_of(sweep)))
 train(sweep, sys.argv[1], commit_seconds=0.1)
 status = Path("/proc/self/status").read_text().split()  # what getrusage says holds that of the process before it, too
 print(1024 * int(status[status.index("VmHWM:") + 1]) / said)
@@ -32,11 +34,11 @@ print(1024 * int(status[status.index("VmHWM:") + 1]) / said)
 @pytest.mark.parametrize(
     "sweep",
     [
-        "Sweep(width=(20000,), seed=tuple(range(100)), steps=25, recording=Recording('auto', 6))",
-        "Sweep(width=(20000,), seed=tuple(range(60)), steps=25, recording=Recording('auto', 6), "
-        "optimizer=Optimizer('adam'))",
-        "Sweep(width=(200,), seed=tuple(range(8000)), steps=25, recording=Recording('auto', 6))",
-        "Sweep(width=(4000,), seed=tuple(range(100)), until=1.0, recording=Recording('auto', 6), dynamics='flow')",
+        "Sweep(TwoLayer(width=20000), seed=tuple(range(100)), steps=25, recording=Recording('auto', 6))",
+        "Sweep(TwoLayer(width=20000), seed=tuple(range(60)), steps=25, recording=Recording('auto', 6), "
+        "dynamics=Descent(optimizer=Optimizer('adam')))",
+        "Sweep(TwoLayer(width=200), seed=tuple(range(8000)), steps=25, recording=Recording('auto', 6))",
+        "Sweep(TwoLayer(width=4000), seed=tuple(range(100)), until=1.0, recording=Recording('auto', 6), dynamics=Flow())",
     ],
 )
 def test_memory_is_what_training_takes(sweep: str, tmp_path: object) -> None:

@@ -80,9 +80,13 @@ def test_initial_plateau_against_simulation(problem: str, activation: str) -> No
     """
     theory, seeds = Theory(known(problem), activation, 1.25, 800, 0.05), 6
     sweep = mstage.Sweep(
-        problem=problem, activation=activation, alpha=(1.25,), width=(800,), seed=range(seeds), learning_rate=(0.05,),
-        until=1.1 * theory.exit_time.value, recording=mstage.Recording("every:1", 40),
-    )  # fmt: skip
+        mstage.TwoLayer(activation=activation, alpha=(1.25,), width=(800,)),
+        problem=problem,
+        dynamics=mstage.Descent(learning_rate=(0.05,)),
+        seed=range(seeds),
+        until=1.1 * theory.exit_time.value,
+        recording=mstage.Recording("every:1", 40),
+    )
     tree = mstage.train(sweep)
     group = tree.dataset.sel(width=800).isel(alpha=0, learning_rate=0)
     constants, flow = theory.constants, theory.flow

@@ -72,7 +72,7 @@ def test_orientations_are_counted() -> None:
 
 def test_a_real_sweep_condenses() -> None:
     """On the secondary plateau: two opposite orientations, m/3 neurons, the order decided at step 0."""
-    sweep = mstage.Sweep(alpha=(1.5,), width=(1000,), seed=(0, 1), until=25.0)
+    sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.5,), width=(1000,)), seed=(0, 1), until=25.0)
     found = mstage.condensation(mstage.train(sweep)).quantities.sel(width=1000)
     last = found.isel(snapshot=-1)
     assert (last.weighted_cosine_fit > 0.999).all()

@@ -115,8 +115,13 @@ def test_the_joint_distance_of_many_neurons_is_sliced(order: int, mean: float) -
 
 def test_the_v_of_output_and_input_weights() -> None:
     """On the plateau W2(|a|, |w|) falls as m^-alpha exp(-lambda t/2); it is least near T1 and grows afterwards."""
-    sweep = mstage.Sweep(problem="gauss5", alpha=(1.5,), width=(4000,), learning_rate=(0.05,), until=12.0,
-                         recording=mstage.Recording("log:50", 60))  # fmt: skip
+    sweep = mstage.Sweep(
+        mstage.TwoLayer(alpha=(1.5,), width=(4000,)),
+        problem="gauss5",
+        dynamics=mstage.Descent(learning_rate=(0.05,)),
+        until=12.0,
+        recording=mstage.Recording("log:50", 60),
+    )
     ((output, inputs),) = kept_weights(mstage.train(sweep).isel(alpha=0, seed=0, learning_rate=0))
     drift = measure_drift(output, inputs, DriftMethod(2)).distances
     time, distance = drift.snapshot_time.values, drift.output_input.values
