@@ -23,10 +23,10 @@ def main(quick: bool = False) -> None:
         seed=(0, 1) if quick else (0, 1, 2, 3),
         until=10.0 if quick else 40.0,
     )
-    measured = [one.quantities["relative_distance"] for one in mstage.condensation(mstage.train(sweep)).widths]
+    measured = mstage.condensation(mstage.train(sweep)).quantities["relative_distance"]
     print("alpha   " + "".join(f"RD at m={width:<6}" for width in widths) + "exponent")
     for alpha in sweep.model.alpha:
-        farthest = [one.sel(alpha=alpha).max("snapshot").mean("seed").item() for one in measured]
+        farthest = measured.sel(alpha=alpha, learning_rate=0.01).max("snapshot").mean("seed").values
         exponent = np.polyfit(np.log(widths), np.log(farthest), 1)[0]
         regime = "linear" if exponent < 0 else "condensed"
         print(f"{alpha:5.2f}   " + "".join(f"{value:<13.3f}" for value in farthest) + f"{exponent:+.2f}  {regime}")

@@ -30,11 +30,11 @@ BELOW = {
 }
 OWNERS = {
     "jax": ("mstage/simulate/",), "jaxlib": ("mstage/simulate/",), "optax": ("mstage/simulate/",),
-    "diffrax": ("mstage/simulate/dynamics/flow",), "ot": ("mstage/analysis/weights/drift",), "zarr": ("mstage/store/",),
+    "diffrax": ("mstage/simulate/dynamics/flow",), "ot": ("mstage/analysis/weights/drift",), "zarr": (),
     "matplotlib": ("mstage/render/figures", "mstage/analysis/display.py"),
     "rich": ("mstage/cli/", "mstage/render/"), "typer": ("mstage/cli/",),
     "ml_dtypes": ("mstage/readers/checkpoints/",), "pyarrow": ("mstage/readers/parquet",),
-    "tensorboard": ("mstage/readers/logs/tensorboard",),
+    "tensorboard": ("mstage/readers/logs/tensorboard",), "google_crc32c": ("mstage/store/chunks",),
 }  # fmt: skip
 SHOWS_ITSELF = "mstage/analysis/display.py"  # looks up what draws a result, when it is asked to show itself
 SIMULATE_TAKES = {"mstage", "jax", "jaxlib", "jaxtyping", "numpy", "optax", "diffrax"}  # beside the standard library

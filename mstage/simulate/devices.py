@@ -45,8 +45,8 @@ class Layout:
         """The layout of some of `company` runs, of all of them when None.
 
         The block, of at most `largest` runs, is the one that leaves fewest places empty when all of them are trained:
-        a compiler may round what it makes of one run and of several in different ways, as it does with Adam, and what it
-        makes for one device and for several, as it does with a flow. So the devices are those of all of them, too.
+        a compiler may round what it makes of one run and of several in different ways, as it does with Adam, and what
+        it makes for one device and for several, as it does with a flow. So the devices are those of all of them, too.
         """
         company = company or runs
         each = -(-company // len(_devices_for(company)))

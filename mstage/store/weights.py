@@ -16,7 +16,7 @@ from mstage.errors import InputError, shown
 from mstage.store.chunks import mapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mstage.store.arrays import StoredArray
@@ -74,7 +74,7 @@ class StoredWeights(xr.backends.BackendArray):
         found = np.full([len(part) for part in wanted], np.nan, self.dtype)
         for shard in self.commits:
             try:
-                for corner, block in self._blocks(shard, wanted[self._axis]):
+                for corner, block in self._blocks(shard, wanted):
                     meets = [_meet(*part) for part in zip(wanted, corner, block.shape, strict=True)]
                     found[tuple(into for into, _ in meets)] = block[tuple(of for _, of in meets)]
             except (ValueError, OSError) as error:
@@ -84,8 +84,8 @@ class StoredWeights(xr.backends.BackendArray):
                 ) from None
         return found[tuple(slice(None) if isinstance(one, slice) else 0 for one in key)]
 
-    def _blocks(self, shard: Shard, snapshots: range | None = None) -> Iterator[tuple[list[int], np.ndarray]]:
-        """What is committed of a shard, and where it begins in the array; no chunk without wanted snapshots is read."""
+    def _blocks(self, shard: Shard, wanted: Sequence[range] | None = None) -> Iterator[tuple[list[int], np.ndarray]]:
+        """What is committed of a shard, and where it begins in the array; no file without wanted numbers is opened."""
         commit, size = self.commits[shard], self._layout.chunks["snapshot"]
         rest = commit.rest[self.array.name]
         count = self._layout.counts(commit.records)[self.array.name]
@@ -93,7 +93,9 @@ class StoredWeights(xr.backends.BackendArray):
         corner = [part.start or 0 for part in shard.place(self.array)]
         for first in (*written, *([count - rest.shape[1]] if rest.shape[1] else [])):
             corner[self._axis] = first
-            if snapshots is not None and _meet(snapshots, first, size)[0] == slice(0, 0):
+            if wanted is not None and any(
+                _meet(*part)[0] == slice(0, 0) for part in zip(wanted, corner, self.array.chunks, strict=True)
+            ):
                 continue
             if first in written:
                 yield corner, self._chunk(shard.chunk(self.array, first // size))

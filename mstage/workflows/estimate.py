@@ -197,14 +197,14 @@ def check_disk(sweep: Sweep, dataset: TrainingSet, path: Path) -> None:
 def memory_bytes(layout: Layout, shard: Shard, trainer: Trainer) -> int:
     """Memory that the process takes at most while it trains a shard.
 
-    Beside what the trainer takes there are its state in the file of a commit, a snapshot in the making, one in the
-    hands of the store and once more as it is written there, those that wait, and some chunks of losses.
+    Beside what the trainer takes there are a snapshot in the making, one in the hands of the store, once more as it is
+    written there and in a commit, those that wait, and some chunks of losses.
     """
     growing = layout.growing(shard)
     snapshot = layout.snapshot_bytes(shard) * bool(layout.sizes["snapshot"])
     chunks = sum(array.chunk_bytes for array in growing.values())
     waiting = min(MAX_WAITING_BYTES, 4 * snapshot)
-    return PROCESS_BYTES + trainer.memory_bytes() + 3 * snapshot + waiting + 3 * chunks
+    return PROCESS_BYTES + trainer.memory_bytes() + 4 * snapshot + waiting + 3 * chunks
 
 
 def available_bytes() -> int:

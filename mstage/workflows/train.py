@@ -26,7 +26,7 @@ from mstage.workflows.problems import training_set_of
 from mstage.workflows.write_behind import WriteBehind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from mstage.simulate.trainer import Position, Trainer
     from mstage.spec import Sweep
@@ -168,11 +168,17 @@ def _train_shard(
         has_moved = (position.step, position.record) != before[1:]
         due = position.record == total or time.monotonic() - last_commit >= commit_seconds
         if at_record and has_moved and due:
-            state = [np.array(leaf) for leaf in trainer.leaves(position)]  # whose memory the next call takes
+            behind.finish()  # a disk that is slower than the trainer is not to fill the memory with states
+            state = _kept(trainer.leaves(position)) if position.record < total else []
             behind.do(shard.commit, position.record, trainer.ends(position), state)
             last_commit = time.monotonic()
     behind.finish()
     account.finish(trainer.ends(position))
+
+
+def _kept(leaves: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Arrays that stay what they are when the next call takes the memory of those that are JAX's."""
+    return [leaf if leaf.flags.owndata else leaf.copy() for leaf in leaves]
 
 
 def _restored(writer: SweepWriter, trainer: Trainer, shard: ShardWriter) -> Position:

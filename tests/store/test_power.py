@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from mstage.store.disk import Disk
 from mstage.store.reader import is_store, open_sweep
 from mstage.workflows.train import train
 from tests.store.test_store import StopHereError, assert_is_part, assert_same, stop_after
+from tests.sweeps import changed
 
 SWEEP = Sweep(TwoLayer(alpha=(0.75, 1.0), width=(3, 4)), until=20.0, recording=Recording("auto", 4))
 Event = tuple[str, Path, Path | bytes | None]
@@ -182,4 +183,4 @@ def test_a_sweep_in_memory_syncs_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         raise AssertionError
 
     monkeypatch.setattr(os, "fsync", fail)
-    train(replace(SWEEP, width=(3,)))
+    train(changed(SWEEP, width=3))

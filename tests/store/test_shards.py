@@ -21,7 +21,8 @@ from mstage.store.reader import StoredSweep, open_sweep
 from mstage.store.shards import SHARD_BYTES
 from mstage.store.writer import SweepWriter
 from mstage.workflows.train import train
-from tests.store.test_store import StopHereError, assert_is_part, assert_same, stop_after
+from tests.store.test_store import StopHereError, assert_is_part, assert_same, flip, stop_after
+from tests.sweeps import changed
 
 SWEEP = Sweep(
     TwoLayer(alpha=(0.75, 1.0, 1.5), width=(20, 30)),
@@ -152,7 +153,7 @@ def test_each_takes_what_nobody_has(whole: xr.DataTree, monkeypatch: pytest.Monk
 def test_a_process_opens_a_store_once(tmp_path: Path) -> None:
     """A second descriptor of the file would take the locks away from the first when it is closed."""
     path = tmp_path / "sweep"
-    train(replace(SWEEP, width=(3,), until=2.0), path)
+    train(changed(SWEEP, width=3, until=2.0), path)
     lock = StoreLock(path, alone=False)
     with pytest.raises(InputError, match="another process is training it"):
         StoreLock(path, alone=False)
@@ -179,3 +180,23 @@ def test_a_resumed_store_keeps_its_cut(whole: xr.DataTree, monkeypatch: pytest.M
     assert tree.attrs["chunks"]["seed"] == 1
     xr.testing.assert_identical(values(tree), values(whole))
     assert_same(open_sweep(path), tree)
+
+
+def test_weights_are_read_as_far_as_they_are_wanted(
+    whole: xr.DataTree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By numbers, slices and lists, of shards that are sound, whatever has become of the others."""
+    cut(monkeypatch, 1.0)
+    train(changed(SWEEP, width=20), tmp_path / "sweep")
+    expected = whole["width_20"].input_weight
+    found = open_sweep(tmp_path / "sweep")["width_20"].input_weight
+    for place in (
+        {"alpha": 1, "seed": 2}, {"seed": slice(None, None, 2), "snapshot": slice(1, 8, 3)}, {"snapshot": -1},
+        {"alpha": [2, 0], "neuron": slice(3, 7)}, {"neuron": slice(None, None, -3)}, {"snapshot": slice(0, 0)},
+    ):  # fmt: skip
+        np.testing.assert_array_equal(found.isel(place).values, expected.isel(place).values)
+    flip(tmp_path / "sweep" / "width_20" / "input_weight" / "c.1.2.0.0.0.0", 50)
+    found = open_sweep(tmp_path / "sweep")["width_20"].input_weight
+    np.testing.assert_array_equal(found.isel(alpha=0).values, expected.isel(alpha=0).values)
+    with pytest.raises(InputError, match=r"width_20/input_weight of alpha 1, width 20, seed 2, learning rate 0\.05 to"):
+        found.isel(alpha=1).load()

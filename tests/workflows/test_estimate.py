@@ -38,7 +38,8 @@ print(1024 * int(status[status.index("VmHWM:") + 1]) / said)
         "Sweep(TwoLayer(width=20000), seed=tuple(range(60)), steps=25, recording=Recording('auto', 6), "
         "dynamics=Descent(optimizer=Optimizer('adam')))",
         "Sweep(TwoLayer(width=200), seed=tuple(range(8000)), steps=25, recording=Recording('auto', 6))",
-        "Sweep(TwoLayer(width=4000), seed=tuple(range(100)), until=1.0, recording=Recording('auto', 6), dynamics=Flow())",
+        "Sweep(TwoLayer(width=4000), seed=tuple(range(100)), until=1.0, recording=Recording('auto', 6), "
+        "dynamics=Flow())",
     ],
 )
 def test_memory_is_what_training_takes(sweep: str, tmp_path: object) -> None:

@@ -58,7 +58,7 @@ class FlowStepper:
     tick: float = field(compare=False)
     last: int = field(compare=False)
 
-    state_copies: ClassVar[int] = 4
+    state_copies: ClassVar[int] = 5
 
     def clock(self, steps: np.ndarray) -> np.ndarray:
         """The time of ticks, which is that of the last one for all that come after it."""
