@@ -181,7 +181,8 @@ def kept_weights(tree: xr.DataTree, required_of: object = None) -> list[tuple[xr
         InputError: It has to have some and has none.
     """
     root, found = tree.dataset, []
-    for width in root["width"].values.tolist():
+    has_neurons = any("input_weight" in group.data_vars for group in tree.children.values())
+    for width in root["width"].values.tolist() if has_neurons else []:
         runs = root.sel(width=width)
         reached = runs["last_step"].where(runs["status"] == RunStatus.RUNNING, runs["snapshot"].values.max(initial=0))
         reached = reached.where(runs["status"] != RunStatus.DAMAGED, -1)
@@ -194,6 +195,8 @@ def kept_weights(tree: xr.DataTree, required_of: object = None) -> list[tuple[xr
         found.append((output, inputs))
     if not found and required_of is not None:
         name = (tree.name or "the tree") if required_of is tree else required_of
+        if not has_neurons:
+            raise InputError(f"{name}: holds no two-layer networks, whose neurons are compared")
         raise InputError(f"{name}: has no snapshots of weights to compare; train with --snapshots N, N at least 2")
     return found
 

@@ -127,7 +127,7 @@ def _spans(stages: Sequence[Stage], axis: Axis, width: int) -> list[tuple[int, i
 
 
 def _title(run: RunStages, clock_name: str, scales: tuple[str, str], columns: int) -> list[Text]:
-    place = [f"{name.replace('_', ' ')} {given(value)}" for name, value in run.coordinates.items()]
+    place = [f"{name.replace('_', ' ')} {given(value)}" for name, value in run.run.items()]
     what = f"One run: loss ({scales[1]}) against {clock_name} ({scales[0]})"
     return [Text(line, "bold") for line in wrap(printable(", ".join([what, *place])), columns)]
 

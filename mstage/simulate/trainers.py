@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mstage.simulate.dynamics.flow import FlowStepper
     from mstage.simulate.dynamics.stepper import Stepper
     from mstage.simulate.models.network import Network
-    from mstage.spec import Descent, Sweep
+    from mstage.spec import Optimizer, Sweep
     from mstage.training_set import TrainingSet
 
 
@@ -51,11 +51,13 @@ def trainer_of(
     columns["seed"] = columns["seed"].astype(np.uint32)
     dynamics = sweep.dynamics
     if isinstance(dynamics, Flow):
-        stepper: Stepper[Any] = _flow(sweep, dynamics, network)
-        columns["tolerance"] = np.full(len(runs), dynamics.tolerance)
+        stepper: Stepper[Any] = _flow(sweep, program["tolerance"], network)
+        columns["tolerance"] = np.full(len(runs), program["tolerance"])
         last_steps = np.full(len(runs), sweep.last_steps[0])
     else:
-        stepper = _descent(dynamics, network, dataset, has_spare_cores(len(whole)))
+        stepper = _descent(
+            dynamics.optimizer, program.get("batch_size"), network, dataset, is_spare=has_spare_cores(len(whole))
+        )
         rates = columns["learning_rate"].tolist()
         last_steps = np.array([dynamics.last_step(rate, sweep.until, sweep.steps) for rate in rates])
         columns["learning_rate"] = columns["learning_rate"].astype(sweep.dtype)
@@ -65,18 +67,20 @@ def trainer_of(
     return Trainer(network, stepper, samples, columns, last_steps, record_steps, stop_at, company=len(whole))
 
 
-def _descent(dynamics: Descent, network: Network, dataset: TrainingSet, is_spare: bool) -> DescentStepper:
-    check_optimizer(dynamics.optimizer)
-    samples, size = dataset.target.shape[0], dynamics.batch_size
+def _descent(
+    optimizer: Optimizer, batch_size: float | None, network: Network, dataset: TrainingSet, *, is_spare: bool
+) -> DescentStepper:
+    check_optimizer(optimizer)
+    samples, size = dataset.target.shape[0], None if batch_size is None else int(batch_size)
     if size is not None and size > samples:
         raise UsageError(too_large_batch(size, dataset.name, samples))
     objective = objective_of(network, samples, has_spare_cores=is_spare)
     batch = None if size is None else objective_of(network, size, has_spare_cores=is_spare)
-    return DescentStepper(objective, batch, dynamics.optimizer, size or samples, samples)
+    return DescentStepper(objective, batch, optimizer, size or samples, samples)
 
 
-def _flow(sweep: Sweep, dynamics: Flow, network: Network) -> FlowStepper:
+def _flow(sweep: Sweep, tolerance: float, network: Network) -> FlowStepper:
     from mstage.simulate.dynamics.flow import NARROW_TOLERANCE, FlowStepper  # diffrax takes a second to import
 
-    products = "float32" if dynamics.tolerance >= NARROW_TOLERANCE else sweep.dtype
+    products = "float32" if tolerance >= NARROW_TOLERANCE else sweep.dtype
     return FlowStepper(network, products, sweep.tick, sweep.last_steps[-1])

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 from mstage.errors import UsageError
 from mstage.spec.parameters import (
-    Maybe,
+    MaybeWholeNumbers,
     Number,
     Numbers,
     Parameter,
@@ -96,38 +96,25 @@ class Descent:
     Attributes:
         learning_rate: Learning rates.
         optimizer: The update rule.
-        batch_size: Samples a step, None for all of them. The recorded loss is over all samples in either case.
+        batch_size: Samples a step, None for all of them; several are an axis. The recorded loss is over all samples
+            in either case.
 
     Raises:
         UsageError: A value makes no sense.
     """
 
     learning_rate: Numbers = Number(
-        help="Learning rate.",
-        metavar="R",
-        meaning="learning rate",
-        is_axis=True,
-        least=0,
-        above=True,
-        rule="above 0",
-        default=(0.1,),
-    )
+        help="Learning rate.", metavar="R", meaning="learning rate", is_axis=True, least=0, above=True,
+        rule="above 0", default=(0.1,),
+    )  # fmt: skip
     optimizer: Plain[Optimizer] = _OptimizerName(
-        help="Any of Optax, options behind it, as in adam:b1=0.8,nesterov=true.",
-        metavar="NAME",
-        default=Optimizer(),
-    )
-    batch_size: Maybe[int] = Number(
-        help="Samples a step.",
-        metavar="N",
-        default_text="all of them",
-        meaning="samples a step",
-        whole=True,
-        least=1,
-        rule="a whole number of at least 1",
-        optional=True,
+        help="Any of Optax, options behind it, as in adam:b1=0.8,nesterov=true.", metavar="NAME", default=Optimizer(),
+    )  # fmt: skip
+    batch_size: MaybeWholeNumbers = Number(
+        help="Samples a step.", metavar="N", default_text="all of them", meaning="samples a step", whole=True,
+        least=1, rule="a whole number of at least 1", is_axis=True, is_static=True, only_varied=True, optional=True,
         default=None,
-    )
+    )  # fmt: skip
 
     packages: ClassVar = ("jax", "jaxlib", "optax")  # whose version can change the bits of a run
 
@@ -165,21 +152,17 @@ class Flow:
 
     Attributes:
         tolerance: Error allowed in a step of the integrator, relative to the size of the weights, each the largest
-            number among them, or along the motion to the time.
+            number among them, or along the motion to the time; several are an axis.
 
     Raises:
         UsageError: The tolerance makes no sense.
     """
 
-    tolerance: Plain[float] = Number(
-        help="Error of a step of the flow, relative to the weights or, along the motion, to the time.",
-        metavar="E",
-        meaning="error allowed in a step of the flow",
-        least=1e-12,
-        most=0.1,
-        rule="from 1e-12 to 0.1 in float64",
-        default=FLOW_TOLERANCE,
-    )
+    tolerance: Numbers = Number(
+        help="Error of a step of the flow, relative to the weights or, along the motion, to the time.", metavar="E",
+        meaning="error allowed in a step of the flow", least=1e-12, most=0.1, rule="from 1e-12 to 0.1 in float64",
+        is_axis=True, is_static=True, only_varied=True, default=(FLOW_TOLERANCE,),
+    )  # fmt: skip
 
     packages: ClassVar = ("jax", "jaxlib", "diffrax")
 
@@ -197,8 +180,8 @@ class Flow:
         if until is None:
             raise UsageError("steps: a gradient flow chooses its own steps; say how long with --until TIME")
         least = LEAST_TOLERANCE[dtype]
-        if self.tolerance < least:
-            raise UsageError(f"tolerance {self.tolerance}: has to be from {least:g} to 0.1 in {dtype}")
+        if min(self.tolerance) < least:
+            raise UsageError(f"tolerance {min(self.tolerance)}: has to be from {least:g} to 0.1 in {dtype}")
 
     def last_steps(self, until: float | None, steps: int | None) -> tuple[int, ...]:  # noqa: ARG002, descent needs them
         """The last tick."""

@@ -117,6 +117,7 @@ class Part(Field[Any, Any]):
 
 Numbers: TypeAlias = Parameter[tuple[float, ...], float | Sequence[float]]  # an axis: one value or several
 WholeNumbers: TypeAlias = Parameter[tuple[int, ...], int | Sequence[int]]
+MaybeWholeNumbers: TypeAlias = Parameter[tuple[int, ...] | None, int | Sequence[int] | None]
 Maybe: TypeAlias = Parameter[_Held | None, _Held | None]
 Plain: TypeAlias = Parameter[_Held, _Held]
 

@@ -64,11 +64,8 @@ class BuiltIn:
     """
 
     name: Plain[str] = _ProblemName(
-        help=f"{', '.join(PROBLEMS)}.",
-        metavar="NAME",
-        key="problem",
-        default="cub1d",
-    )
+        help=f"{', '.join(PROBLEMS)}.", metavar="NAME", key="problem", default="cub1d",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,27 +85,21 @@ class Table:
     """
 
     path: Parameter[str, str | os.PathLike[str]] = Text(
-        help="Your own table: CSV, TSV, Parquet or npz.", metavar="FILE", key="data"
-    )
+        help="Your own table: CSV, TSV, Parquet or npz.", metavar="FILE", key="data",
+    )  # fmt: skip
     target: Plain[str] = Text(help="Column of the table to predict.", metavar="COLUMN")
     features: Parameter[tuple[str, ...] | None, Sequence[str] | None] = _Features(
-        help="Columns to predict it from.",
-        metavar="A,B",
-        default_text="all others",
-        default=None,
-    )
+        help="Columns to predict it from.", metavar="A,B", default_text="all others", default=None,
+    )  # fmt: skip
     standardise: Plain[bool] = Flag(
-        help="Shift and scale columns to mean 0 and deviation 1.",
-        default=True,
-    )
+        help="Shift and scale columns to mean 0 and deviation 1.", default=True,
+    )  # fmt: skip
     intercept: Plain[bool] = Flag(
-        help="Append a column of ones.",
-        default=True,
-    )
+        help="Append a column of ones.", default=True,
+    )  # fmt: skip
     drop_missing: Plain[bool] = Flag(
-        help="Leave rows with missing values out instead of refusing them.",
-        default=False,
-    )
+        help="Leave rows with missing values out instead of refusing them.", default=False,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         features = self.features or ()

@@ -40,18 +40,12 @@ class Recording:
     losses: Plain[str] = _Rule(
         help=f"Losses: every:N steps, log:N for N evenly in log time, or auto, every step up to {MAX_RECORDS:,} of "
         f"them and evenly in log time beyond.",
-        metavar="RULE",
-        key="record",
-        default="auto",
-    )
+        metavar="RULE", key="record", default="auto",
+    )  # fmt: skip
     snapshots: Plain[int] = Number(
-        help="How often the weights are kept, evenly in log time.",
-        metavar="N",
-        whole=True,
-        least=0,
-        rule="a whole number, 0 (none) or more",
-        default=60,
-    )
+        help="How often the weights are kept, evenly in log time.", metavar="N", whole=True, least=0,
+        rule="a whole number, 0 (none) or more", default=60,
+    )  # fmt: skip
 
     def loss_count(self, last: int) -> int:
         """Length of `loss_steps`."""

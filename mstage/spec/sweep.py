@@ -66,61 +66,36 @@ class Sweep:
     """
 
     model: Field[Model, Model] = Part(
-        default=TwoLayer(), kinds=MODELS.values(), expected="a model, as mstage.TwoLayer()"
-    )
+        default=TwoLayer(), kinds=MODELS.values(), expected="a model, as mstage.TwoLayer()",
+    )  # fmt: skip
     problem: Field[Problem, Problem | str | tuple[ArrayLike, ArrayLike]] = ProblemPart(
-        default=BuiltIn(), kinds=(), expected="the name of a problem, a mstage.Table or arrays (inputs, target)"
-    )
+        default=BuiltIn(), kinds=(), expected="the name of a problem, a mstage.Table or arrays (inputs, target)",
+    )  # fmt: skip
     dynamics: Field[Dynamics, Dynamics] = Part(
-        default=Descent(), kinds=DYNAMICS.values(), expected="mstage.Descent() or mstage.Flow()"
-    )
+        default=Descent(), kinds=DYNAMICS.values(), expected="mstage.Descent() or mstage.Flow()",
+    )  # fmt: skip
     seed: WholeNumbers = Number(
-        help="Seeds themselves.",
-        metavar="S",
-        meaning="seed of initialization and of the order of batches",
-        is_axis=True,
-        whole=True,
-        least=0,
-        most=2**32 - 1,
-        rule="from 0 to 2^32 - 1",
-        default=(0,),
-    )
+        help="Seeds themselves.", metavar="S", meaning="seed of initialization and of the order of batches",
+        is_axis=True, whole=True, least=0, most=2**32 - 1, rule="from 0 to 2^32 - 1", default=(0,),
+    )  # fmt: skip
     until: Maybe[float] = Number(
-        help="Time at which a run ends: learning rate x step (of plain sgd).",
-        metavar="TIME",
-        least=0,
-        above=True,
-        rule="a finite time above 0",
-        optional=True,
-        default=None,
-    )
+        help="Time at which a run ends: learning rate x step (of plain sgd).", metavar="TIME", least=0, above=True,
+        rule="a finite time above 0", optional=True, default=None,
+    )  # fmt: skip
     steps: Maybe[int] = Number(
-        help="Updates after which a run ends.",
-        metavar="N",
-        whole=True,
-        least=1,
-        most=2**53 - 1,
-        rule="a whole number from 1 to 2^53 - 1",
-        optional=True,
-        default=None,
-    )
+        help="Updates after which a run ends.", metavar="N", whole=True, least=1, most=2**53 - 1,
+        rule="a whole number from 1 to 2^53 - 1", optional=True, default=None,
+    )  # fmt: skip
     stop_at: Maybe[float] = Number(
-        help="Loss at which a run ends early.",
-        metavar="LOSS",
-        least=0,
-        rule="a finite loss, 0 or more",
-        optional=True,
-        default=None,
-    )
+        help="Loss at which a run ends early.", metavar="LOSS", least=0, rule="a finite loss, 0 or more",
+        optional=True, default=None,
+    )  # fmt: skip
     recording: Field[Recording, Recording] = Part(
-        default=Recording(), kinds=(Recording,), expected="a mstage.Recording"
-    )
+        default=Recording(), kinds=(Recording,), expected="a mstage.Recording",
+    )  # fmt: skip
     dtype: Plain[str] = Choice(
-        help=f"{', '.join(DTYPES)}.",
-        metavar="NAME",
-        known=DTYPES,
-        default="float64",
-    )
+        help=f"{', '.join(DTYPES)}.", metavar="NAME", known=DTYPES, default="float64",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         self.model.check_dtype(self.dtype)

@@ -88,7 +88,7 @@ def chunk_sizes(sweep: Sweep, samples: int, dim: int) -> dict[str, int]:
     chunks = {name: len(values) for name, values in sweep.axes.items()} | dict.fromkeys(sweep.static_axes, 1)
     runs, weights = math.prod(chunks.values()), max(weight_count(sweep, shape, dim) for shape in sweep.shapes)
     lengths = run_lengths(sweep)
-    at_once = samples**2 if isinstance(sweep.dynamics, Flow) else sweep.dynamics.batch_size or samples
+    at_once = samples**2 if isinstance(sweep.dynamics, Flow) else max(sweep.dynamics.batch_size or (samples,))
     work = runs * sum(lengths) / len(lengths) * at_once * (weights / (dim + 1) + STEP_COST)
     parts = max(int(work // SHARD_WORK), -(-runs * weights * sweep.itemsize // SHARD_BYTES), 1)
     for axis in chunks:  # the runs that differ in the learning rate alone stay together
@@ -104,7 +104,7 @@ def chunk_sizes(sweep: Sweep, samples: int, dim: int) -> dict[str, int]:
 def run_lengths(sweep: Sweep) -> tuple[int, ...]:
     """Steps of a run of each learning rate; of a flow, about how many its integrator will take."""
     if isinstance(sweep.dynamics, Flow):
-        return (round(TYPICAL_FLOW_STEPS * (1e-3 / sweep.dynamics.tolerance) ** (1 / 3)),)
+        return tuple(round(TYPICAL_FLOW_STEPS * (1e-3 / one) ** (1 / 3)) for one in sweep.dynamics.tolerance)
     return sweep.last_steps
 
 

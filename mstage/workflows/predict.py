@@ -47,9 +47,9 @@ def predict(source: Sweep | str | Path) -> SweepTheory:
         problem = stored_problem(source)
         return theory_of(stored_sweep(source), problem.attrs, problem)
     data = training_set_of(source.problem)
-    batch = _batch_size(source)
-    if batch is not None and batch > len(data.target):
-        raise UsageError(too_large_batch(batch, data.name, len(data.target)))
+    for batch in _batch_sizes(source):
+        if batch > len(data.target):
+            raise UsageError(too_large_batch(batch, data.name, len(data.target)))
     if isinstance(source.dynamics, Descent) and not source.has_time:
         from mstage.simulate.dynamics.optimizers import (
             check_optimizer,  # takes JAX, which plain gradient descent needs not
@@ -79,13 +79,14 @@ def theory_of(sweep: Sweep, problem: Mapping[Any, Any], data: Mapping[Any, Any])
         for alpha, width, rate in product(sweep.axes["alpha"], sweep.axes["width"], rates)
     )
     remarks = [f"data: {problem['preparation']}"] if problem.get("preparation") else []
-    samples, batch = len(inputs), _batch_size(sweep)
-    if batch is not None and batch < samples:
+    samples, batches = len(inputs), [size for size in _batch_sizes(sweep) if size < len(inputs)]
+    if batches:
         remarks.append(
-            f"theory takes the gradient over all {samples} samples; the noise of batches of {batch} is left out"
+            f"theory takes the gradient over all {samples} samples; the noise of batches of "
+            f"{', '.join(map(str, batches))} is left out"
         )
     return SweepTheory(problem["name"], constants, runs, tuple(remarks))
 
 
-def _batch_size(sweep: Sweep) -> int | None:
-    return sweep.dynamics.batch_size if isinstance(sweep.dynamics, Descent) else None
+def _batch_sizes(sweep: Sweep) -> tuple[int, ...]:
+    return (isinstance(sweep.dynamics, Descent) and sweep.dynamics.batch_size) or ()

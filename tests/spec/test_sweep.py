@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mstage.errors import UsageError
-from mstage.spec import Descent, Optimizer, Sweep, Table, TwoLayer
+from mstage.spec import Descent, Flow, Optimizer, Sweep, Table, TwoLayer
 from mstage.spec.recording import Recording, log_spaced_steps
 from mstage.training_set import training_set
 from tests.sweeps import changed
@@ -67,8 +67,8 @@ def line(**change: object) -> str:
         ({"optimizer": "adam"}, "optimizer 'adam': has to be a mstage.Optimizer"),
         ({"recording": "auto"}, "recording 'auto': has to be a mstage.Recording"),
         ({"batch_size": 0}, "batch-size 0: has to be a whole number of at least 1"),
-        ({"batch_size": 2.5}, "batch-size 2.5: has to be a whole number"),
-        ({"batch_size": "8"}, "batch-size 8: has to be a whole number"),
+        ({"batch_size": 2.5}, "batch-size 2.5: expected whole numbers"),
+        ({"batch_size": "8"}, "batch-size '8': expected whole numbers"),
         ({"stop_at": -1.0}, "stop-at -1.0: has to be a finite loss"),
         ({"stop_at": math.nan}, "stop-at nan: has to be a finite loss"),
         ({"stop_at": "low"}, "stop-at low: has to be a finite loss"),
@@ -170,7 +170,7 @@ def test_numbers_of_any_library_become_plain_ones() -> None:
     )
     assert json.loads(json.dumps(sweep.to_dict())) == sweep.to_dict()
     assert {type(value) for value in (*sweep.model.alpha, *sweep.dynamics.learning_rate, sweep.until)} == {float}
-    assert {type(value) for value in (*sweep.model.width, *sweep.seed, sweep.dynamics.batch_size)} == {int}
+    assert {type(value) for value in (*sweep.model.width, *sweep.seed, *sweep.dynamics.batch_size)} == {int}
 
 
 # Optimizers
@@ -274,6 +274,17 @@ def test_the_steps_of_a_sweep() -> None:
 @pytest.mark.parametrize("steps", [1, 3, 10, 700, 123_457])
 def test_a_time_of_whole_steps_takes_that_many(rate: float, steps: int) -> None:
     assert Sweep(dynamics=Descent(learning_rate=(rate,)), until=rate * steps).last_steps == (steps,)
+
+
+def test_several_batch_sizes_or_tolerances_are_an_axis() -> None:
+    sweep = Sweep(dynamics=Descent(batch_size=(4, 8)), steps=1)
+    assert sweep.axes["batch_size"] == (4, 8)
+    assert (list(sweep.axes)[-1], sweep.static_axes) == ("batch_size", ("width", "batch_size"))
+    assert sweep.programs == [{"width": 400, "batch_size": 4}, {"width": 400, "batch_size": 8}]
+    assert sweep.to_dict()["batch_size"] == [4, 8]
+    single = Sweep(dynamics=Flow(1e-4), until=1.0)
+    assert ("tolerance" in single.axes, single.to_dict()["tolerance"]) == (False, 1e-4)
+    assert Sweep(dynamics=Flow((1e-4, 1e-3)), until=1.0).run_count == 2
 
 
 def test_runs_are_counted() -> None:

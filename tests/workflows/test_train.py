@@ -12,8 +12,9 @@ import pytest
 import xarray as xr
 
 from mstage.spec import Descent, Flow, Recording, Sweep, TwoLayer
-from mstage.store.reader import open_sweep
+from mstage.store.reader import open_sweep, stored_sweep
 from mstage.store.writer import SweepWriter
+from mstage.workflows.detect_stages import detect_stages
 from mstage.workflows.train import Progress, train
 
 LENGTHS = (1, 2, 3, 5, 16, 19, 60, 400, 10**6)
@@ -116,3 +117,28 @@ def test_a_commit_that_lacks_what_it_owes_is_an_error_at_that_moment(tmp_path: P
             shard.commit(size + 1, ends, [])
         shard.commit(size, ends, [])
         assert writer.commit_of(shard.shard).records == size
+
+
+@pytest.mark.parametrize("varied", [{"batch_size": (5, 8)}, {"tolerance": (1e-4, 2e-3)}])
+def test_what_is_compiled_on_its_own_is_an_axis(varied: dict[str, tuple[float, ...]], tmp_path: Path) -> None:
+    """Each value along it gives the bits of a sweep of that value alone, and so does a store that is read back."""
+    name, values = next(iter(varied.items()))
+    dynamics = Descent if name == "batch_size" else Flow
+    common = {"model": TwoLayer((0.75, 1.5), (4, 6)), "seed": (0, 1), "until": 6.0, "recording": Recording("log:30", 4)}
+    tree = train(Sweep(**common, dynamics=dynamics(**varied)), tmp_path / "all")
+    for value in values:
+        alone = train(Sweep(**common, dynamics=dynamics(**{name: value})))
+        xr.testing.assert_equal(tree.loss.sel({name: value}, drop=True), alone.loss)
+        for group in ("width_4", "width_6"):
+            found = tree[group].input_weight.sel({name: value}, drop=True)
+            np.testing.assert_array_equal(found, alone[group].input_weight)
+    frame = detect_stages(tree).to_dataframe()
+    assert set(frame[name]) == set(values)
+
+
+def test_arrays_are_learnt_and_kept(tmp_path: Path) -> None:
+    x = np.linspace(-1, 1, 12)
+    sweep = Sweep(TwoLayer(width=5), (np.stack([x, np.ones(12)], axis=1), np.sin(2 * x)), steps=20)
+    train(sweep, tmp_path / "sweep")
+    assert stored_sweep(tmp_path / "sweep") == sweep
+    xr.testing.assert_equal(train(sweep, tmp_path / "sweep", resume=True).to_dataset(), train(sweep).to_dataset())

@@ -92,17 +92,12 @@ class RunStages:
 
     def __repr__(self) -> str:
         status = "" if self.status == "ok" else f" ({self.status})"
-        return f"{place(self.coordinates) or 'the run'}{status}: {self.course}"
+        return f"{place(self.run) or 'the run'}{status}: {self.course}"
 
     @property
     def run(self) -> Mapping[str, float | int | str]:
         """Which run it is, by its coordinates."""
         return self.curve.run
-
-    @property
-    def coordinates(self) -> dict[str, float | int | str]:
-        """The same in the order in which a person names them."""
-        return {name: self.run[name] for name in (*RUN_COORDINATES, *self.run) if name in self.run}
 
     @property
     def course(self) -> str:

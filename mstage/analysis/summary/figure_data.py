@@ -100,8 +100,8 @@ def collect_figure_data(report: SweepReport, weights: Mapping[int, tuple[xr.Data
     chosen_run = report.representative
     if chosen_run is not None and int(chosen_run.run["width"]) in weights:
         one = _select(weights[int(chosen_run.run["width"])], chosen_run.run)
-        amplitudes = amplitude_history(chosen_run.coordinates, clock, *one, chosen_run.stages)
-        maps = cosine_maps(chosen_run.coordinates, clock, *one, chosen_run.stages)
+        amplitudes = amplitude_history(chosen_run.run, clock, *one, chosen_run.stages)
+        maps = cosine_maps(chosen_run.run, clock, *one, chosen_run.stages)
     settings = tuple(dict.fromkeys(tuple(law.run.items()) for law in report.laws))
     chosen = evenly(settings, MAX_SETTINGS)
     missing = {

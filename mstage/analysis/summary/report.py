@@ -17,7 +17,6 @@ from mstage.analysis.display import Tabled, lines, place
 from mstage.analysis.samples import Spread
 from mstage.analysis.stages.groups import StageGroups, rows_table, spread_columns
 from mstage.analysis.stages.representatives import representative_of, representative_run
-from mstage.analysis.stages.results import RUN_COORDINATES
 from mstage.analysis.theory.comparison import Comparison, compare
 from mstage.history import RunStatus
 
@@ -227,10 +226,11 @@ def _statuses(statuses: xr.DataArray) -> dict[str, int]:
 def _diverged(sweep: xr.Dataset) -> list[DivergedRun]:
     """The diverged runs of a sweep, width by width, with when they did."""
     found = []
-    status = sweep["status"].transpose("width", ...)
+    status = sweep["status"]
+    status = status.transpose(*sorted(status.dims, key=lambda axis: axis != "width"))
     for index in np.argwhere(status.values == RunStatus.DIVERGED):
         one = sweep.isel(dict(zip(status.dims, index, strict=True)))
-        run = {name: one[name].item() for name in RUN_COORDINATES if name in one.coords}
+        run = {str(axis): one[axis].item() for axis in sweep["status"].dims}
         time = float(one["end_time"]) if "end_time" in one else None
         found.append(DivergedRun(run, int(one["last_step"]), time))
     return found

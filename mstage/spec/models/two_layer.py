@@ -28,33 +28,18 @@ class TwoLayer:
     """
 
     alpha: Numbers = Number(
-        help="Initialization scale: weights have standard deviation width^-alpha.",
-        metavar="A",
-        meaning="initialization scale: weights have standard deviation width^-alpha",
-        is_axis=True,
-        least=0,
-        most=50,
+        help="Initialization scale: weights have standard deviation width^-alpha.", metavar="A",
+        meaning="initialization scale: weights have standard deviation width^-alpha", is_axis=True, least=0, most=50,
         rule="from 0 (weights of standard deviation 1, whatever the width) to 50: weights start at width^-alpha",
         default=(1.0,),
-    )
+    )  # fmt: skip
     width: WholeNumbers = Number(
-        help="Hidden neurons.",
-        metavar="M",
-        meaning="hidden neurons",
-        is_axis=True,
-        is_static=True,
-        whole=True,
-        least=1,
-        most=2**31 - 1,
-        rule="from 1 to 2^31 - 1",
-        default=(400,),
-    )
+        help="Hidden neurons.", metavar="M", meaning="hidden neurons", is_axis=True, is_static=True, whole=True,
+        least=1, most=2**31 - 1, rule="from 1 to 2^31 - 1", default=(400,),
+    )  # fmt: skip
     activation: Plain[str] = Choice(
-        help=f"{', '.join(ACTIVATIONS)}.",
-        metavar="NAME",
-        known=ACTIVATIONS,
-        default="tanh",
-    )
+        help=f"{', '.join(ACTIVATIONS)}.", metavar="NAME", known=ACTIVATIONS, default="tanh",
+    )  # fmt: skip
 
     def shapes(self, inputs: int) -> dict[str, dict[str, int]]:
         """The weights a_k and w_k, each with the sizes of its axes, at the first width."""

@@ -74,7 +74,7 @@ def test_runs_that_have_not_ended_are_counted():
 def test_the_curve_is_the_typical_run_of_the_group_that_agrees():
     report = summarise(*staged_sweep())
     found = report.representative
-    assert list(found.coordinates.items()) == [("alpha", 1.0), ("width", 400), ("seed", 1), ("learning_rate", 0.1)]
+    assert sorted(found.run.items()) == [("alpha", 1.0), ("learning_rate", 0.1), ("seed", 1), ("width", 400)]
     np.testing.assert_allclose(found.curve.clock, [0, 1, 2, 3, 4, 5])
     np.testing.assert_allclose(found.curve.loss, np.linspace(1, 0.3, 6))
     assert [stage.end for stage in found.stages] == [3.1, 7.2, 125.0]
