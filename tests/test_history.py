@@ -46,9 +46,10 @@ def test_what_lies_beyond_the_last_step_does_not_count() -> None:
 def test_a_status_is_decisive() -> None:
     loss = np.where(STEPS <= 200, 1.0, NAN)
     history = xr.DataArray(loss, dims="step", coords={"step": STEPS})
-    for status in RunStatus:
+    for status in set(RunStatus) - {RunStatus.DAMAGED}:
         (curve,) = curves(history.assign_coords(status=int(status)))
         assert curve.diverged is (status is RunStatus.DIVERGED)
+    assert list(curves(history.assign_coords(status=int(RunStatus.DAMAGED)))) == []
 
 
 @pytest.mark.parametrize(

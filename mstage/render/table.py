@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING
 
 from mstage.errors import printable
@@ -90,6 +89,8 @@ class Table:
 
     def html(self) -> str:
         """The table in HTML."""
+        from html import escape  # for notebooks alone
+
         heads = "".join(f"<th>{escape(name).replace(chr(10), '<br>')}</th>" for name in self.columns)
         rows = ["".join(f"<td>{escape(one.text)}</td>" for one in row) for row in self.rows]
         body = "".join(f"<tr>{row}</tr>" for row in ([heads] if heads else []) + rows)

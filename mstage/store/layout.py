@@ -178,7 +178,7 @@ class Layout:
     def program_name(self, shard: Shard) -> str:
         """What is compiled for a shard, in words, as `width 400`."""
         named = {axis: shard.values[axis][0] for axis in self.sweep.static_axes}
-        return ", ".join(f"{axis.replace('_', ' ')} {value:g}" for axis, value in named.items()) or "the sweep"
+        return ", ".join(f"{axis.replace('_', ' ')} {value:.10g}" for axis, value in named.items()) or "the sweep"
 
     def snapshot_bytes(self, shard: Shard) -> int:
         """Bytes of the weights of a shard at one step."""

@@ -76,7 +76,8 @@ def detect_stages(
     if options != LogOptions():
         raise UsageError("loss, clock, reader and pattern are for logs; a sweep has one loss and one clock")
     history = loss_history(source)
-    return Stages(clock_name(history), method, tuple(stages_of_curves(list(curves(history)), method)))
+    runs = tuple(stages_of_curves(list(curves(history)), method))  # which refuses what is no history
+    return Stages(clock_name(history), method, runs)
 
 
 def _paths(source: object) -> list[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mstage.training_set import TrainingSet
 
 PROBE_SECONDS = 0.5
-PROCESS_BYTES = 600 * 2**20  # of the interpreter, JAX, its compiler and diffrax; measured
+PROCESS_BYTES = 680 * 2**20  # of the interpreter, JAX, its compiler and diffrax; measured
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 

@@ -21,6 +21,8 @@ from safetensors.numpy import save_file
 from mstage.__main__ import main
 from mstage.cli.following import CLEAR
 from mstage.errors import storable
+from mstage.store.layout import STORE_FORMAT
+from mstage.store.metadata import sealed
 from tests.cli.run import MSTAGE
 from tests.readers.writers import events_v1, staircase
 
@@ -82,12 +84,17 @@ def world(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     values["problem"] |= {"name": ANYWHERE, "input_names": [ANYWHERE, "1"], "target_name": ANYWHERE}
     values["versions"] |= {ANYWHERE: ANYWHERE}
     values["mstage"] = ANYWHERE
-    root.write_text(json.dumps(attributes))
+    root.write_text(json.dumps(sealed(attributes)))
     for number, odd in enumerate(ODD_STORES):
         (folder / f"odd{number}").mkdir()
-        held = {"mstage": ANYWHERE, "format": 1, "sweep": values["sweep"], "problem": values["problem"]} | odd
+        held = {
+            "mstage": ANYWHERE,
+            "format": STORE_FORMAT,
+            "sweep": values["sweep"],
+            "problem": values["problem"],
+        } | odd
         (folder / f"odd{number}" / "zarr.json").write_text(
-            json.dumps({"zarr_format": 3, "node_type": "group", "attributes": held})
+            json.dumps(sealed({"zarr_format": 3, "node_type": "group", "attributes": held}))
         )
     for number, odd in enumerate(ODD_FILES):
         (folder / f"odd{number}.toml").write_text(f"until = 3\nwidth = [20]\n{odd}\n", "utf-8")

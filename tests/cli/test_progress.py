@@ -37,7 +37,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def at(share: float, run_steps: int = 0, width: int = 400, runs_done: int = 0) -> Progress:
-    return Progress(width, runs_done, 18, share, run_steps)
+    return Progress(f"width {width}", runs_done, 18, share, run_steps)
 
 
 def drawn(stream: io.StringIO) -> list[str]:

@@ -12,7 +12,6 @@ import pytest
 
 from mstage.__main__ import main
 from mstage.store.commits import commit_file, read_commit
-from mstage.store.layout import GROWS_ALONG
 from mstage.store.reader import StoredSweep, open_sweep
 from tests.cli.run import assert_refused, mstage
 
@@ -156,7 +155,7 @@ def test_sweeps_that_have_not_ended_say_so_everywhere(folder: Path, capsys: pyte
         tree, counts = open_sweep(store).load(), layout.counts(records)
         arrays = {"loss": tree.loss, **tree["width_20"].data_vars}
         rest = {
-            name: one.values.reshape(1, *one.shape[one.dims.index(GROWS_ALONG[name]) :])[:, : counts[name]]
+            name: one.values.reshape(1, *one.shape[one.dims.index(layout.grows_along(name)) :])[:, : counts[name]]
             for name, one in arrays.items()
         }
         file.write_bytes(b"".join(replace(commit, records=records, rest=rest).to_parts()))

@@ -231,7 +231,7 @@ def test_dry_run_as_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert found["format"] == 1
     assert found["source"] == "options"
     assert found["sweep"]["steps"] == 30
-    assert list(found["widths"][0]) == names
+    assert list(found["programs"][0]) == names
     assert found["total"]["disk_bytes"] == table.disk_bytes[0]
     assert files_of(folder) == []
 

@@ -99,7 +99,7 @@ def test_a_flow_ends_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_dry_run_of_a_flow(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(mstage(capsys, *FLOW, "--dry-run", "--format", "json").out)
-    assert 20 < found["widths"][0]["steps"] < 200
+    assert 20 < found["programs"][0]["steps"] < 200
     assert found["total"]["seconds"] > 0
     assert files_of(folder) == []
 

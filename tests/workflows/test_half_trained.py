@@ -15,7 +15,7 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("half") / "sweep"
 
     def stop(progress: mstage.Progress) -> None:
-        if progress.width == 60:
+        if progress.program == "width 60":
             raise KeyboardInterrupt
 
     sweep = mstage.Sweep(mstage.TwoLayer(width=(30, 60)), until=100.0)
@@ -27,7 +27,7 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_drift_of_the_widths_that_are_there(half: Path) -> None:
     found = mstage.drift(half)
     assert found.distances["width"].values.tolist() == [30]
-    assert [one.runs[0] for one in found.warnings if one.run["width"] == 60] in ([], [0])
+    assert [one.escaped for one in found.warnings if one.run["width"] == 60] in ([], [0])
 
 
 def test_figures_of_the_widths_that_are_there(half: Path) -> None:

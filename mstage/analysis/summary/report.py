@@ -195,13 +195,13 @@ def _integration(tree: xr.DataTree) -> Integration | None:
         return None
     sound = flow["status"].values != RunStatus.DAMAGED
     accepted, rejected, factorised = (
-        flow[name].values[sound] for name in ("accepted_steps", "rejected_steps", "factorisations")
+        flow[name].values[sound].tolist() for name in ("accepted_steps", "rejected_steps", "factorisations")
     )
     steps = Spread.of(accepted)
     if steps is None:
         return None
-    total = int(rejected.sum())
-    return Integration(steps, total / max(1, int(accepted.sum()) + total), int(factorised.sum()))
+    total = sum(rejected)
+    return Integration(steps, total / max(1, sum(accepted) + total), sum(factorised))
 
 
 def _final_loss(curve: Curve) -> float | None:
