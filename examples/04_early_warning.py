@@ -19,7 +19,7 @@ def main(quick: bool = False) -> None:
         mstage.TwoLayer(width=(width,)), problem="cub1d", seed=(0, 1, 2), until=250.0 if quick else 700.0
     )
     tree = mstage.train(sweep)
-    drift = mstage.drift(tree)
+    drift = mstage.measure_drift(tree)
 
     run = {"alpha": 0, "width": 0, "seed": 0, "learning_rate": 0}
     distance, loss = drift.distances["chi_squared"].isel(run), tree.loss.isel(run)

@@ -33,7 +33,7 @@ def main(quick: bool = False) -> None:
         share = amplitude.max() / amplitude.sum()
         print(f"seed {seed}: the largest neuron has {share:.0%} of the amplitude; at step 0 its mode was number {rank}")
 
-    quantities = mstage.condensation(tree).quantities.isel(alpha=0, width=0, seed=0, learning_rate=0)
+    quantities = mstage.measure_condensation(tree).quantities.isel(alpha=0, width=0, seed=0, learning_rate=0)
     names = ["cosine_z", "weighted_cosine_fit", "participation", "orientations", "rank_correlation"]
     table = quantities[names].to_dataframe().set_index("snapshot_time")[names].iloc[::8]
     print(table.to_string(float_format="{:.4g}".format))

@@ -23,7 +23,7 @@ def main(quick: bool = False) -> None:
         seed=(0, 1) if quick else (0, 1, 2, 3),
         until=10.0 if quick else 40.0,
     )
-    measured = mstage.condensation(mstage.train(sweep)).quantities["relative_distance"]
+    measured = mstage.measure_condensation(mstage.train(sweep)).quantities["relative_distance"]
     print("alpha   " + "".join(f"RD at m={width:<6}" for width in widths) + "exponent")
     for alpha in sweep.model.alpha:
         farthest = measured.sel(alpha=alpha, learning_rate=0.01).max("snapshot").mean("seed").values

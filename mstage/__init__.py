@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from mstage.render.figures.write import draw_figure, write_figures
     from mstage.spec import BuiltIn, Descent, Flow, Optimizer, Recording, Sweep, Table, TwoLayer
     from mstage.store.reader import open_sweep
-    from mstage.workflows.checkpoint_drift import CheckpointDrift, checkpoint_drift
-    from mstage.workflows.condensation import condensation
+    from mstage.workflows.checkpoint_drift import CheckpointDrift, measure_checkpoint_drift
+    from mstage.workflows.condensation import measure_condensation
     from mstage.workflows.detect_stages import detect_stages
-    from mstage.workflows.drift import drift
+    from mstage.workflows.drift import measure_drift
     from mstage.workflows.estimate import Estimate, estimate
     from mstage.workflows.figures import collect_figures
     from mstage.workflows.logs import open_log
@@ -67,10 +67,10 @@ _HOMES = {
     ),
     "mstage.workflows.figures": ("collect_figures",),
     "mstage.workflows.logs": ("open_log",),
-    "mstage.workflows.checkpoint_drift": ("CheckpointDrift", "checkpoint_drift"),
-    "mstage.workflows.condensation": ("condensation",),
+    "mstage.workflows.checkpoint_drift": ("CheckpointDrift", "measure_checkpoint_drift"),
+    "mstage.workflows.condensation": ("measure_condensation",),
     "mstage.workflows.detect_stages": ("detect_stages",),
-    "mstage.workflows.drift": ("drift",),
+    "mstage.workflows.drift": ("measure_drift",),
     "mstage.workflows.estimate": ("Estimate", "estimate"),
     "mstage.workflows.predict": ("predict",),
     "mstage.workflows.report": ("report",),
@@ -109,13 +109,13 @@ __all__ = [
     "Theory",
     "TwoLayer",
     "UsageError",
-    "checkpoint_drift",
     "collect_figures",
-    "condensation",
     "detect_stages",
     "draw_figure",
-    "drift",
     "estimate",
+    "measure_checkpoint_drift",
+    "measure_condensation",
+    "measure_drift",
     "open_log",
     "open_sweep",
     "plot",

@@ -102,8 +102,8 @@ def early_flow(width: int = 4000) -> list[Check]:
     flow, known = theory.runs[0].flow, theory.constants
     assert flow is not None
     place = {"alpha": 0, "width": 0, "seed": 0, "learning_rate": 0}
-    measured = mstage.condensation(tree).quantities.isel(place)
-    distance = mstage.drift(tree, mstage.DriftMethod(2)).distances.isel(place)["output_input"].values
+    measured = mstage.measure_condensation(tree).quantities.isel(place)
+    distance = mstage.measure_drift(tree, mstage.DriftMethod(2)).distances.isel(place)["output_input"].values
     time = measured.snapshot_time.values
     early = (time > 0.5) & (time < theory.runs[0].exit_time.value)
     off = np.abs(measured.alignment.values[early] / flow.alignment(time[early]) - 1).max()
@@ -141,7 +141,7 @@ def logistic_rise(width: int = 1600) -> list[Check]:
 def participation(width: int = 1600) -> list[Check]:
     """On the secondary plateau the amplitudes are chi-squared, so that a third of the neurons take part."""
     sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.5,), width=(width,)), seed=(0, 1, 2), until=25.0)
-    last = mstage.condensation(mstage.train(sweep)).quantities.isel(snapshot=-1)
+    last = mstage.measure_condensation(mstage.train(sweep)).quantities.isel(snapshot=-1)
     share = float(last.participation.mean()) / width
     return [relative(f"participation over m/3 (cub1d, m {width})", share, 1 / 3, 0.05)]
 

@@ -27,9 +27,9 @@ def condensation(
     95 % of the amplitude, and `rank from step 0` how well the growing mode at step 0 tells the order of amplitudes.
     """
     chosen = Format.parse(output_format)
-    from mstage.workflows.condensation import condensation as measure
+    from mstage.workflows.condensation import measure_condensation
 
-    result = measure(store)
+    result = measure_condensation(store)
     streams: Streams = context.obj
     if chosen is Format.JSON:
         streams.write(json_text(store, result.to_dict()))

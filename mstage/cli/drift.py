@@ -79,11 +79,11 @@ def drift(
 
 def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chosen: Format) -> int:
     from mstage.analysis.weights.drift import MAX_NEURONS_EXACT, DriftMethod, keep_array_libraries_out
-    from mstage.workflows.drift import drift as measure
+    from mstage.workflows.drift import measure_drift
 
     keep_array_libraries_out()
     method = DriftMethod(order, joint)
-    result = measure(store, method)
+    result = measure_drift(store, method)
     if joint:
         widths = result.distances["width"].values.tolist()
         sliced = [width for width in widths if not method.is_exact(width)]
@@ -112,11 +112,11 @@ def _drift_of_checkpoints(
 ) -> int:
     from mstage.cli.checkpoint_messages import reading_progress, remarks
     from mstage.spec.text import parse_axis
-    from mstage.workflows.checkpoint_drift import checkpoint_drift
+    from mstage.workflows.checkpoint_drift import measure_checkpoint_drift
 
     at = None if steps is None else parse_axis("--steps", steps, float)
     with reading_progress(streams) as progress:
-        result = checkpoint_drift(sources, at, layers, progress)
+        result = measure_checkpoint_drift(sources, at, layers, progress)
     for line in remarks(result):
         streams.say(line)
     if chosen is Format.JSON:

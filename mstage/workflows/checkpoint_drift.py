@@ -44,7 +44,7 @@ class CheckpointDrift:
         return {"clock": "step", "checkpoints": checkpoints, "left_out": dict(self.left_out), "layers": rows}
 
 
-def checkpoint_drift(
+def measure_checkpoint_drift(
     sources: str | Path | Iterable[str | Path],
     steps: Sequence[float] | None = None,
     layers: Sequence[str] = (),
@@ -65,7 +65,7 @@ def checkpoint_drift(
         UsageError: There are not as many steps as checkpoints.
 
     Example:
-        >>> drift = checkpoint_drift("run/checkpoints", layers=["*.weight"])
+        >>> drift = measure_checkpoint_drift("run/checkpoints", layers=["*.weight"])
         >>> drift.layers.distances.magnitude_from_first.sel(order=1)
     """
     checkpoints = open_checkpoints([sources] if isinstance(sources, (str, Path)) else sources, steps)

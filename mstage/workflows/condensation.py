@@ -8,13 +8,13 @@ from pathlib import Path
 import xarray as xr
 
 from mstage.analysis.theory.constants import problem_constants
-from mstage.analysis.weights.condensation import Condensation, CondensationMethod, measure_condensation
+from mstage.analysis.weights.condensation import Condensation, CondensationMethod, measure_weight_condensation
 from mstage.analysis.weights.snapshots import over_widths
 from mstage.history import kept_weights
 from mstage.store.reader import open_sweep
 
 
-def condensation(source: str | Path | xr.DataTree, method: CondensationMethod | None = None) -> Condensation:
+def measure_condensation(source: str | Path | xr.DataTree, method: CondensationMethod | None = None) -> Condensation:
     """Measure the condensation of every run of a sweep.
 
     Args:
@@ -26,6 +26,6 @@ def condensation(source: str | Path | xr.DataTree, method: CondensationMethod | 
     """
     tree = source if isinstance(source, xr.DataTree) else open_sweep(source, check_weights=True)
     constants = problem_constants(tree.dataset["input"].values, tree.dataset["target"].values)
-    widths = [measure_condensation(*pair, constants, method) for pair in kept_weights(tree, source)]
+    widths = [measure_weight_condensation(*pair, constants, method) for pair in kept_weights(tree, source)]
     quantities = over_widths([one.quantities for one in widths])
     return replace(widths[0], quantities=quantities, damage=tuple(tree.attrs.get("damage", ())))

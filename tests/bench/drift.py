@@ -15,7 +15,7 @@ import xarray as xr
 from safetensors.numpy import load_file, save_file
 from scipy.stats import chi2, wasserstein_distance
 
-from mstage.analysis.weights.drift import measure_drift
+from mstage.analysis.weights.drift import measure_weight_drift
 
 
 def speed_on_sweeps(runs: int = 1000, snapshots: int = 60, neurons: int = 1000, part: int = 100) -> None:
@@ -33,7 +33,7 @@ def speed_on_sweeps(runs: int = 1000, snapshots: int = 60, neurons: int = 1000, 
     seconds = 0.0
     for _ in range(runs // part):
         begun = time.perf_counter()
-        measure_drift(*weights)
+        measure_weight_drift(*weights)
         seconds += time.perf_counter() - begun
         for name, distance in rivals.items():
             begun = time.perf_counter()
@@ -67,7 +67,9 @@ def speed_on_checkpoints(checkpoints: int = 10, rows: int = 25_000) -> None:
         for path in paths:
             save_file({name: random.standard_normal(shape, np.float32) for name, shape in shapes.items()}, path)
         size = sum(Path(path).stat().st_size for path in paths)
-        seconds, memory = min(_in_a_process(f"import mstage; mstage.checkpoint_drift({paths})") for _ in range(3))
+        seconds, memory = min(
+            _in_a_process(f"import mstage; mstage.measure_checkpoint_drift({paths})") for _ in range(3)
+        )
         two = f"({paths[:2]})"
         ours, naive = [], []
         for _ in range(2):

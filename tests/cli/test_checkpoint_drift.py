@@ -153,7 +153,7 @@ def test_names_do_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_from_python() -> None:
     reports: list[float] = []
-    found = package.checkpoint_drift("run", layers=["layers.*"], progress=reports.append)
+    found = package.measure_checkpoint_drift("run", layers=["layers.*"], progress=reports.append)
     assert isinstance(found, package.CheckpointDrift)
     assert isinstance(found.layers, package.LayerDrift)
     assert found.layers.distances.sizes == {"order": 2, "layer": 3, "step": 3}

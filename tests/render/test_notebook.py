@@ -10,7 +10,7 @@ import xarray as xr
 
 import mstage
 from mstage.analysis.stages.groups import StageGroups
-from mstage.analysis.weights.drift import measure_drift
+from mstage.analysis.weights.drift import measure_weight_drift
 from mstage.analysis.weights.layer_drift import LayerSnapshot, measure_layer_drift
 from mstage.render.stage_tables import stage_table
 from tests.render.synthetic import small_sweep
@@ -20,7 +20,7 @@ RANDOM = np.random.default_rng(0)
 AXES = ("alpha", "seed", "snapshot", "neuron")
 WEIGHTS = xr.DataArray(RANDOM.normal(size=(1, 2, 3, 5)), {"alpha": [1.0], "seed": [0, 1], "snapshot": [0, 1, 9]}, AXES)
 WEIGHTS = WEIGHTS.assign_coords(width=5)
-DRIFT = measure_drift(WEIGHTS, WEIGHTS.expand_dims({"dim": 2}, -1))
+DRIFT = measure_weight_drift(WEIGHTS, WEIGHTS.expand_dims({"dim": 2}, -1))
 LAYERS = measure_layer_drift({"a": [LayerSnapshot(step, (4,), lambda s=step: [np.arange(4.0) + s]) for step in (0, 1)]})
 THEORY = mstage.predict(mstage.Sweep(mstage.TwoLayer(alpha=(1.5,), width=(400,)), until=1.0))
 

@@ -25,7 +25,7 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_drift_of_the_widths_that_are_there(half: Path) -> None:
-    found = mstage.drift(half)
+    found = mstage.measure_drift(half)
     assert found.distances["width"].values.tolist() == [30]
     assert [one.escaped for one in found.warnings if one.run["width"] == 60] in ([], [0])
 

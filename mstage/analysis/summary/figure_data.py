@@ -17,7 +17,7 @@ from mstage.analysis.scaling.plateau_ends import PlateauEnds, plateau_ends
 from mstage.analysis.summary.group_curves import GroupCurves, group_curves
 from mstage.analysis.weights.amplitudes import AmplitudeHistory, amplitude_history
 from mstage.analysis.weights.cosine_maps import CosineMaps, cosine_maps
-from mstage.analysis.weights.drift import measure_drift
+from mstage.analysis.weights.drift import measure_weight_drift
 from mstage.analysis.weights.snapshots import snapshot_clock
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _distances(
     clocks, distances = [], []
     for seed in sorted(seeds, key=lambda seed: seed != run.get("seed")):
         one = _select((output, inputs), dict(run) | {"seed": seed})
-        distance = measure_drift(*one).distances["output_input"].values
+        distance = measure_weight_drift(*one).distances["output_input"].values
         whole = np.isfinite(distance)
         clocks.append(snapshot_clock(one[0], clock)[whole])
         distances.append(distance[whole])

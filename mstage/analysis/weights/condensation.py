@@ -90,7 +90,7 @@ class Condensation(Tabled):
         return {"angle_cosine": self.method.angle_cosine, "missing": self.missing, "snapshots": rows}
 
 
-def measure_condensation(
+def measure_weight_condensation(
     output_weights: xr.DataArray,
     input_weights: xr.DataArray,
     constants: ProblemConstants,

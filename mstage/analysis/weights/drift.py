@@ -103,7 +103,7 @@ class Drift(Tabled):
         return head | ({"no_warnings": self.no_warnings} if self.no_warnings else {}) | {"snapshots": rows}
 
 
-def measure_drift(
+def measure_weight_drift(
     output_weights: xr.DataArray, input_weights: xr.DataArray, method: DriftMethod | None = None
 ) -> Drift:
     """Measure how far the weights move.
@@ -118,7 +118,7 @@ def measure_drift(
 
     Example:
         >>> weights = open_sweep("runs/demo")["width_400"]
-        >>> measure_drift(weights.output_weight, weights.input_weight).distances.chi_squared
+        >>> measure_weight_drift(weights.output_weight, weights.input_weight).distances.chi_squared
     """
     method = method or DriftMethod()
     meanings = {name: f"W{method.order}: {meaning}" for name, meaning in DISTANCES.items()}

@@ -13,7 +13,7 @@ from mstage.analysis.weights.condensation import (
     QUANTITIES,
     CondensationMethod,
     count_orientations,
-    measure_condensation,
+    measure_weight_condensation,
 )
 from mstage.errors import InputError
 from mstage.simulate.problems import load_problem
@@ -31,7 +31,7 @@ def weights(neurons: int = 40) -> tuple[xr.DataArray, xr.DataArray]:
 
 def test_against_naive_loops() -> None:
     output, inputs = weights()
-    found = measure_condensation(output, inputs, CONSTANTS).quantities
+    found = measure_weight_condensation(output, inputs, CONSTANTS).quantities
     assert set(found.data_vars) == set(QUANTITIES)
     z, fit = CONSTANTS.direction, CONSTANTS.best_fit / np.linalg.norm(CONSTANTS.best_fit)
     for seed in range(2):
@@ -55,8 +55,8 @@ def test_against_naive_loops() -> None:
 def test_permuting_neurons_changes_nothing() -> None:
     output, inputs = weights()
     order = RANDOM.permutation(40)
-    before = measure_condensation(output, inputs, CONSTANTS).quantities
-    after = measure_condensation(output.isel(neuron=order), inputs.isel(neuron=order), CONSTANTS).quantities
+    before = measure_weight_condensation(output, inputs, CONSTANTS).quantities
+    after = measure_weight_condensation(output.isel(neuron=order), inputs.isel(neuron=order), CONSTANTS).quantities
     xr.testing.assert_allclose(before, after)
 
 
@@ -73,7 +73,7 @@ def test_orientations_are_counted() -> None:
 def test_a_real_sweep_condenses() -> None:
     """On the secondary plateau: two opposite orientations, m/3 neurons, the order decided at step 0."""
     sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.5,), width=(1000,)), seed=(0, 1), until=25.0)
-    found = mstage.condensation(mstage.train(sweep)).quantities.sel(width=1000)
+    found = mstage.measure_condensation(mstage.train(sweep)).quantities.sel(width=1000)
     last = found.isel(snapshot=-1)
     assert (last.weighted_cosine_fit > 0.999).all()
     assert (last.orientations == 2).all()
@@ -88,7 +88,7 @@ def test_without_a_linear_trend_there_is_no_z() -> None:
     axes = ("snapshot", "neuron")
     output = xr.DataArray(RANDOM.standard_normal((2, 9)), dims=axes)
     inputs = xr.DataArray(RANDOM.standard_normal((2, 9, 1)), dims=(*axes, "dim"))
-    found = measure_condensation(output, inputs, even).quantities
+    found = measure_weight_condensation(output, inputs, even).quantities
     assert found.weighted_cosine_z.isnull().all()
     assert found.rank_correlation.isnull().all()
     assert found.participation.notnull().all()
@@ -100,8 +100,8 @@ def test_a_snapshot_that_has_diverged_has_no_condensation(size: float) -> None:
     output, inputs = weights()
     output, inputs = output.copy(), inputs.copy()
     inputs[0, 2] = size
-    found = measure_condensation(output, inputs, CONSTANTS).quantities
-    whole = measure_condensation(*weights(), CONSTANTS).quantities
+    found = measure_weight_condensation(output, inputs, CONSTANTS).quantities
+    whole = measure_weight_condensation(*weights(), CONSTANTS).quantities
     for name in QUANTITIES:
         assert np.isnan(found[name][0, 2])
         assert np.isfinite(found[name][0, :2]).all() == np.isfinite(whole[name][0, :2]).all()
@@ -109,7 +109,7 @@ def test_a_snapshot_that_has_diverged_has_no_condensation(size: float) -> None:
 
 def test_weights_that_begin_at_zero() -> None:
     output, inputs = weights()
-    relative = measure_condensation(output, inputs.where(inputs.snapshot > 0, 0.0), CONSTANTS).quantities
+    relative = measure_weight_condensation(output, inputs.where(inputs.snapshot > 0, 0.0), CONSTANTS).quantities
     assert not np.isfinite(relative["relative_distance"]).any()
 
 

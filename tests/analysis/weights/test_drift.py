@@ -16,7 +16,7 @@ from mstage.analysis.weights.drift import (
     DriftMethod,
     chi_squared_sample,
     joint_distance,
-    measure_drift,
+    measure_weight_drift,
     sorted_distance,
 )
 from mstage.errors import InputError, UsageError
@@ -34,7 +34,7 @@ def weights(runs: int = 2, snapshots: int = 4, neurons: int = 50, dim: int = 3) 
 @pytest.mark.parametrize("order", [1, 2])
 def test_against_scipy_pot_and_a_sort(order: int) -> None:
     output, inputs = weights()
-    found = measure_drift(output, inputs, DriftMethod(order)).distances
+    found = measure_weight_drift(output, inputs, DriftMethod(order)).distances
     for seed in range(2):
         for k in range(4):
             a, w = np.abs(output.values[seed, k]), np.linalg.norm(inputs.values[seed, k], axis=-1)
@@ -66,8 +66,8 @@ def test_permuting_neurons_changes_nothing() -> None:
     output, inputs = weights()
     order = RANDOM.permutation(50)
     method = DriftMethod(2, joint=True)
-    before = measure_drift(output, inputs, method).distances
-    after = measure_drift(output.isel(neuron=order), inputs.isel(neuron=order), method).distances
+    before = measure_weight_drift(output, inputs, method).distances
+    after = measure_weight_drift(output.isel(neuron=order), inputs.isel(neuron=order), method).distances
     xr.testing.assert_allclose(before, after)
 
 
@@ -123,7 +123,7 @@ def test_the_v_of_output_and_input_weights() -> None:
         recording=mstage.Recording("log:50", 60),
     )
     ((output, inputs),) = kept_weights(mstage.train(sweep).isel(alpha=0, seed=0, learning_rate=0))
-    drift = measure_drift(output, inputs, DriftMethod(2)).distances
+    drift = measure_weight_drift(output, inputs, DriftMethod(2)).distances
     time, distance = drift.snapshot_time.values, drift.output_input.values
     early = (time > 2.5) & (time < 4)
     rate = -np.polyfit(time[early], np.log(distance[early]), 1)[0]
@@ -138,9 +138,9 @@ def test_the_v_of_output_and_input_weights() -> None:
 def test_what_is_refused() -> None:
     output, inputs = weights()
     with pytest.raises(InputError, match=r"expected \(\.\.\., snapshot, neuron\)"):
-        measure_drift(output.rename(neuron="unit"), inputs)
+        measure_weight_drift(output.rename(neuron="unit"), inputs)
     with pytest.raises(InputError, match="no snapshot"):
-        measure_drift(output.isel(snapshot=[]), inputs.isel(snapshot=[]))
+        measure_weight_drift(output.isel(snapshot=[]), inputs.isel(snapshot=[]))
     with pytest.raises(UsageError, match="expected 1 or 2"):
         DriftMethod(3)
 
@@ -152,6 +152,6 @@ def test_a_snapshot_that_has_diverged_has_no_distance(order: int) -> None:
     output = xr.DataArray(random.standard_normal((1, 3, 8)), dims=("seed", "snapshot", "neuron"))
     inputs = xr.DataArray(random.standard_normal((1, 3, 8, 2)), dims=(*output.dims, "dim"))
     inputs[0, 2, 3, 1] = 1e200
-    found = measure_drift(output, inputs, DriftMethod(order, joint=True)).distances
+    found = measure_weight_drift(output, inputs, DriftMethod(order, joint=True)).distances
     assert np.isnan(found["from_first"][0, 2])
     assert np.isfinite(found["from_first"][0, :2]).all()

@@ -76,7 +76,7 @@ def test_distance_v_stands_below_the_loss(data) -> None:
 
 
 def test_distance_v_is_that_of_drift(tree, data) -> None:
-    drift = mstage.drift(tree).distances
+    drift = mstage.measure_drift(tree).distances
     panel = data.distances[0]
     run = {name: panel.representative.run[name] for name in ("alpha", "width", "seed", "learning_rate")}
     np.testing.assert_allclose(panel.distances[0], drift["output_input"].sel(run).values)
