@@ -22,14 +22,7 @@ if TYPE_CHECKING:
 FLOW_STATISTICS = ("end_time", "accepted_steps", "rejected_steps", "factorisations")  # of every run of a flow
 OUTCOMES = ("status", "last_step", "final_loss", *FLOW_STATISTICS)  # coordinates that say how a run ended
 
-GLOSSARY: dict[str, dict[str, str]] = {
-    "alpha": {
-        "long_name": "initialization scale: weights have standard deviation width^-alpha",
-        "units": "1",
-    },
-    "width": {"long_name": "hidden neurons", "units": "1"},
-    "seed": {"long_name": "seed of initialization and of the order of batches", "units": "1"},
-    "learning_rate": {"long_name": "learning rate", "units": "1"},
+GLOSSARY: dict[str, dict[str, str]] = {  # beside the axes, which the parameters of a sweep tell
     "step": {"long_name": "optimizer updates", "units": "1"},
     "time": {"long_name": "gradient-flow time, learning rate x step for gradient descent", "units": "1"},
     "snapshot": {"long_name": "step at which the weights were kept", "units": "1"},
@@ -148,17 +141,14 @@ def curves(loss: xr.DataArray) -> Iterator[Curve]:
     step_axis = loss.dims[-1]
     clock = loss.coords[clock_name(loss)]
     axes = sorted(loss.dims[:-1], key=lambda axis: axis != "width")
+    told = [name for name in dict.fromkeys([*loss.dims, *loss.coords]) if name in loss.coords and name not in OUTCOMES]
     for index in np.ndindex(*(loss.sizes[axis] for axis in axes)):
         place = dict(zip(axes, index, strict=True))
         one = loss.isel(place)
         status = one.coords["status"].item() if "status" in one.coords else None
         if status == RunStatus.DAMAGED:
             continue
-        run = {
-            str(name): coordinate.item()
-            for name, coordinate in one.coords.items()
-            if coordinate.ndim == 0 and name not in OUTCOMES
-        }
+        run = {str(name): one.coords[name].item() for name in told if one.coords[name].ndim == 0}
         ticks = clock.isel({axis: place[axis] for axis in clock.dims if axis in place}).values
         keep = np.ones(one.shape, bool)
         if "last_step" in one.coords:

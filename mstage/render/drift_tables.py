@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mstage.render.numbers import given, interval, middle, spread_range
-from mstage.render.snapshot_tables import snapshot_table
+from mstage.render.snapshot_tables import shown_axes, snapshot_table
 from mstage.render.table import Table
 from mstage.render.theory_tables import Notes, not_by
 
@@ -31,8 +31,7 @@ def drift_table(drift: Drift) -> Table:
 
 def warning_table(warnings: tuple[EarlyWarning, ...]) -> Table:
     """When the amplitudes announce the escape, when it comes, and the lead of one over the other."""
-    rates = len({one.run.get("learning_rate") for one in warnings}) > 1
-    names = ["alpha", "width", *(["learning_rate"] if rates else [])]
+    names = shown_axes([one.run for one in warnings])
     heads = [name.replace("_", " ") for name in names]
     title = "Early warning: the distance to chi^2 has doubled on the secondary plateau"
     bounded = any(one.lead_interval for one in warnings)

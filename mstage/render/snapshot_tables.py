@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from mstage.render.numbers import given, number
 from mstage.render.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import xarray as xr
 
@@ -25,6 +26,7 @@ CONDENSATION_HEADS = {
     "orientations": "orientations",
     "rank_correlation": "rank from step 0",
 }
+ALWAYS_SHOWN = ("alpha", "width")  # even where they have a single value
 MAX_SNAPSHOTS = 9  # of a group that a table shows; csv has them all
 
 
@@ -35,7 +37,7 @@ def condensation_table(measured: Condensation) -> Table:
 
 
 def snapshot_table(measured: xr.Dataset, heads: Mapping[str, str], *, title: str) -> Table:
-    """Quantities over time of each alpha and width (and learning rate where there are several).
+    """Quantities over time of each combination of the run axes but the seed.
 
     Args:
         measured: Over the run axes and `snapshot`.
@@ -44,27 +46,36 @@ def snapshot_table(measured: xr.Dataset, heads: Mapping[str, str], *, title: str
     """
     names = [name for name in heads if name in measured]
     timed = "snapshot_time" in measured.coords
-    rates = measured.sizes.get("learning_rate", 1) > 1
-    coordinates = ["alpha", "width", *(["learning rate"] if rates else []), "time" if timed else "step"]
+    medians = measured.median("seed", skipna=True, keep_attrs=True)
+    if "width" not in medians.dims:
+        medians = medians.expand_dims("width")
+    axes = sorted((str(axis) for axis in medians.sizes if axis != "snapshot"), key=lambda axis: axis != "width")
+    places = [dict(zip(axes, values, strict=True)) for values in product(*(medians[axis].values for axis in axes))]
+    shown = shown_axes(places)
+    coordinates = [*(axis.replace("_", " ") for axis in shown), "time" if timed else "step"]
     table = Table([*coordinates, *(heads[name] for name in names)], title=title)
-    every_width = measured.median("seed", skipna=True, keep_attrs=True)
-    if "width" not in every_width.dims:
-        every_width = every_width.expand_dims("width")
-    for width in every_width.width.values:
-        data = every_width.sel(width=width)
-        for alpha in data.alpha.values:
-            for rate in data.learning_rate.values.tolist() if "learning_rate" in data.dims else [None]:
-                one = data.sel({"alpha": alpha} | ({} if rate is None else {"learning_rate": rate}))
-                seen = np.flatnonzero(np.any([np.isfinite(one[name].values) for name in names], axis=0))
-                chosen = seen[np.linspace(0, seen.size - 1, min(MAX_SNAPSHOTS, seen.size)).round().astype(int)]
-                place = [given(float(alpha)), given(int(data.width)), *([given(rate)] if rates else [])]
-                for index in chosen:
-                    at = one.isel(snapshot=index)
-                    when = float(at.snapshot_time) if timed else int(at.snapshot)
-                    table.add_row(*place, number(when), *(_cell(float(at[name])) for name in names))
-                    place = [""] * len(place)
-                table.add_section()
+    for where in places:
+        one = medians.sel(where)
+        seen = np.flatnonzero(np.any([np.isfinite(one[name].values) for name in names], axis=0))
+        chosen = seen[np.linspace(0, seen.size - 1, min(MAX_SNAPSHOTS, seen.size)).round().astype(int)]
+        place = [given(where[axis].item()) for axis in shown]
+        for index in chosen:
+            at = one.isel(snapshot=index)
+            when = float(at.snapshot_time) if timed else int(at.snapshot)
+            table.add_row(*place, number(when), *(_cell(float(at[name])) for name in names))
+            place = [""] * len(place)
+        table.add_section()
     return table
+
+
+def shown_axes(runs: Collection[Mapping[str, Any]]) -> list[str]:
+    """The axes that a table of runs shows: those of two-layer networks in any case, others where they vary."""
+    values: dict[str, set[Any]] = {}
+    for run in runs:
+        for name, value in run.items():
+            values.setdefault(name, set()).add(value)
+    always = [name for name in ALWAYS_SHOWN if name in values]
+    return always + [name for name, found in values.items() if name not in (*always, "seed") and len(found) > 1]
 
 
 def _cell(value: float) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mstage.errors import printable
 from mstage.render.numbers import given, interval, number, spread_range
+from mstage.render.snapshot_tables import shown_axes
 from mstage.render.table import Table
 
 if TYPE_CHECKING:
@@ -97,9 +98,7 @@ def not_by(missing: Unreached | None) -> str:
 
 def scaling_table(laws: tuple[ScalingLaw, ...]) -> Table:
     """Slope of each law, its interval over seeds, and the slope that theory predicts."""
-    axes = [
-        name for name in ("alpha", "learning_rate") if len({one.run.get(name) for one in laws}) > 1 or name == "alpha"
-    ]
+    axes = shown_axes([one.run for one in laws])
     heads = [name.replace("_", " ") for name in axes]
     names = ["widths", "seeds", "slope", "95 % over seeds", "predicted", "note"]
     table = Table([*heads, "law", *names], title="Scaling with the width m", left=["law"])

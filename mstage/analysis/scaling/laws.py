@@ -110,11 +110,11 @@ def scaling_laws(stages: Stages, theory: SweepTheory, distance: xr.DataArray | N
         distance: `relative_distance` of the runs over their snapshots (see `condensation`), for the law of it.
 
     Returns:
-        The laws that have at least two widths, in the order of `LAWS` for each alpha and learning rate.
+        The laws that have at least two widths, in the order of `LAWS` for each setting of the other axes.
     """
     values: dict[tuple[Any, ...], dict[str, dict[Any, dict[int, float]]]] = {}
     for one in stages.runs:
-        place = tuple((name, one.run[name]) for name in ("alpha", "learning_rate") if name in one.run)
+        place = tuple((name, value) for name, value in one.run.items() if name not in ("width", "seed"))
         width, seed = int(one.run["width"]), one.run.get("seed", 0)
         for quantity, value in _measured(one, distance).items():
             values.setdefault(place, {}).setdefault(quantity, {}).setdefault(seed, {})[width] = value

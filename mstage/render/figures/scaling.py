@@ -8,6 +8,7 @@ import numpy as np
 
 from mstage.render.figures.style import drawable, line, panels, place, series_look
 from mstage.render.numbers import given, number
+from mstage.render.snapshot_tables import shown_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,12 +41,11 @@ def scaling_fits(data: FigureData) -> Figure:
         axes.legend(loc="best", title="slope (predicted)", title_fontsize=7)
     for axes in grid.flat[len(quantities) :]:
         axes.remove()
-    rates = {dict(run).get("learning_rate") for run in runs}
-    varied = ("alpha", "learning_rate") if len(rates) > 1 else ("alpha",)
+    varied = shown_axes([dict(run) for run in runs])
     handles = [line(place(dict(run), varied), **looks[run], markersize=4, markerfacecolor="none") for run in runs]
     handles += [line("fit, mean over seeds", color="0.3")]
     handles += [line("predicted", color="0.3", linestyle="--", linewidth=0.9)]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3 if len(rates) > 1 else 6)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3 if len(varied) > 1 else 6)
     some = f" ({len(runs)} of {data.law_settings} settings)" if len(runs) < data.law_settings else ""
     figure.suptitle(f"Scaling with the width, 95 % intervals over seeds{some}")
     return figure
