@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any, Self
 
@@ -105,28 +106,28 @@ class Sweep:
         self.dynamics.check_horizon(self.until, self.dtype)
         self._check_records()
 
-    @property
+    @cached_property
     def axes(self) -> dict[str, tuple[float, ...]]:
         """The axes of every result, by name in their order, each with its values."""
         return {name: values for name, (known, values) in self._numbers.items() if known.spans(values)}
 
-    @property
+    @cached_property
     def programs(self) -> list[dict[str, float]]:
         """What is compiled on its own: the values of the static parameters, by name, those first that vary last."""
         return _combinations({name: values for name, (known, values) in self._numbers.items() if known.is_static})
 
-    @property
+    @cached_property
     def runs_of_a_program(self) -> list[dict[str, float]]:
         """The runs of each program: the values of all other parameters by name, in the order of the axes."""
         return _combinations({name: values for name, (known, values) in self._numbers.items() if not known.is_static})
 
-    @property
+    @cached_property
     def static_axes(self) -> tuple[str, ...]:
         """The axes along which programs differ."""
         numbers = self._numbers
         return tuple(name for name in self.axes if numbers[name][0].is_static)
 
-    @property
+    @cached_property
     def shapes(self) -> list[dict[str, float]]:
         """Where the shapes of weights differ: values on the static axes of the model, by name."""
         static = (name for name in self.static_axes if name in declared(self.model))
@@ -147,7 +148,7 @@ class Sweep:
         numbers = self._numbers
         return {name: numbers[name][0].meaning for name in self.axes}
 
-    @property
+    @cached_property
     def _numbers(self) -> dict[str, tuple[Number, tuple[Any, ...]]]:
         return numbers_of(self.model, self, self.problem, self.dynamics)
 
@@ -171,18 +172,18 @@ class Sweep:
         """Bytes of a number."""
         return 8 if self.dtype == "float64" else 4
 
-    @property
+    @cached_property
     def snapshot_steps(self) -> list[int]:
         """Steps whose weights are kept, on the axis that all runs share."""
         return self.recording.snapshot_steps(max(self.last_steps))
 
-    @property
+    @cached_property
     def loss_steps(self) -> list[int]:
         """Steps whose loss is kept: those asked for, those of the snapshots, and the last of every learning rate."""
         asked = self.recording.loss_steps(max(self.last_steps))
         return sorted({*asked, *self.snapshot_steps, *self.last_steps})
 
-    @property
+    @cached_property
     def last_steps(self) -> tuple[int, ...]:
         """Step at which a run ends if nothing ends it before, of each learning rate; of a flow its last tick."""
         return self.dynamics.last_steps(self.until, self.steps)

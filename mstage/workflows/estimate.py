@@ -149,10 +149,7 @@ def estimate(sweep: Sweep) -> Estimate:
 
 def _first_shards(layout: Layout) -> list[Shard]:
     """The first shard of each program, than which no other is larger."""
-    sweep, found = layout.sweep, {}
-    for shard in reversed(layout.shards):
-        found[tuple(shard.program(sweep).values())] = shard
-    return list(reversed(found.values()))
+    return list(layout.shards[:: len(layout.shards) // len(layout.sweep.programs)])
 
 
 def _trainer(sweep: Sweep, dataset: TrainingSet, shard: Shard) -> Trainer:

@@ -84,7 +84,7 @@ def cost() -> None:
             sweep = flow_sweep(problem, width, 2 * truth)
             stretch = max(200, 2_000_000 // width)
             descent = Sweep(TwoLayer(width=(width,)), problem=problem, steps=stretch, recording=RECORDS)
-            flow, steps = trainer_of(sweep, data, {"width": width}), trainer_of(descent, data, {"width": width})
+            flow, steps = trainer_of(sweep, data, sweep.programs[0]), trainer_of(descent, data, descent.programs[0])
             ratios, seconds = [], []
             for _ in range(ROUNDS):
                 _, spent, ends = losses_of(flow)

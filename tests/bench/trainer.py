@@ -98,7 +98,7 @@ def trainer_step(width: int, x: np.ndarray, y: np.ndarray, dtype: str, runs: int
         dtype=dtype,
         recording=mstage.Recording("log:200", 0),
     )  # fmt: skip
-    trainer = trainer_of(sweep, dataset, {"width": width})
+    trainer = trainer_of(sweep, dataset, sweep.programs[0])
     position = trainer.start()
 
     def step() -> None:
@@ -183,7 +183,7 @@ def overhead(rounds: int = 3) -> None:
     """A sweep that is recorded, shown and committed, beside its steps alone, in time of the processors."""
     for steps in (12_000, 60_000):
         sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.0, 1.5), width=(400,)), seed=tuple(range(8)), steps=steps)
-        trainer = trainer_of(sweep, load_problem("cub1d"), {"width": 400})
+        trainer = trainer_of(sweep, load_problem("cub1d"), sweep.programs[0])
         shares, seconds = [], []
         for _ in range(rounds):
             with TemporaryDirectory() as folder:

@@ -37,7 +37,7 @@ FLOW = Sweep(
 
 def run(sweep: Sweep, width: int | None = None, most: int = 10**6) -> tuple[np.ndarray, dict, dict]:
     """Losses (runs, records), the ends and the last weights of a sweep's width."""
-    trainer = trainer_of(sweep, training_set_of(sweep.problem), {"width": width or sweep.model.width[0]})
+    trainer = trainer_of(sweep, training_set_of(sweep.problem), sweep.programs[0] | ({"width": width} if width else {}))
     position, parts, total = trainer.start(), [], trainer.record_steps.size
     while position.record < total:
         position, losses = trainer.advance(position, min(position.record + 100, total), most)
@@ -236,7 +236,7 @@ def test_descent_tends_to_it_linearly_in_the_learning_rate() -> None:
     gaps = []
     for rate in (0.04, 0.02, 0.01):
         one = Sweep(TwoLayer(width=30), dynamics=Descent(rate), until=8.0, recording=Recording("every:1000000", 0))
-        trainer = trainer_of(one, load_problem("cub1d"), {"width": 30})
+        trainer = trainer_of(one, load_problem("cub1d"), one.programs[0])
         position, _ = trainer.advance(trainer.start(), trainer.record_steps.size, 10**6)
         gaps.append(trainer.ends(position)["final_loss"][0] - flow[0, -1])
     assert 1.9 < gaps[0] / gaps[1] < 2.1

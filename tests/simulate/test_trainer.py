@@ -31,7 +31,7 @@ def run(
     sweep: Sweep, width: int | None = None, most_steps: int = 10**6
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict]:
     """Losses (runs, records), the ends and the last weights of a sweep's width."""
-    trainer = trainer_of(sweep, training_set_of(sweep.problem), {"width": width or sweep.model.width[0]})
+    trainer = trainer_of(sweep, training_set_of(sweep.problem), sweep.programs[0] | ({"width": width} if width else {}))
     position, parts = trainer.start(), []
     total = trainer.record_steps.size
     while position.record < total:
@@ -215,7 +215,7 @@ def test_batches_go_once_through_the_samples_each_epoch() -> None:
     losses, _, _ = run(sweep)
     a, w = drawn(0.6, 3, 9, 2)
     expected, unseen = [], list(range(40))
-    trainer = trainer_of(sweep, data, {"width": 9})
+    trainer = trainer_of(sweep, data, sweep.programs[0])
     position = trainer.start()
     for step in range(30):
         expected.append(twin.loss("tanh", a, w, data.input, data.target))
@@ -287,4 +287,4 @@ def test_layout_wastes_no_block(runs: int, largest: int) -> None:
 def test_refuses_what_cannot_be_trained(change: dict, message: str) -> None:
     sweep = changed(Sweep(steps=10), **change)
     with pytest.raises(UsageError, match=message):
-        trainer_of(sweep, load_problem("cub1d"), {"width": 10})
+        trainer_of(sweep, load_problem("cub1d"), sweep.programs[0])
