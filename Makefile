@@ -29,10 +29,10 @@ demo: $(VENV)/installed ## Train a sweep on cub1d, find its stages, report them
 	@echo "The sweep lies in runs/demo. Open it with xarray.open_datatree('runs/demo', engine='zarr')."
 
 test: $(VENV)/installed-dev ## Run every test
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 test-quick: $(VENV)/installed-dev ## Run the tests that take no more than a few seconds each
-	$(BIN)/python -m pytest --numprocesses 2 -m 'not slow'
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m 'not slow'
 
 lint: $(VENV)/installed-dev ## Check style and types
 	$(BIN)/ruff check .
