@@ -17,7 +17,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# What the commands under test compile is kept, but not in the cache of whoever runs the tests.
-os.environ["XDG_CACHE_HOME"] = mkdtemp(prefix="mstage-tests-")
+# What the commands under test compile is kept for all processes of a run, but not in the cache of whoever runs it.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["XDG_CACHE_HOME"] = mkdtemp(prefix="mstage-tests-")
 
 check("mstage.analysis", "mstage.history", "matplotlib.axes", "pandas", "scipy.ndimage", "scipy.special", "xarray")

@@ -32,7 +32,9 @@ Output: TypeAlias = Annotated[
 Resume: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--resume", rich_help_panel=_STORE, help="Go on with the sweep in --output; no other option is needed."
+        "--resume",
+        rich_help_panel=_STORE,
+        help="Go on with the sweep in --output; no other option is needed. Several processes may share it so.",
     ),
 ]
 Overwrite: TypeAlias = Annotated[
