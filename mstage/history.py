@@ -17,10 +17,12 @@ import xarray as xr
 from mstage.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 FLOW_STATISTICS = ("end_time", "accepted_steps", "rejected_steps", "factorisations")  # of every run of a flow
 OUTCOMES = ("status", "last_step", "final_loss", *FLOW_STATISTICS)  # coordinates that say how a run ended
+
+ALWAYS_SHOWN = ("alpha", "width")  # in tables, even where they have a single value
 
 GLOSSARY: dict[str, dict[str, str]] = {  # beside the axes, which the parameters of a sweep tell
     "step": {"long_name": "optimizer updates", "units": "1"},
@@ -158,6 +160,16 @@ def curves(loss: xr.DataArray) -> Iterator[Curve]:
         ticks, values = np.asarray(ticks, float)[keep], np.asarray(one.values, float)[keep]
         diverged = ends_without_a_number(ticks, values) if status is None else status == RunStatus.DIVERGED
         yield Curve(run, ticks, values, diverged)
+
+
+def shown_axes(runs: Collection[Mapping[str, Any]]) -> list[str]:
+    """The axes that a table of runs shows: those of two-layer networks in any case, others where they vary."""
+    values: dict[str, set[Any]] = {}
+    for run in runs:
+        for name, value in run.items():
+            values.setdefault(name, set()).add(value)
+    always = [name for name in ALWAYS_SHOWN if name in values]
+    return always + [name for name, found in values.items() if name not in (*always, "seed") and len(found) > 1]
 
 
 def kept_weights(tree: xr.DataTree, required_of: object = None) -> list[tuple[xr.DataArray, xr.DataArray]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mstage.history import shown_axes
 from mstage.render.numbers import given, interval, middle, spread_range
-from mstage.render.snapshot_tables import shown_axes, snapshot_table
+from mstage.render.snapshot_tables import snapshot_table
 from mstage.render.table import Table
 from mstage.render.theory_tables import Notes, not_by
 

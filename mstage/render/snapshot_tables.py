@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mstage.history import shown_axes
 from mstage.render.numbers import given, number
 from mstage.render.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     import xarray as xr
 
@@ -26,7 +27,6 @@ CONDENSATION_HEADS = {
     "orientations": "orientations",
     "rank_correlation": "rank from step 0",
 }
-ALWAYS_SHOWN = ("alpha", "width")  # even where they have a single value
 MAX_SNAPSHOTS = 9  # of a group that a table shows; csv has them all
 
 
@@ -66,16 +66,6 @@ def snapshot_table(measured: xr.Dataset, heads: Mapping[str, str], *, title: str
             place = [""] * len(place)
         table.add_section()
     return table
-
-
-def shown_axes(runs: Collection[Mapping[str, Any]]) -> list[str]:
-    """The axes that a table of runs shows: those of two-layer networks in any case, others where they vary."""
-    values: dict[str, set[Any]] = {}
-    for run in runs:
-        for name, value in run.items():
-            values.setdefault(name, set()).add(value)
-    always = [name for name in ALWAYS_SHOWN if name in values]
-    return always + [name for name, found in values.items() if name not in (*always, "seed") and len(found) > 1]
 
 
 def _cell(value: float) -> str:

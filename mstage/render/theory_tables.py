@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mstage.errors import printable
+from mstage.history import shown_axes
 from mstage.render.numbers import given, interval, number, spread_range
-from mstage.render.snapshot_tables import shown_axes
 from mstage.render.table import Table
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ import pandas as pd
 
 from mstage.analysis.magnitudes import middle
 from mstage.analysis.samples import Spread
+from mstage.history import shown_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mstage.analysis.stages.results import RunStages, Stage, Stages
 
-ALWAYS_SHOWN = ("alpha", "width")  # even where they have a single value
 COUNTS = ("runs", "diverged", "too_short", "sequence", "sequence_runs", "number", "model_runs")
 
 
@@ -138,12 +138,7 @@ class StageGroups:
     @classmethod
     def of(cls, stages: Stages) -> StageGroups:
         """Group the runs of a history."""
-        values: dict[str, set[Any]] = {}
-        for one in stages.runs:
-            for name, value in one.run.items():
-                values.setdefault(name, set()).add(value)
-        shown = [name for name in ALWAYS_SHOWN if name in values]
-        shown += [name for name, found in values.items() if name not in (*shown, "seed") and len(found) > 1]
+        shown = shown_axes([one.run for one in stages.runs])
         by_place: dict[tuple[Any, ...], list[RunStages]] = {}
         for one in stages.runs:
             by_place.setdefault(_place(one.run, shown), []).append(one)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mstage.history import shown_axes
 from mstage.render.figures.style import drawable, line, panels, place, series_look
 from mstage.render.numbers import given, number
-from mstage.render.snapshot_tables import shown_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
