@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from mstage.errors import UsageError, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike
 
 MAX_EXACT = 2**53  # float64 holds every whole number up to here
@@ -46,6 +48,20 @@ class TrainingSet:
 
     def __hash__(self) -> int:
         return hash(self._content())
+
+    @classmethod
+    def of(cls, about: Mapping[str, Any], inputs: np.ndarray, target: np.ndarray) -> Self:
+        """The training set that `about` tells of."""
+        return cls(
+            about["name"], inputs, target, tuple(about["input_names"]), about["target_name"],
+            about.get("preparation", ""),
+        )  # fmt: skip
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """All but the samples, as plain values."""
+        about = {"name": self.name, "input_names": list(self.input_names), "target_name": self.target_name}
+        return about | ({"preparation": self.preparation} if self.preparation else {})
 
     @property
     def digest(self) -> str:

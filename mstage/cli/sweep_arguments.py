@@ -12,16 +12,20 @@ from mstage.errors import UsageError
 from mstage.spec import Flow, Sweep, Table
 from mstage.spec.keys import foreign_keys
 from mstage.spec.parameters import declared
+from mstage.spec.sweep import ARRAYS
 from mstage.spec.text import read_sweep_file, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from mstage.training_set import TrainingSet
 
 # Keys that take the place of one another: whoever gives one of them takes back the others.
 _RIVALS = (
     ({"seed"}, {"seeds"}),
     ({"until"}, {"steps"}),
     ({"problem"}, set(declared(Table))),
+    ({ARRAYS}, {"problem", *declared(Table)}),
 )
 
 
@@ -32,10 +36,12 @@ class Base:
     Attributes:
         name: A sweep file or a store, empty where options stand alone.
         values: Its keys.
+        arrays: What a store learns, where that is arrays.
     """
 
     name: str
     values: Mapping[str, Any]
+    arrays: TrainingSet | None = None
 
     def with_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Both sets of keys, options winning."""
@@ -62,7 +68,8 @@ def base_of(file: str | None, like: str | None = None) -> Base:
             raise UsageError(f"both {file} and --like {like} are given; a sweep begins with one of them")
         from mstage.store.reader import stored_sweep
 
-        return Base(like, stored_sweep(like).to_dict())
+        stored = stored_sweep(like)
+        return Base(like, stored.to_dict(), stored.arrays)
     if file is None:
         return Base("", {})
     if _is_number(file):
@@ -82,7 +89,7 @@ def sweep_of(base: Base, given: Mapping[str, Any]) -> Sweep:
     """
     values = base.with_options(given)
     horizon = {"until", "steps"} & values.keys()
-    sweep = Sweep.from_dict(values if horizon else values | any_horizon(values), base.described(given))
+    sweep = Sweep.from_dict(values if horizon else values | any_horizon(values), base.described(given), base.arrays)
     if not horizon:
         raise UsageError(_way_to_a_horizon(sweep))
     return sweep
@@ -109,7 +116,7 @@ def resumed_sweep(path: Path, base: Base, given: Mapping[str, Any]) -> Sweep:
 
     stored = stored_sweep(path)
     held = stored.to_dict()
-    asked = Sweep.from_dict(merged(held, base.with_options(given)), base.described(given)).to_dict()
+    asked = Sweep.from_dict(merged(held, base.with_options(given)), base.described(given), stored.arrays).to_dict()
     differing = [key for key in {**held, **asked} if held.get(key) != asked.get(key)]
     if differing:
         found, wanted = _shown(differing, held), _shown(differing, asked)

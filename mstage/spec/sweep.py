@@ -188,9 +188,14 @@ class Sweep:
         """Step at which a run ends if nothing ends it before, of each learning rate; of a flow its last tick."""
         return self.dynamics.last_steps(self.until, self.steps)
 
+    @property
+    def arrays(self) -> TrainingSet | None:
+        """The problem, where it is arrays."""
+        return None if isinstance(self.problem, BuiltIn | Table) else self.problem
+
     def to_dict(self) -> dict[str, Any]:
         """The sweep as plain values, with the keys of a sweep file; `from_dict` reads it back."""
-        arrays = {} if isinstance(self.problem, BuiltIn | Table) else {ARRAYS: self.problem.digest}
+        arrays = {} if self.arrays is None else {ARRAYS: self.arrays.digest}
         return (
             plain_values(self.problem)
             | arrays
@@ -210,7 +215,7 @@ class Sweep:
             values: A subset of `sweep_keys()`. An axis is a number, a list of numbers, or text as `text.parse_axis`
                 reads it.
             source: What to call the origin in errors.
-            arrays: What is learnt, of a sweep whose problem are arrays; its values hold their digest alone.
+            arrays: What is learnt where the values tell of arrays, whose digest alone they hold.
 
         Raises:
             UsageError: A key is unknown or a value makes no sense.
@@ -229,7 +234,7 @@ class Sweep:
             if len(known) < len(given):
                 twice = next(key for key in given if "-" in key and key.replace("-", "_") in given)
                 raise UsageError(f"`{twice}` and `{twice.replace('-', '_')}` are the same key; give one of them")
-            parts = parts_of(known) | ({} if arrays is None else {"problem": arrays})
+            parts = parts_of(known) | ({"problem": arrays} if holds_arrays else {})
             return cls(**parts, **read_parameters(cls, known))
         except UsageError as error:
             raise UsageError(f"{source}: {printable(str(error))}") from None

@@ -87,11 +87,7 @@ class StoredSweep:
         Raises:
             InputError: It is damaged.
         """
-        about = self.attributes["problem"]
-        return TrainingSet(
-            about["name"], self.values("input"), self.values("target"), tuple(about["input_names"]),
-            about["target_name"], about.get("preparation", ""),
-        )  # fmt: skip
+        return TrainingSet.of(self.attributes["problem"], self.values("input"), self.values("target"))
 
     def coordinates(self) -> dict[str, xr.Variable]:
         """The coordinates that do not depend on how runs ended.

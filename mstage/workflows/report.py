@@ -14,6 +14,7 @@ from mstage.analysis.weights.snapshots import over_widths
 from mstage.history import kept_weights
 from mstage.spec import Sweep, TwoLayer
 from mstage.store.reader import open_sweep
+from mstage.training_set import TrainingSet
 from mstage.workflows.detect_stages import detect_stages
 from mstage.workflows.predict import NO_MODEL, NO_TIME, theory_of
 
@@ -37,7 +38,8 @@ def report(source: str | Path | xr.DataTree) -> SweepReport:
     if not {"sweep", "problem"} <= tree.attrs.keys():
         why = "the tree has no `sweep` and `problem` among its attributes"
         return summarise(tree, stages, missing={"theory": why, "scaling": why})
-    sweep = Sweep.from_dict(tree.attrs["sweep"])
+    samples = (tree.dataset[name].values for name in ("input", "target"))
+    sweep = Sweep.from_dict(tree.attrs["sweep"], arrays=TrainingSet.of(tree.attrs["problem"], *samples))
     if not isinstance(sweep.model, TwoLayer):
         return summarise(tree, stages, missing={"theory": NO_MODEL, "scaling": NO_MODEL})
     if stages.clock != "time":

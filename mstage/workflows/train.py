@@ -259,12 +259,5 @@ class _Account:
 
 
 def _problem(dataset: TrainingSet) -> xr.Dataset:
-    return xr.Dataset(
-        {"input": (("sample", "dim"), dataset.input), "target": ("sample", dataset.target)},
-        attrs={
-            "name": dataset.name,
-            "input_names": list(dataset.input_names),
-            "target_name": dataset.target_name,
-        }
-        | ({"preparation": dataset.preparation} if dataset.preparation else {}),
-    )
+    samples = {"input": (("sample", "dim"), dataset.input), "target": ("sample", dataset.target)}
+    return xr.Dataset(samples, attrs=dataset.about)

@@ -302,3 +302,20 @@ def test_one_sweep_to_be_like(other: Path, tmp_path: Path, capsys: pytest.Captur
     assert (refused.code, "a sweep begins with one of them" in refused.err) == (2, True)
     refused = mstage(capsys, "train", "--like", tmp_path)
     assert (refused.code, "is not a sweep" in refused.err) == (3, True)
+
+
+def test_a_store_of_arrays_is_resumed_and_is_an_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No command line can name arrays; what a store holds of them was once refused by its own commands."""
+    from mstage.workflows.train import train
+
+    path, new = tmp_path / "arrays", tmp_path / "new"
+    train(Sweep(TwoLayer(width=8), ([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], [0.0, 1.0, 3.0]), steps=9), path)
+    assert mstage(capsys, "train", "--resume", "-o", path).code == 0
+    assert mstage(capsys, "report", path).code == 0
+    assert_refused(
+        mstage(capsys, "train", "--resume", "-o", path, "--problem", "cub1d"), 2, "holds a sweep with arrays"
+    )
+    assert mstage(capsys, "train", "--like", path, "--seeds", "2", "-o", new).code == 0
+    assert stored_sweep(new) == replace(stored_sweep(path), seed=(0, 1))
+    assert mstage(capsys, "train", "--like", path, "--problem", "sin1d", "-o", new, "--overwrite").code == 0
+    assert stored_sweep(new) == replace(stored_sweep(path), problem="sin1d")

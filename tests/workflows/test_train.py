@@ -15,6 +15,7 @@ from mstage.spec import Descent, Flow, Recording, Sweep, TwoLayer
 from mstage.store.reader import open_sweep, stored_sweep
 from mstage.store.writer import SweepWriter
 from mstage.workflows.detect_stages import detect_stages
+from mstage.workflows.report import report
 from mstage.workflows.train import Progress, train
 
 LENGTHS = (1, 2, 3, 5, 16, 19, 60, 400, 10**6)
@@ -142,3 +143,5 @@ def test_arrays_are_learnt_and_kept(tmp_path: Path) -> None:
     train(sweep, tmp_path / "sweep")
     assert stored_sweep(tmp_path / "sweep") == sweep
     xr.testing.assert_equal(train(sweep, tmp_path / "sweep", resume=True).to_dataset(), train(sweep).to_dataset())
+    settings = report(tmp_path / "sweep").settings
+    assert (settings["arrays"], "problem" in settings) == (sweep.problem.digest, False)
