@@ -16,7 +16,7 @@ from mstage.spec.models import MODELS
 from mstage.spec.parameters import Choice, Flag, Number, Parameter, declared
 from mstage.spec.problems import BuiltIn, Table
 from mstage.spec.recording import Recording
-from mstage.spec.sweep import Sweep
+from mstage.spec.sweep import Sweep, sweep_parameters
 from mstage.spec.text import spelled
 
 if TYPE_CHECKING:
@@ -105,5 +105,4 @@ def _option(key: str, panel: str, metavar: str | None, text: str, *, is_flag: bo
 
 def list_keys() -> set[str]:
     """Keys whose option takes several values."""
-    owners = (*MODELS.values(), *DYNAMICS.values(), BuiltIn, Table, Sweep)
-    return {key for owner in owners for key, known in declared(owner).items() if known.may_list}
+    return {key for key, known in sweep_parameters().items() if known.may_list}

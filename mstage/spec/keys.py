@@ -8,7 +8,7 @@ from typing import Any
 from mstage.errors import UsageError, shown, unknown_name
 from mstage.spec.dynamics import DYNAMICS
 from mstage.spec.models import MODELS
-from mstage.spec.parameters import declared, read_parameters
+from mstage.spec.parameters import Parameter, declared, read_parameters
 from mstage.spec.problems import BuiltIn, Problem, Table
 from mstage.spec.recording import Recording
 from mstage.spec.text import MAX_VALUES, one_name, one_number, spelled
@@ -16,10 +16,10 @@ from mstage.spec.text import MAX_VALUES, one_name, one_number, spelled
 FAMILIES: Mapping[str, Mapping[str, type]] = {"model": MODELS, "dynamics": DYNAMICS}  # the first is the default
 
 
-def keys_of_parts() -> list[str]:
-    """The keys that describe the parts of a sweep, those that choose one among them."""
+def parameters_of_parts() -> dict[str, Parameter[Any, Any]]:
+    """The parameters of all parts that a sweep may have, by key."""
     parts = (BuiltIn, Table, *MODELS.values(), *DYNAMICS.values(), Recording)
-    return [*FAMILIES, "seeds", *dict.fromkeys(key for part in parts for key in declared(part))]
+    return {key: known for part in parts for key, known in declared(part).items()}
 
 
 def foreign_keys(values: Mapping[str, Any]) -> dict[str, str]:
@@ -27,7 +27,7 @@ def foreign_keys(values: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for family, members in FAMILIES.items():
         chosen = values.get(family, next(iter(members)))
-        own = declared(members[chosen]) if chosen in members else keys_of_parts()
+        own = declared(members[chosen]) if chosen in members else parameters_of_parts()
         for name, member in members.items():
             found |= {key: f"--{family} {name}" for key in declared(member) if key not in own}
     return found

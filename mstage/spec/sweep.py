@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mstage.errors import UsageError, printable, unknown_name
 from mstage.spec.dynamics import DYNAMICS, FLOW_TICKS, Descent, Dynamics
-from mstage.spec.keys import keys_of_parts, name_of, parts_of
+from mstage.spec.keys import FAMILIES, name_of, parameters_of_parts, parts_of
 from mstage.spec.models import MODELS, Model, at_program
 from mstage.spec.models.two_layer import TwoLayer
 from mstage.spec.parameters import (
@@ -23,6 +23,7 @@ from mstage.spec.parameters import (
     Field,
     Maybe,
     Number,
+    Parameter,
     Part,
     Plain,
     WholeNumbers,
@@ -34,12 +35,12 @@ from mstage.spec.parameters import (
 from mstage.spec.problems import BuiltIn, Problem, ProblemPart, Table
 from mstage.spec.recording import Recording
 
-DTYPES = ("float64", "float32")
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from mstage.training_set import TrainingSet
 
+DTYPES = ("float64", "float32")
 ARRAYS = "arrays"  # the key of the digest of a problem that is arrays
 MAX_RECORDS_OF_A_RUN = 1_000_000  # more is a slip of the keyboard, and would fill the memory before the disk
 
@@ -142,7 +143,7 @@ class Sweep:
         """
         return at_program(self.model, {**self.programs[0], **shape}).shapes(inputs)
 
-    @property
+    @cached_property
     def meanings(self) -> dict[str, str]:
         """What each axis is, in words."""
         numbers = self._numbers
@@ -228,9 +229,10 @@ class Sweep:
                 raise UsageError(
                     "it learns arrays, which no file of keys holds; name another problem, as --problem cub1d"
                 )
+            keys = sweep_keys()
             for key in known:
-                if key not in sweep_keys():
-                    raise UsageError(unknown_name("key", key, sweep_keys()))
+                if key not in keys:
+                    raise UsageError(unknown_name("key", key, keys))
             if len(known) < len(given):
                 twice = next(key for key in given if "-" in key and key.replace("-", "_") in given)
                 raise UsageError(f"`{twice}` and `{twice.replace('-', '_')}` are the same key; give one of them")
@@ -255,6 +257,11 @@ def _combinations(values: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]
     return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
 
 
+def sweep_parameters() -> dict[str, Parameter[Any, Any]]:
+    """The parameters of all sweeps, by key."""
+    return parameters_of_parts() | declared(Sweep)
+
+
 def sweep_keys() -> list[str]:
     """The keys of a sweep file, which are the options of `mstage train` that describe a sweep."""
-    return [*keys_of_parts(), *declared(Sweep)]
+    return [*FAMILIES, "seeds", *sweep_parameters()]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,9 @@ import numpy as np
 
 from mstage.history import FLOW_STATISTICS, GLOSSARY, OUTCOMES, RunStatus
 from mstage.spec import Flow
+from mstage.spec.models import MODELS
+from mstage.spec.parameters import Number, numbers_of
+from mstage.spec.sweep import sweep_parameters
 from mstage.store.arrays import StoredArray
 from mstage.store.shards import STEP_COST, Shard, chunk_sizes, weight_count
 
@@ -31,17 +34,29 @@ STORE_FORMAT = 2
 STATE_FOLDER = ".shards"  # the lock, and the commit of each shard; not part of the Zarr hierarchy
 MAX_SHARDS = 200_000  # more than anybody trains: a width alone takes some seconds
 PACKAGES = ("mstage", "jax", "jaxlib", "optax", "diffrax", "numpy")
-_ARRAY = r"(zarr\.json|c(\.\d+)*)"  # the files of one
-_GROUP = r"(weights|[a-z_]+_\d+(-[a-z_]+_\d+)*)"
-_STORE_FILE = re.compile(
-    rf"zarr\.json|\w+/{_ARRAY}|{_GROUP}/zarr\.json|{_GROUP}/\w+/{_ARRAY}"
-    rf"|{re.escape(STATE_FOLDER)}/(lock|\d+\.(commit|partial))"
-)
+
+
+@cache
+def _store_file() -> re.Pattern[str]:
+    """The files that a store can have: those of arrays that some sweep has, of groups, and of its state."""
+    array = r"(zarr\.json|c(\.\d+)*)"
+    axes = [key for key, known in sweep_parameters().items() if isinstance(known, Number) and known.is_axis]
+    arrays = "|".join([*GLOSSARY, *axes])
+    weights = "|".join({name: 0 for model in MODELS.values() for name in model().shapes(1)})
+    static = {
+        key: 0 for key, known in numbers_of(*(model() for model in MODELS.values())).items() if known[0].is_static
+    }
+    size = rf"({'|'.join(static)})_\d+"
+    group = rf"(weights|{size}(-{size})*)"
+    return re.compile(
+        rf"zarr\.json|({arrays})/{array}|{group}/zarr\.json|{group}/({weights})/{array}"
+        rf"|{re.escape(STATE_FOLDER)}/(lock|\d+\.(commit|partial))"
+    )
 
 
 def is_store_file(name: str) -> bool:
     """Whether a file in the folder of a store, named from there with slashes, is one that a store can have."""
-    return _STORE_FILE.fullmatch(name) is not None
+    return _store_file().fullmatch(name) is not None
 
 
 def group_name(shape: Mapping[str, float]) -> str:
@@ -182,8 +197,8 @@ class Layout:
 
     def snapshot_bytes(self, shard: Shard) -> int:
         """Bytes of the weights of a shard at one step."""
-        sizes = self.sweep.weights(self.shape_of(shard), self.chunks["dim"]).values()
-        return shard.run_count * self.sweep.itemsize * sum(math.prod(one.values()) for one in sizes)
+        weights = weight_count(self.sweep, self.shape_of(shard), self.chunks["dim"])
+        return shard.run_count * self.sweep.itemsize * weights
 
     def stored_bytes(self, shard: Shard) -> int:
         """Bytes of the losses and the weights of all runs of a shard's program."""

@@ -390,7 +390,18 @@ def test_what_does_not_fit_into_memory_leaves_nothing(tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("place", ["notes.txt", "width_50/mine.npz", "loss/c.0/plot.png", "link", ".shards/x"])
+PLACES = [
+    "notes.txt",
+    "width_50/mine.npz",
+    "loss/c.0/plot.png",
+    "link",
+    ".shards/x",
+    "mine/zarr.json",
+    "width_50/mine/c.0",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("cut", [False, True])
 def test_what_mstage_did_not_write_is_never_deleted(place: str, cut: bool, whole: Path, tmp_path: Path) -> None:
     """A note of the user's inside a store was once gone after --overwrite, without a word."""
