@@ -168,24 +168,6 @@ def stored_sweep(path: str | Path) -> Sweep:
     return StoredSweep(path).sweep
 
 
-def stored_problem(path: str | Path) -> xr.Dataset:
-    """What the sweep in a store learns: `input (sample, dim)` and `target (sample)`, its origin in the attributes.
-
-    Raises:
-        InputError: It is no store, is of another format, or is damaged.
-    """
-    return StoredSweep(path).problem()
-
-
-def stored_training_set(path: str | Path) -> TrainingSet:
-    """What the runs of the sweep in a store learn.
-
-    Raises:
-        InputError: It is no store, or is damaged.
-    """
-    return StoredSweep(path).training_set()
-
-
 def is_store(path: Path) -> bool:
     """Whether a folder holds a store, of whatever format and in whatever state."""
     try:

@@ -117,7 +117,7 @@ def estimate(sweep: Sweep) -> Estimate:
     """
     dataset = training_set_of(sweep.problem)
     layout = Layout.of(sweep, *dataset.input.shape)
-    check_memory(sweep, dataset)
+    check_memory(layout, dataset)
     lasts = run_lengths(sweep)
     programs = []
     for shard in _first_shards(layout):
@@ -156,16 +156,15 @@ def _trainer(sweep: Sweep, dataset: TrainingSet, shard: Shard) -> Trainer:
     return trainer_of(sweep, dataset, shard.program(sweep), shard.runs_of(sweep))
 
 
-def check_memory(sweep: Sweep, dataset: TrainingSet) -> None:
+def check_memory(layout: Layout, dataset: TrainingSet) -> None:
     """Refuse a sweep that takes more memory than there is. Nothing of it is allocated.
 
     Raises:
         UsageError: It does, or it cannot be trained at all.
     """
-    layout = Layout.of(sweep, *dataset.input.shape)
     shard = max(_first_shards(layout), key=layout.snapshot_bytes)
     runs = shard.run_count
-    needed = memory_bytes(layout, shard, _trainer(sweep, dataset, shard))
+    needed = memory_bytes(layout, shard, _trainer(layout.sweep, dataset, shard))
     there = available_bytes()
     if needed > there:
         raise UsageError(
@@ -175,13 +174,13 @@ def check_memory(sweep: Sweep, dataset: TrainingSet) -> None:
         )
 
 
-def check_disk(sweep: Sweep, dataset: TrainingSet, path: Path) -> None:
+def check_disk(layout: Layout, path: Path) -> None:
     """Refuse a sweep whose store is more than the disk has room for.
 
     Raises:
         UsageError: It is.
     """
-    layout = Layout.of(sweep, *dataset.input.shape)
+    sweep = layout.sweep
     there = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
     needed, free = sum(map(layout.weight_bytes, sweep.shapes)), disk_usage(there).free
     if needed > free:

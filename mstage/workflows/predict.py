@@ -13,7 +13,7 @@ from mstage.analysis.theory.predictions import SweepTheory, Theory
 from mstage.errors import UsageError
 from mstage.simulate.problems import too_large_batch
 from mstage.spec import Descent, TwoLayer
-from mstage.store.reader import stored_problem, stored_sweep
+from mstage.store.reader import StoredSweep
 from mstage.workflows.problems import training_set_of
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ def predict(source: Sweep | str | Path) -> SweepTheory:
         11.27...
     """
     if isinstance(source, (str, Path)):
-        problem = stored_problem(source)
-        return theory_of(stored_sweep(source), problem.attrs, problem)
+        store = StoredSweep(source)
+        problem = store.problem()
+        return theory_of(store.sweep, problem.attrs, problem)
     data = training_set_of(source.problem)
     for batch in _batch_sizes(source):
         if batch > len(data.target):

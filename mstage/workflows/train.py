@@ -19,7 +19,8 @@ from mstage.simulate.trainer import MAX_SEGMENT_RECORDS
 from mstage.simulate.trainers import trainer_of
 from mstage.spec import Flow
 from mstage.store.disk import Scratch
-from mstage.store.reader import open_sweep, stored_sweep, stored_training_set
+from mstage.store.layout import Layout
+from mstage.store.reader import StoredSweep, open_sweep
 from mstage.store.writer import ShardWriter, SweepWriter
 from mstage.workflows.estimate import check_disk, check_memory
 from mstage.workflows.problems import training_set_of
@@ -93,21 +94,23 @@ def train(
     if path is None:
         with TemporaryDirectory() as folder:
             dataset = training_set_of(sweep.problem)
-            check_memory(sweep, dataset)
+            check_memory(Layout.of(sweep, *dataset.input.shape), dataset)
             writer = SweepWriter.create(Path(folder) / "sweep", sweep, _problem(dataset), disk=Scratch())
             return _trained(writer, dataset, progress, commit_seconds).load()
     path = Path(path)
     if resume and overwrite:
         raise UsageError("both --resume and --overwrite are given; go on with the sweep or replace it")
     if resume:
-        if stored_sweep(path).to_dict() != sweep.to_dict():
+        store = StoredSweep(path)
+        if store.sweep.to_dict() != sweep.to_dict():
             raise UsageError(f"{path}: holds another sweep than this one. Give --resume --output {path} alone.")
-        dataset = stored_training_set(path)
+        dataset, layout = store.training_set(), store.layout
     else:
         dataset = training_set_of(sweep.problem)
-    check_memory(sweep, dataset)  # and whatever else cannot be trained is refused before anything is written
+        layout = Layout.of(sweep, *dataset.input.shape)
+    check_memory(layout, dataset)  # and whatever else cannot be trained is refused before anything is written
     if not resume:
-        check_disk(sweep, dataset, path)
+        check_disk(layout, path)
     if before_writing is not None:
         before_writing()
     writer = SweepWriter.resume(path) if resume else SweepWriter.create(path, sweep, _problem(dataset), overwrite)

@@ -19,7 +19,7 @@ from mstage.history import RunStatus
 from mstage.spec import Descent, Recording, Sweep, TwoLayer
 from mstage.store.layout import STATE_FOLDER, Layout
 from mstage.store.metadata import sealed
-from mstage.store.reader import is_store, open_sweep, stored_problem, stored_sweep
+from mstage.store.reader import StoredSweep, is_store, open_sweep, stored_sweep
 from mstage.store.writer import SweepWriter
 from mstage.workflows.train import Progress, train
 from tests.sweeps import changed
@@ -449,7 +449,7 @@ def test_what_kills_leave_is_swept_up(whole: Path, tmp_path: Path) -> None:
     assert_same(train(SMALL, path, resume=True), open_sweep(whole))
     assert [file.name for file in path.rglob("*.partial")] == ["draft.partial"]
     mine.unlink()
-    with SweepWriter.create(tmp_path / ".sweep.zarr.new-3", SMALL, stored_problem(whole)):
+    with SweepWriter.create(tmp_path / ".sweep.zarr.new-3", SMALL, StoredSweep(whole).problem()):
         train(SMALL, path, overwrite=True)  # somebody is about to put another store there
         assert sorted(file.name for file in tmp_path.iterdir()) == [".sweep.zarr.new-3", "sweep.zarr"]
 

@@ -35,7 +35,7 @@ class ModelNetwork:
 
     def init(self, key: Array, scales: Scales) -> dict[str, Array]:
         """The weights that the model makes of normals, which are drawn in float64 whatever the dtype."""
-        shapes = self.model.shapes(self.dim)  # type: ignore[attr-defined]  # every model has them
+        shapes = self.model.shapes(self.dim)
         keys = jax.random.split(key, len(shapes))
         normals = {
             name: jax.random.normal(key, tuple(sizes.values()), "float64")

@@ -34,7 +34,7 @@ class Model(Protocol):
 
 
 @runtime_checkable
-class HasOutputs(Protocol):
+class HasOutputs(Model, Protocol):
     """A model that says itself what its network computes; a two-layer network has a fast form of its own instead."""
 
     def init(self, normals: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
