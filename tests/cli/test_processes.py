@@ -24,8 +24,8 @@ pytestmark = pytest.mark.slow
 
 DRY_RUN = "mstage train --dry-run --width 8 --steps 30"
 TINY = "mstage train --width 8 --steps 30 --snapshots 2 -o x"
-LONG = ["train", "--width", "30,50", "--seeds", "2", "--until", "12000", "--snapshots", "20"]
-LONGER = [*LONG[:-3], "20000", *LONG[-2:]]  # to be looked at while it trains
+LONG = ["train", "--width", "30,50", "--seeds", "2", "--until", "36000", "--snapshots", "20"]  # many commits, however fast the machine
+LONGER = [*LONG[:-3], "60000", *LONG[-2:]]  # to be looked at while it trains
 CLOSING = re.compile(r"x: \d runs? trained (to the end )?in [\d.]+ s\. Next: mstage report x\n")
 INTERRUPTED = re.compile(
     r"mstage: interrupted at \d+ %, [024] of 4 runs done\. Go on with: mstage train --resume -o x\n"
