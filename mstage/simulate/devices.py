@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -55,7 +56,7 @@ class Layout:
         rounds = -(-runs // (block * len(devices)))
         return cls(runs, rounds * block * len(devices), block, Mesh(np.array(devices), (RUN_AXIS,)))
 
-    @property
+    @cached_property
     def order(self) -> np.ndarray:
         """Which run is in each place, shape (size,); numbers from `runs` on are of empty places."""
         return np.arange(self.size).reshape(-1, self.devices, self.block).swapaxes(0, 1).ravel()

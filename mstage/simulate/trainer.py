@@ -45,7 +45,7 @@ class Position:
     step: int
     record: int
     state: Any
-    losses: Array
+    losses: Array | np.ndarray
     work: int = 0
 
 
@@ -120,7 +120,7 @@ class Trainer:
         if step == position.step:
             return Position(step, position.record, state, losses, work), np.empty((self.run_count, 0), losses.dtype)
         taken = int(np.searchsorted(ahead, step))
-        recorded = self._layout.by_run(losses)[:, :taken]
+        recorded = self._layout.by_run(np.asarray(losses)[:, :taken])
         return Position(step, position.record + taken, state, self._no_losses(), work), recorded
 
     def weights(self, position: Position) -> dict[str, np.ndarray]:
@@ -175,7 +175,7 @@ class Trainer:
             one = partial(started, self._network, self._stepper)
             return jax.eval_shape(jax.vmap(one, in_axes=(0, None)), self._runs, self._data)
 
-    def _call(self, place: tuple[Any, Array], plan: Plan) -> tuple[Any, Array]:
+    def _call(self, place: tuple[Any, Array | np.ndarray], plan: Plan) -> tuple[Any, Array]:
         program = compiled(self._network, self._stepper, self._layout.block, self._layout.mesh)
         with jax.enable_x64(True), lack_of_memory():
             done: tuple[Any, Array] = jax.block_until_ready(program(self._runs, self._data, plan, place))
@@ -189,11 +189,8 @@ class Trainer:
         ahead[: records.size] = whens[2:]
         return Plan(np.bool_(is_start), whens[0], whens[1], ahead, self._stop_at, np.int64(most))
 
-    def _no_losses(self) -> Array:
-        with jax.enable_x64(True):
-            empty = np.full((self._layout.size, MAX_SEGMENT_RECORDS), np.nan, self._stop_at.dtype)
-            losses: Array = self._layout.put(empty)
-        return losses
+    def _no_losses(self) -> np.ndarray:
+        return np.full((self._layout.size, MAX_SEGMENT_RECORDS), np.nan, self._stop_at.dtype)
 
 
 def drawn(network: Network, run: Runs) -> Params:

@@ -7,12 +7,16 @@ whole. Everything that writes to a store does so through a `Disk`, so that a tes
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from mstage.store.chunks import Buffer
+
+SYNCS_AT_ONCE = 16  # the system makes those safe together that are waited for at the same time
 
 
 class Disk:
@@ -29,6 +33,12 @@ class Disk:
             self.sync(descriptor)
         finally:
             os.close(descriptor)
+
+    def write_all(self, files: Mapping[Path, Sequence[Buffer]]) -> None:
+        """Write whole files, and make them and their names safe."""
+        with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
+            list(pool.map(lambda file: self.write(file, *files[file]), files))
+            list(pool.map(self.sync_folder, {file.parent for file in files}))
 
     def new_folder(self, folder: Path) -> None:
         """Make a folder; its name is not safe before the one above is synced."""

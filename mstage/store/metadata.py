@@ -16,7 +16,7 @@ import numpy as np
 from mstage.outside import read_file
 from mstage.store.chunks import CODECS, encoded
 from mstage.store.commits import Commit, commit_file
-from mstage.store.layout import STATE_FOLDER, group_name
+from mstage.store.layout import group_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,21 +45,20 @@ def write_skeleton(disk: Disk, folder: Path, layout: Layout, problem: Mapping[st
     nodes |= {path: _array(one) for path, one in layout.arrays.items()}
     for path in nodes:
         disk.new_folder(folder / path)
-    for path, node in nodes.items():
-        disk.write(folder / path / "zarr.json", json.dumps(node, indent=2).encode())
     values = {name: one for name, (_, one) in layout.coordinates.items()} | dict(problem)
-    for name, one in values.items():
-        if one.size:
-            disk.write(folder / layout.arrays[name].file(), *encoded(layout.arrays[name], one))
-    for shard in layout.shards:
-        disk.write(commit_file(folder, shard), *Commit.empty(layout, shard).to_parts())
-    for path in (STATE_FOLDER, *reversed(nodes)):
-        disk.sync_folder(folder / path)
+    disk.write_all(
+        {folder / path / "zarr.json": [json.dumps(node, indent=2).encode()] for path, node in nodes.items()}
+        | {
+            folder / layout.arrays[name].file(): encoded(layout.arrays[name], one)
+            for name, one in values.items()
+            if one.size
+        }
+        | {commit_file(folder, shard): Commit.empty(layout, shard).to_parts() for shard in layout.shards}
+    )
     extra = [name for name, (dims, _) in layout.coordinates.items() if (name,) != dims]
     root = _group({**about, "coordinates": " ".join([*layout.outcomes, *extra])})
     root["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": nodes}
-    disk.write(folder / "zarr.json", json.dumps(sealed(root), indent=2).encode())
-    disk.sync_folder(folder)
+    disk.write_all({folder / "zarr.json": [json.dumps(sealed(root), indent=2).encode()]})
 
 
 def read_root(path: Path) -> dict[str, Any]:

@@ -188,8 +188,11 @@ class ShardWriter:
         self._writer, self._path, self._layout, self._disk = writer, writer.path, writer.layout, writer.disk
         self._arrays = self._layout.growing(shard)
         self._counts = self._layout.counts(committed.records)
-        self._rest = dict(committed.rest)
-        self._unsynced: set[Path] = set()
+        self._filling: dict[str, np.ndarray] = {}  # the chunk of each array that is not full yet
+        for name, rest in committed.rest.items():
+            size = self._layout.chunks[self._layout.grows_along(name)]
+            self._filling[name] = np.empty((rest.shape[0], size, *rest.shape[2:]), rest.dtype)
+            self._filling[name][:, : rest.shape[1]] = rest
 
     def __enter__(self) -> Self:
         return self
@@ -203,17 +206,19 @@ class ShardWriter:
         Args:
             values: `loss` (runs, records), or the weights, each (runs, snapshots, ...).
         """
-        with disk_errors(self._path):
-            for name, one in values.items():
-                before, size = self._rest[name], self._layout.chunks[self._layout.grows_along(name)]
-                whole = np.concatenate([before, one], axis=1) if before.shape[1] else one
-                self._counts[name] += one.shape[1]
-                is_last = self._counts[name] == self._layout.sizes[self._layout.grows_along(name)]
-                first = self._counts[name] - whole.shape[1]
-                end = whole.shape[1] if is_last else whole.shape[1] // size * size
-                for start in range(0, end, size):
-                    self._write(name, (first + start) // size, whole[:, start : start + size])
-                self._rest[name] = whole[:, end:]
+        for name, one in values.items():
+            filling, taken = self._filling[name], 0
+            size = filling.shape[1]
+            while taken < one.shape[1]:
+                chunk, filled = divmod(self._counts[name], size)
+                part = one[:, taken : taken + size - filled]
+                taken += part.shape[1]
+                self._counts[name] += part.shape[1]
+                if part.shape[1] < size:  # a whole chunk is not copied
+                    filling[:, filled : filled + part.shape[1]] = part
+                    part = filling[:, : filled + part.shape[1]]
+                if part.shape[1] == size or self._is_whole(name):
+                    self._write({name: part}, chunk)
 
     def commit(self, records: int, outcomes: Mapping[str, np.ndarray], state: Sequence[np.ndarray]) -> None:
         """Make everything before record `records` valid.
@@ -231,23 +236,30 @@ class ShardWriter:
         arrays = self._layout.arrays
         kept = {name: np.asarray(one, arrays[name].dtype) for name, one in outcomes.items()}
         is_complete = records == self._layout.sizes["step"]
-        commit = Commit(records, kept, self._rest, () if is_complete else state)
+        rest = {
+            name: chunk[:, : 0 if self._is_whole(name) else self._counts[name] % chunk.shape[1]]
+            for name, chunk in self._filling.items()
+        }
+        commit = Commit(records, kept, rest, () if is_complete else state)
+        if is_complete:  # for readers without mstage
+            self._write(kept)
+        file = commit_file(self._path, self.shard)
         with disk_errors(self._path):
-            if is_complete:  # for readers without mstage
-                for name, one in kept.items():
-                    self._write(name, 0, one)
-            for folder in self._unsynced:
-                self._disk.sync_folder(folder)
-            self._unsynced.clear()
-            file = commit_file(self._path, self.shard)
             self._disk.write(file.with_suffix(".partial"), *commit.to_parts())
             self._disk.rename(file.with_suffix(".partial"), file)
             self._disk.sync_folder(file.parent)
 
-    def _write(self, name: str, along: int, values: np.ndarray) -> None:
-        """Write a chunk of an array; values lead with the axis of runs."""
-        array = self._arrays.get(name) or self._layout.arrays[name]
-        runs = [n for axis, n in zip(self.shard.values, self.shard.shape, strict=True) if axis in array.dims]
-        file = self._path / array.file(self.shard.chunk(array, along))
-        self._disk.write(file, *encoded(array, values.reshape(*runs, *values.shape[1:])))
-        self._unsynced.add(file.parent)
+    def _is_whole(self, name: str) -> bool:
+        """Whether all there will be of an array is there."""
+        return self._counts[name] == self._layout.sizes[self._layout.grows_along(name)]
+
+    def _write(self, values: Mapping[str, np.ndarray], along: int = 0) -> None:
+        """Write a chunk of some arrays; values lead with the axis of runs."""
+        files = {}
+        for name, one in values.items():
+            array = self._arrays.get(name) or self._layout.arrays[name]
+            runs = [n for axis, n in zip(self.shard.values, self.shard.shape, strict=True) if axis in array.dims]
+            file = self._path / array.file(self.shard.chunk(array, along))
+            files[file] = encoded(array, one.reshape(*runs, *one.shape[1:]))
+        with disk_errors(self._path):
+            self._disk.write_all(files)
