@@ -24,7 +24,8 @@ pytestmark = pytest.mark.slow
 
 DRY_RUN = "mstage train --dry-run --width 8 --steps 30"
 TINY = "mstage train --width 8 --steps 30 --snapshots 2 -o x"
-LONG = ["train", "--width", "30,50", "--seeds", "2", "--until", "36000", "--snapshots", "20"]  # many commits, however fast the machine
+# Many commits, however fast the machine.
+LONG = ["train", "--width", "30,50", "--seeds", "2", "--until", "36000", "--snapshots", "20"]
 LONGER = [*LONG[:-3], "60000", *LONG[-2:]]  # to be looked at while it trains
 CLOSING = re.compile(r"x: \d runs? trained (to the end )?in [\d.]+ s\. Next: mstage report x\n")
 INTERRUPTED = re.compile(
