@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from mstage.errors import UsageError, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jaxtyping import Float
     from numpy.typing import ArrayLike
 
 MAX_EXACT = 2**53  # float64 holds every whole number up to here
@@ -27,9 +28,9 @@ class TrainingSet:
 
     Attributes:
         name: The problem, or the file that it was read from.
-        input: x_i as the network sees them, shape (n, dim), float64; ends in a column of ones where there is an
+        input: x_i as the network sees them, float64; ends in a column of ones where there is an
             intercept.
-        target: y_i, shape (n,), float64.
+        target: y_i, float64.
         input_names: What the columns of `input` are called; a column of ones is called `1`.
         target_name: What the target is called.
         preparation: What was made of a table, in words: rows left out, columns standardised, a column of ones; empty
@@ -37,8 +38,8 @@ class TrainingSet:
     """
 
     name: str
-    input: np.ndarray
-    target: np.ndarray
+    input: Float[np.ndarray, "samples dim"]
+    target: Float[np.ndarray, " samples"]
     input_names: tuple[str, ...]
     target_name: str
     preparation: str = ""
@@ -49,18 +50,22 @@ class TrainingSet:
     def __hash__(self) -> int:
         return hash(self._content())
 
-    @classmethod
-    def of(cls, about: Mapping[str, Any], inputs: np.ndarray, target: np.ndarray) -> Self:
+    @staticmethod
+    def of(
+        about: Mapping[str, Any], inputs: Float[np.ndarray, "samples dim"], target: Float[np.ndarray, " samples"]
+    ) -> TrainingSet:
         """The training set that `about` tells of."""
-        return cls(
+        return TrainingSet(
             about["name"], inputs, target, tuple(about["input_names"]), about["target_name"],
             about.get("preparation", ""),
         )  # fmt: skip
 
     @property
-    def about(self) -> dict[str, Any]:
+    def about(self) -> dict[str, str | list[str]]:
         """All but the samples, as plain values."""
-        about = {"name": self.name, "input_names": list(self.input_names), "target_name": self.target_name}
+        about: dict[str, str | list[str]] = {
+            "name": self.name, "input_names": list(self.input_names), "target_name": self.target_name,
+        }  # fmt: skip
         return about | ({"preparation": self.preparation} if self.preparation else {})
 
     @property

@@ -22,3 +22,5 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["XDG_CACHE_HOME"] = mkdtemp(prefix="mstage-tests-")
 
 check("mstage.analysis", "mstage.history", "matplotlib.axes", "pandas", "scipy.ndimage", "scipy.special", "xarray")
+check("mstage.training_set", "mstage.errors")
+check("mstage.simulate", "mstage.history", "mstage.spec", "diffrax", "optax")

@@ -1,4 +1,4 @@
-"""Types and shapes of the analysis are checked while it is tested: a wrong one is an error where it is handed over.
+"""Types and shapes of what simulate and analysis hand over are checked in tests: a wrong one is an error on its way.
 
 The names that annotations need are imported for type checkers alone, so for these imports this is one.
 """
@@ -18,7 +18,7 @@ checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
 
 
 def check(package: str, *needed: str) -> None:
-    """Import a package with all its functions and dataclasses checked.
+    """Import a package, or a module, with all its functions and dataclasses checked.
 
     Args:
         package: Its name.
@@ -29,7 +29,7 @@ def check(package: str, *needed: str) -> None:
     with install_import_hook(package, f"{__name__}.checked"):
         typing.TYPE_CHECKING = True
         try:
-            for module in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
+            for module in pkgutil.walk_packages(getattr(import_module(package), "__path__", []), f"{package}."):
                 import_module(module.name)
         finally:
             typing.TYPE_CHECKING = False

@@ -20,8 +20,7 @@ class Tabled:
     """A result that a notebook shows as its tables."""
 
     def _repr_html_(self) -> str:
-        html: str = import_module("mstage.render.notebook").html(self)
-        return html
+        return import_module("mstage.render.notebook").html(self)
 
 
 class Plotted:
@@ -29,8 +28,7 @@ class Plotted:
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Plot the losses with their stages, into new axes if none are given (see `mstage.plot`)."""
-        drawn: Axes = import_module("mstage.render.figures.plot").plot(self, axes)
-        return drawn
+        return import_module("mstage.render.figures.plot").plot(self, axes)
 
 
 def lines(head: str, rows: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import jax
 import numpy as np
@@ -15,6 +15,11 @@ from mstage.simulate.blocks import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from jaxtyping import PyTree, Shaped
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 RUN_AXIS = "runs"
 BY_RUN, WHOLE = PartitionSpec(RUN_AXIS), PartitionSpec()
@@ -61,19 +66,18 @@ class Layout:
         """Which run is in each place, shape (size,); numbers from `runs` on are of empty places."""
         return np.arange(self.size).reshape(-1, self.devices, self.block).swapaxes(0, 1).ravel()
 
-    def places(self, by_run: np.ndarray) -> np.ndarray:
+    def places(self, by_run: Shaped[np.ndarray, "runs ..."]) -> Shaped[np.ndarray, "places ..."]:
         """An array of runs as one of places; the empty ones repeat the last run."""
-        places: np.ndarray = by_run[np.minimum(self.order, self.runs - 1)]
-        return places
+        return by_run[np.minimum(self.order, self.runs - 1)]
 
-    def by_run(self, places: Any) -> np.ndarray:
+    def by_run(self, places: Shaped[jax.Array | np.ndarray, "places ..."]) -> Shaped[np.ndarray, "runs ..."]:
         """An array of places as one of runs."""
         values = np.asarray(places)
         out = np.empty_like(values)
         out[self.order] = values
         return out[: self.runs]
 
-    def put(self, tree: Any) -> Any:
+    def put(self, tree: PyTree[np.ndarray]) -> PyTree[jax.Array]:
         """The arrays of a tree, which lead with the axis of places, on the devices."""
         return jax.device_put(tree, NamedSharding(self.mesh, BY_RUN))
 
@@ -89,18 +93,18 @@ def has_spare_cores(runs: int) -> bool:
     return devices[0].platform != "cpu" or len(devices) < processors()
 
 
-def tree_bytes(tree: Any) -> int:
+def tree_bytes(tree: PyTree[jax.Array | np.ndarray | jax.ShapeDtypeStruct | jax.core.ShapedArray]) -> int:
     """Bytes of the arrays of a tree, or of the shapes that stand for them."""
     return sum(int(np.prod(leaf.shape)) * np.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(tree))
 
 
-def _devices_for(runs: int) -> list[Any]:
+def _devices_for(runs: int) -> list[jax.Device]:
     return jax.devices()[:runs]
 
 
 def over_devices(
-    program: Callable[..., Any], mesh: Mesh, specs: tuple[PartitionSpec, ...], donated: int
-) -> Callable[..., Any]:
+    program: Callable[Arguments, Result], mesh: Mesh, specs: tuple[PartitionSpec, ...], donated: int
+) -> Callable[Arguments, Result]:
     """A program over the runs of one device, compiled for all the devices of a mesh.
 
     Args:
@@ -110,14 +114,13 @@ def over_devices(
         donated: The argument whose memory the result may take.
     """
     mapped = jax.shard_map(program, mesh=mesh, in_specs=specs, out_specs=BY_RUN, check_vma=False)
-    compiled: Callable[..., Any] = jax.jit(
+    return jax.jit(
         mapped,
         in_shardings=tuple(NamedSharding(mesh, spec) for spec in specs),
         out_shardings=NamedSharding(mesh, BY_RUN),
         donate_argnums=donated,
         compiler_options=WIDE_VECTORS if mesh.devices.flat[0].platform == "cpu" else None,
     )
-    return compiled
 
 
 @contextmanager

@@ -25,8 +25,7 @@ def outer(left: Array, right: Array) -> Array:
     """
     if left.shape[1] > FEW_COLUMNS:
         return left @ right.T
-    total: Array = sum(one[:, None] * other[None, :] for one, other in zip(left.T, right.T, strict=True))
-    return total
+    return sum(one[:, None] * other[None, :] for one, other in zip(left.T, right.T, strict=True))
 
 
 def times(matrix: Array, columns: Array) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import jax
 import numpy as np
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
     from jax import Array
     from jax.sharding import Mesh
+    from jaxtyping import Float, Integer, PyTree, Real, Shaped
 
     from mstage.simulate.dynamics.stepper import Runs, Stepper
     from mstage.simulate.models.linearisation import Params
-    from mstage.simulate.models.network import Data, Network
+    from mstage.simulate.models.network import AnyArray, Data, Network
+
+    Place: TypeAlias = tuple[PyTree[Array], AnyArray]  # the state of runs, and their losses
 
 MAX_SEGMENT_RECORDS = 256
 
@@ -38,14 +41,14 @@ class Position:
         step: The step of the recording clock that all of them have reached.
         record: The record that comes next, an index into the trainer's `record_steps`.
         state: What the stepper needs to go on, each leaf leading with the axis of places.
-        losses: Records that some of the runs have reached, (places, MAX_SEGMENT_RECORDS).
+        losses: Records that some of the runs have reached, MAX_SEGMENT_RECORDS at most.
         work: Steps or attempts that a run has been given.
     """
 
     step: int
     record: int
-    state: Any
-    losses: Array | np.ndarray
+    state: PyTree[Shaped[Array, "places ..."]]
+    losses: Float[AnyArray, "places records"]
     work: int = 0
 
 
@@ -55,9 +58,9 @@ class Trainer:
     Args:
         network: What is trained.
         stepper: What moves it.
-        samples: Inputs, shape (n, dim), and targets, shape (n,), of the dtype to train in.
-        runs: The values that tell the runs apart, by the name of their axis, each of shape (runs,), `seed` among them.
-        horizons: The step of the recording clock at which each run is finished, shape (runs,).
+        samples: Inputs and targets, of the dtype to train in.
+        runs: The values that tell the runs apart, by the name of their axis, `seed` among them.
+        horizons: The step of the recording clock at which each run is finished.
         record_steps: The steps at which the loss is recorded, ascending.
         stop_at: Loss at which a run ends.
         company: How many runs there are with those that are trained elsewhere; these alone when None.
@@ -66,11 +69,11 @@ class Trainer:
     def __init__(
         self,
         network: Network,
-        stepper: Stepper[Any],
-        samples: tuple[np.ndarray, np.ndarray],
-        runs: Mapping[str, np.ndarray],
-        horizons: np.ndarray,
-        record_steps: np.ndarray,
+        stepper: Stepper[PyTree[Array]],
+        samples: tuple[Float[np.ndarray, "samples dim"], Float[np.ndarray, " samples"]],
+        runs: Mapping[str, Real[np.ndarray, " runs"]],
+        horizons: Integer[np.ndarray, " runs"],
+        record_steps: Integer[np.ndarray, " records"],
         stop_at: float = -np.inf,
         company: int | None = None,
     ) -> None:
@@ -95,7 +98,9 @@ class Trainer:
         state, _ = self._call((empty, self._no_losses()), self._plan(0, 0, self.record_steps[:0], 0, is_start=True))
         return Position(0, 0, state, self._no_losses())
 
-    def advance(self, position: Position, end_record: int, most: int) -> tuple[Position, np.ndarray]:
+    def advance(
+        self, position: Position, end_record: int, most: int
+    ) -> tuple[Position, Float[np.ndarray, "runs records"]]:
         """Go on to the step of a record, or as far as `most` steps or attempts of each run lead.
 
         Args:
@@ -105,8 +110,8 @@ class Trainer:
             most: Steps or attempts after which to return in any case.
 
         Returns:
-            The new position and the losses recorded on the way, shape (runs, records), NaN after a run's end; none as
-            long as a run is still on its way to the next step that all of them are to reach.
+            The new position and the losses recorded on the way, NaN after a run's end; none as long as a run is still
+            on its way to the next step that all of them are to reach.
 
         Raises:
             MemoryError: The device has too little memory.
@@ -123,8 +128,8 @@ class Trainer:
         recorded = self._layout.by_run(np.asarray(losses)[:, :taken])
         return Position(step, position.record + taken, state, self._no_losses(), work), recorded
 
-    def weights(self, position: Position) -> dict[str, np.ndarray]:
-        """The parameters by name, each leading with the axis of runs; NaN for runs that ended before this step."""
+    def weights(self, position: Position) -> dict[str, Float[np.ndarray, "runs ..."]]:
+        """The parameters by name; NaN for runs that ended before this step."""
         ended = self.ends(position)["last_step"] < position.step
         params = self._stepper.read(position.state, position.step)
         kept = {}
@@ -134,13 +139,13 @@ class Trainer:
             kept[jax.tree_util.keystr(path, simple=True, separator=".")] = values
         return kept
 
-    def ends(self, position: Position) -> dict[str, np.ndarray]:
+    def ends(self, position: Position) -> dict[str, Real[np.ndarray, " runs"]]:
         """Status, last step and final loss of every run, and what else its stepper tells; see `Stepper.ends`."""
         ends = self._stepper.ends(position.state, position.step)
         return {name: self._layout.by_run(values) for name, values in ends.items()}
 
-    def leaves(self, position: Position) -> list[np.ndarray]:
-        """The state as plain arrays, each leading with the axis of runs, for a checkpoint."""
+    def leaves(self, position: Position) -> list[Shaped[np.ndarray, "runs ..."]]:
+        """The state as plain arrays, for a checkpoint."""
         return [self._layout.by_run(leaf) for leaf in jax.tree.leaves(position.state)]
 
     def restore(self, record: int, leaves: Sequence[np.ndarray]) -> Position:
@@ -169,16 +174,16 @@ class Trainer:
         losses = (copies - 1) * layout.size * MAX_SEGMENT_RECORDS * self._stop_at.itemsize
         return copies * tree_bytes(self._shapes()) + layout.devices * work + losses + tree_bytes(self._data)
 
-    def _shapes(self) -> Any:
+    def _shapes(self) -> PyTree[jax.ShapeDtypeStruct]:
         """The shapes of the state."""
         with jax.enable_x64(True):
             one = partial(started, self._network, self._stepper)
             return jax.eval_shape(jax.vmap(one, in_axes=(0, None)), self._runs, self._data)
 
-    def _call(self, place: tuple[Any, Array | np.ndarray], plan: Plan) -> tuple[Any, Array]:
+    def _call(self, place: Place, plan: Plan) -> Place:
         program = compiled(self._network, self._stepper, self._layout.block, self._layout.mesh)
         with jax.enable_x64(True), lack_of_memory():
-            done: tuple[Any, Array] = jax.block_until_ready(program(self._runs, self._data, plan, place))
+            done: Place = jax.block_until_ready(program(self._runs, self._data, plan, place))
         return done
 
     def _plan(self, begin: int, end: int, records: np.ndarray, most: int, *, is_start: bool = False) -> Plan:
@@ -198,22 +203,24 @@ def drawn(network: Network, run: Runs) -> Params:
     return network.init(jax.random.key(run["seed"], impl="threefry2x32"), run)
 
 
-def started(network: Network, stepper: Stepper[Any], run: Runs, data: Data) -> Any:
+def started(network: Network, stepper: Stepper[PyTree[Array]], run: Runs, data: Data) -> PyTree[Array]:
     """The state of one run at the start."""
     return stepper.init(drawn(network, run), run, data)
 
 
 @lru_cache(maxsize=64)
-def compiled(network: Network, stepper: Stepper[Any], block: int, mesh: Mesh) -> Callable[..., tuple[Any, Array]]:
+def compiled(
+    network: Network, stepper: Stepper[PyTree[Array]], block: int, mesh: Mesh
+) -> Callable[[Runs, Data, Plan, Place], Place]:
     """The trainer's program over all the devices of a mesh, compiled once for each shape it meets."""
 
-    def on_device(runs: Runs, data: Data, plan: Plan, places: tuple[Any, Array]) -> Any:
+    def on_device(runs: Runs, data: Data, plan: Plan, places: Place) -> Place:
         def fold(leaf: Array) -> Array:
             return leaf.reshape((leaf.shape[0] // block, block, *leaf.shape[1:]))
 
-        def advanced(of_a_block: tuple[Runs, tuple[Any, Array]]) -> tuple[Any, Array]:
+        def advanced(of_a_block: tuple[Runs, Place]) -> Place:
             runs, (state, losses) = of_a_block
-            start: Callable[[Runs], Any] = jax.vmap(lambda run: started(network, stepper, run, data))
+            start: Callable[[Runs], PyTree[Array]] = jax.vmap(lambda run: started(network, stepper, run, data))
             state = jax.lax.cond(plan.is_start, lambda: start(runs), lambda: state)
             return stepper.advance(runs, data, plan, state, losses)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from mstage.spec import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from jax import Array
+    from jaxtyping import PyTree
 
     from mstage.simulate.dynamics.flow import FlowStepper
     from mstage.simulate.dynamics.stepper import Stepper
@@ -51,7 +54,7 @@ def trainer_of(
     columns["seed"] = columns["seed"].astype(np.uint32)
     dynamics = sweep.dynamics
     if isinstance(dynamics, Flow):
-        stepper: Stepper[Any] = _flow(sweep, program["tolerance"], network)
+        stepper: Stepper[PyTree[Array]] = _flow(sweep, program["tolerance"], network)
         columns["tolerance"] = np.full(len(runs), program["tolerance"])
         last_steps = np.full(len(runs), sweep.last_steps[0])
     else:

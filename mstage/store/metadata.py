@@ -31,7 +31,9 @@ SEAL = "seal"
 NOT_ATTRIBUTES = (SEAL, "coordinates")  # of a sweep, but of its store
 
 
-def write_skeleton(disk: Disk, folder: Path, layout: Layout, problem: Mapping[str, np.ndarray], about: Any) -> None:
+def write_skeleton(
+    disk: Disk, folder: Path, layout: Layout, problem: Mapping[str, np.ndarray], about: Mapping[str, Any]
+) -> None:
     """A whole store with nothing committed, in a folder that is there and holds nothing but its lock.
 
     Args:

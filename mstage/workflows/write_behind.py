@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class WriteBehind:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1)
-        self._waiting: deque[tuple[Future[Any], int]] = deque()  # with the bytes of its arrays
+        self._waiting: deque[tuple[Future[object], int]] = deque()  # with the bytes of its arrays
 
     def __enter__(self) -> Self:
         return self

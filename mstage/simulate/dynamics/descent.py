@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -22,10 +22,14 @@ from mstage.simulate.dynamics.optimizers import transformation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jaxtyping import Float, Int, Integer, PyTree, Real
+
     from mstage.simulate.dynamics.stepper import Plan, Runs
-    from mstage.simulate.models.linearisation import Params
+    from mstage.simulate.models.linearisation import Params, Shapes
     from mstage.simulate.models.network import Data, Objective
     from mstage.spec import Optimizer
+
+    Carry: TypeAlias = tuple[jax.Array, jax.Array, "DescentState", jax.Array]  # step, next record, state, losses
 
 Array: TypeAlias = jax.Array
 BATCH_ORDER_STREAM = 2  # streams 0 and 1 of a seed's key are the output and the input weights of a two-layer network
@@ -35,11 +39,11 @@ class DescentState(NamedTuple):
     """What the next step of runs needs; each leaf leads with the axis of runs."""
 
     params: Params
-    optimizer: Any
-    order: Array  # (runs, n): this epoch's order of the samples; (runs, 0) in full batch
-    status: Array  # RunStatus
-    last_step: Array
-    final_loss: Array  # the loss measured last
+    optimizer: PyTree[Array]
+    order: Int[Array, "runs samples"]  # this epoch's order of the samples; (runs, 0) in full batch
+    status: Int[Array, " runs"]  # RunStatus
+    last_step: Int[Array, " runs"]
+    final_loss: Float[Array, " runs"]  # the loss measured last
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,11 @@ class DescentStepper:
 
     state_copies: ClassVar[int] = 3
 
-    def clock(self, steps: np.ndarray) -> np.ndarray:
+    def clock(self, steps: Integer[np.ndarray, "*times"]) -> Integer[np.ndarray, "*times"]:
         """The steps themselves."""
         return steps
 
-    def data(self, inputs: np.ndarray, targets: np.ndarray) -> Data:
+    def data(self, inputs: Float[np.ndarray, "samples dim"], targets: Float[np.ndarray, " samples"]) -> Data:
         """The training set as the objective takes it."""
         return self.objective.data(inputs, targets)
 
@@ -83,17 +87,16 @@ class DescentStepper:
         )
 
     def advance(
-        self, runs: Runs, data: Data, plan: Plan, state: DescentState, losses: Array
-    ) -> tuple[DescentState, Array]:
+        self, runs: Runs, data: Data, plan: Plan, state: DescentState, losses: Float[Array, "runs records"]
+    ) -> tuple[DescentState, Float[Array, "runs records"]]:
         """Take a block of runs to `plan.end`, or by `plan.most` steps."""
         stop = jnp.minimum(plan.end, plan.begin + plan.most)
 
-        def going(carry: tuple[Any, ...]) -> Array:
+        def going(carry: Carry) -> Array:
             step, _, state, _ = carry
-            more: Array = (step < stop) & (state.status == RunStatus.RUNNING).any()
-            return more
+            return (step < stop) & (state.status == RunStatus.RUNNING).any()
 
-        def body(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        def body(carry: Carry) -> Carry:
             step, record, state, losses = carry
             recorded = step == plan.records[record]
             running = state.status == RunStatus.RUNNING
@@ -116,7 +119,7 @@ class DescentStepper:
         del step
         return state.params
 
-    def ends(self, state: DescentState, step: int) -> dict[str, np.ndarray]:
+    def ends(self, state: DescentState, step: int) -> dict[str, Real[np.ndarray, " runs"]]:
         """Status, last step and final loss; the last step of a run that goes on is where it is."""
         status, last_step = np.asarray(state.status), np.asarray(state.last_step)
         return {
@@ -125,11 +128,11 @@ class DescentStepper:
             "final_loss": np.asarray(state.final_loss),
         }
 
-    def largest_block(self, params: Params, data: Data) -> int:
+    def largest_block(self, params: Shapes, data: Data) -> int:
         """How many runs have what a step looks at in the cache."""
         return self._of_a_step.largest_block(params, _first(data, self.batch_size))
 
-    def working_bytes(self, params: Params, data: Data) -> int:
+    def working_bytes(self, params: Shapes, data: Data) -> int:
         """Memory of a gradient, or of the loss over all samples where that takes more."""
         batch = self._of_a_step.working_bytes(params, _first(data, self.batch_size))
         return max(batch, self.objective.working_bytes(params, data))
@@ -141,8 +144,7 @@ class DescentStepper:
 
 def _first(data: Data, samples: int) -> Data:
     """The shapes of so many samples."""
-    shapes: Data = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((samples, *leaf.shape[1:]), leaf.dtype), data)
-    return shapes
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((samples, *leaf.shape[1:]), leaf.dtype), data)
 
 
 def _step(
@@ -155,7 +157,9 @@ def _step(
     order = state.order if whole else _epoch_order(stepper, runs, state.order, step)
     batch, batch_axis = (data, None) if whole else (_batch(stepper, objective, data, order, step), 0)
 
-    measure: Callable[..., Any] = jax.vmap(objective.loss_and_gradient, in_axes=(0, batch_axis))
+    measure: Callable[[Params, Data], tuple[Array, Params]] = jax.vmap(
+        objective.loss_and_gradient, in_axes=(0, batch_axis)
+    )
     batch_loss, gradient = measure(state.params, batch)
     if whole:
         measured, loss = jnp.array(True), batch_loss
@@ -168,7 +172,7 @@ def _step(
         )
 
     was_running = state.status == RunStatus.RUNNING
-    ends: list[tuple[Array, Any]] = [  # the first that holds; all the later ones are of no account
+    ends: list[tuple[Array, Array | RunStatus]] = [  # the first that holds; all the later ones are of no account
         (~was_running, state.status),
         (~jnp.isfinite(batch_loss) | (measured & ~jnp.isfinite(loss)), RunStatus.DIVERGED),
         (measured & (loss <= stop_at), RunStatus.STOPPED),
@@ -195,9 +199,9 @@ def _step(
 
 
 def _update(
-    optimizer: Optimizer, objective: Objective, rate: Array, params: Params, inner: Any, gradient: Params, value: Array,
-    batch: Data,
-) -> tuple[Params, Any]:  # fmt: skip
+    optimizer: Optimizer, objective: Objective, rate: Array, params: Params, inner: PyTree[Array], gradient: Params,
+    value: Array, batch: Data,
+) -> tuple[Params, PyTree[Array]]:  # fmt: skip
     """The parameters of one run after an update, and the state of its optimizer."""
     rule = transformation(optimizer, rate)
     extra = {"value": value, "grad": gradient, "value_fn": partial(objective.loss, data=batch)}
@@ -205,8 +209,8 @@ def _update(
     return optax.apply_updates(params, updates), inner
 
 
-def _epoch_order(stepper: DescentStepper, runs: Runs, order: Array, step: Array) -> Array:
-    """Each run's order of the samples in the epoch of this step, shape (runs, n), drawn anew when an epoch begins."""
+def _epoch_order(stepper: DescentStepper, runs: Runs, order: Array, step: Array) -> Int[Array, "runs samples"]:
+    """Each run's order of the samples in the epoch of this step, drawn anew when an epoch begins."""
     count = stepper.samples
     epoch, place = jnp.divmod(step, count // stepper.batch_size)
 
@@ -214,8 +218,7 @@ def _epoch_order(stepper: DescentStepper, runs: Runs, order: Array, step: Array)
         key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), BATCH_ORDER_STREAM)
         return jax.random.permutation(jax.random.fold_in(key, epoch), count).astype("int32")
 
-    drawn: Array = jax.lax.cond(place == 0, lambda: jax.vmap(shuffled)(runs["seed"]), lambda: order)
-    return drawn
+    return jax.lax.cond(place == 0, lambda: jax.vmap(shuffled)(runs["seed"]), lambda: order)
 
 
 def _batch(stepper: DescentStepper, objective: Objective, data: Data, order: Array, step: Array) -> Data:

@@ -32,8 +32,10 @@ from mstage.simulate.models.network import Data, linearisation_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jaxtyping import Float, Integer, PyTree, Real
+
     from mstage.simulate.dynamics.stepper import Plan, Runs
-    from mstage.simulate.models.linearisation import Linearisation, Params
+    from mstage.simulate.models.linearisation import Linearisation, Params, Shapes
     from mstage.simulate.models.network import Network
 
 Array: TypeAlias = jax.Array
@@ -60,12 +62,11 @@ class FlowStepper:
 
     state_copies: ClassVar[int] = 5
 
-    def clock(self, steps: np.ndarray) -> np.ndarray:
+    def clock(self, steps: Integer[np.ndarray, "*times"]) -> Float[np.ndarray, "*times"]:
         """The time of ticks, which is that of the last one for all that come after it."""
-        time: np.ndarray = np.minimum(steps, self.last) * self.tick
-        return time
+        return np.minimum(steps, self.last) * self.tick
 
-    def data(self, inputs: np.ndarray, targets: np.ndarray) -> Data:
+    def data(self, inputs: Float[np.ndarray, "samples dim"], targets: Float[np.ndarray, " samples"]) -> Data:
         """The samples as they are."""
         return Data(inputs, targets)
 
@@ -73,12 +74,11 @@ class FlowStepper:
         """The state of one run at time 0, unmeasured."""
         return unmeasured(params, data.targets, is_empty=run["horizon"] < 0)
 
-    def advance(self, runs: Runs, data: Data, plan: Plan, state: FlowState, losses: Array) -> tuple[FlowState, Array]:
+    def advance(
+        self, runs: Runs, data: Data, plan: Plan, state: FlowState, losses: Float[Array, "runs records"]
+    ) -> tuple[FlowState, Float[Array, "runs records"]]:
         """Take runs, one after the other, to `plan.end`, or as far as `plan.most` attempts of each lead."""
-        done: tuple[FlowState, Array] = jax.lax.map(
-            lambda one: advance_run(self.flow, one[0], data, plan, one[1]), (runs, (state, losses))
-        )
-        return done
+        return jax.lax.map(lambda one: advance_run(self.flow, one[0], data, plan, one[1]), (runs, (state, losses)))
 
     @property
     def flow(self) -> GradientFlow:
@@ -92,13 +92,13 @@ class FlowStepper:
         place: Any = state
         seen = place._replace(is_measured=measured, now=place.now._replace(time=time), end_time=end_time)
         work = int(np.max(np.asarray(state.accepted) + np.asarray(state.rejected)))
-        return (end if is_arrived(seen, self.clock(np.array(end))).all() else begin), work
+        return (end if is_arrived(seen, self.clock(np.array([end]))).all() else begin), work
 
-    def read(self, state: FlowState, step: int) -> Params:
+    def read(self, state: FlowState, step: int) -> PyTree[np.ndarray]:
         """The parameters at a tick."""
         return params_at(state, step * self.tick)
 
-    def ends(self, state: FlowState, step: int) -> dict[str, np.ndarray]:
+    def ends(self, state: FlowState, step: int) -> dict[str, Real[np.ndarray, " runs"]]:
         """Status, last tick and final loss of every run, and the statistics of its integration.
 
         The last tick of a run that goes on is where it is; that of one that has ended is the last before its end.
@@ -116,12 +116,12 @@ class FlowStepper:
             "factorisations": accepted + rejected,
         }
 
-    def largest_block(self, params: Params, data: Data) -> int:
+    def largest_block(self, params: Shapes, data: Data) -> int:
         """One run: it waits for no other."""
         del params, data
         return 1
 
-    def working_bytes(self, params: Params, data: Data) -> int:
+    def working_bytes(self, params: Shapes, data: Data) -> int:
         """Memory of what is kept of J and of the matrix that is factorised."""
         samples, numbers = data.targets.shape[0], sum(leaf.size for leaf in jax.tree.leaves(params))
         smaller, at = min(samples, numbers), jax.eval_shape(self.flow.linearise, params, data)
@@ -151,8 +151,7 @@ def advance_run(
 
     def going(carry: tuple[Array, FlowState, Array]) -> Array:
         tries, state, _ = carry
-        more: Array = (tries < plan.most) & ((tries == 0) | ~is_arrived(state, plan.end))
-        return more
+        return (tries < plan.most) & ((tries == 0) | ~is_arrived(state, plan.end))
 
     def body(carry: tuple[Array, FlowState, Array]) -> tuple[Array, FlowState, Array]:
         tries, state, losses = carry
@@ -170,8 +169,7 @@ def advance_run(
 
 
 def _unless_arrived(act: Callable[[FlowState], FlowState], state: FlowState, plan: Plan) -> FlowState:
-    done: FlowState = jax.lax.cond(is_arrived(state, plan.end), lambda s: s, act, state)
-    return done
+    return jax.lax.cond(is_arrived(state, plan.end), lambda s: s, act, state)
 
 
 def _measured(run: Runs, at: Linearisation, plan: Plan, state: FlowState) -> FlowState:
@@ -243,5 +241,4 @@ def _recorded(state: FlowState, plan: Plan, losses: Array) -> Array:
         chosen = jnp.where((first <= place) & (place < end), found, kept)
         return jax.lax.dynamic_update_slice_in_dim(out, chosen, size * block, 0)
 
-    filled: Array = jax.lax.fori_loop(first // size, -(-end // size), record, losses)
-    return filled
+    return jax.lax.fori_loop(first // size, -(-end // size), record, losses)

@@ -9,7 +9,7 @@ References:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +18,11 @@ import numpy as np
 from mstage.history import RunStatus
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int, PyTree
+
     from mstage.simulate.dynamics.flow_solver import Control
     from mstage.simulate.models.linearisation import Params
+    from mstage.simulate.models.network import AnyArray
 
 Array: TypeAlias = jax.Array
 BISECTIONS = 60
@@ -28,11 +31,11 @@ BISECTIONS = 60
 class Moment(NamedTuple):
     """Where a run is between two steps, and how it moves there."""
 
-    time: Array
+    time: Float[Array, "*runs"]
     params: Params
     velocity: Params
-    residual: Array  # (n,)
-    slope: Array  # (n,): how the residuals move
+    residual: Float[Array, "*runs samples"]
+    slope: Float[Array, "*runs samples"]  # how the residuals move
 
 
 class FlowState(NamedTuple):
@@ -40,14 +43,14 @@ class FlowState(NamedTuple):
 
     last: Moment  # before the last step
     now: Moment
-    is_measured: Array  # whether velocity, residual and slope are those of `now`
-    length: Array  # of the next step
+    is_measured: Bool[Array, "*runs"]  # whether velocity, residual and slope are those of `now`
+    length: Float[Array, "*runs"]  # of the next step
     control: Control
-    status: Array  # RunStatus
-    end_time: Array  # infinite while the run goes on
-    final_loss: Array
-    accepted: Array
-    rejected: Array
+    status: Int[Array, "*runs"]  # RunStatus
+    end_time: Float[Array, "*runs"]  # infinite while the run goes on
+    final_loss: Float[Array, "*runs"]
+    accepted: Int[Array, "*runs"]
+    rejected: Int[Array, "*runs"]
 
 
 def unmeasured(params: Params, targets: Array, is_empty: Array) -> FlowState:
@@ -68,12 +71,12 @@ def unmeasured(params: Params, targets: Array, is_empty: Array) -> FlowState:
     )
 
 
-def is_arrived(state: FlowState, target: Any) -> Any:
+def is_arrived(state: FlowState, target: AnyArray) -> Bool[AnyArray, "*runs"]:
     """Whether a run is past a time or has ended before it."""
     return (state.is_measured & (state.now.time >= target)) | (state.end_time <= state.now.time)
 
 
-def params_at(state: FlowState, time: float) -> Params:
+def params_at(state: FlowState, time: float) -> PyTree[np.ndarray]:
     """The parameters of runs, as arrays of NumPy, at a time within the last step of each.
 
     Args:
@@ -99,7 +102,7 @@ def params_at(state: FlowState, time: float) -> Params:
 def crossing(state: FlowState, level: Array) -> Array:
     """When the loss has fallen to a level within the last step, at whose end it is below."""
 
-    def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(_: Array, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
         above, below = bracket
         middle = (above + below) / 2
         fallen = loss_at(state, middle) <= level
@@ -121,8 +124,7 @@ def loss_at(state: FlowState, time: Array) -> Array:
     share, length = _share(state, time).astype(dtype), (now.time - last.time).astype(dtype)
     (y0, f0), (y1, f1) = _log_loss(last), _log_loss(now)
     steepest = 3 * (y1 - y0) / jnp.where(length > 0, length, 1)
-    loss: Array = jnp.exp(_hermite(share, length, (y0, jnp.maximum(f0, steepest)), (y1, jnp.maximum(f1, steepest))))
-    return loss
+    return jnp.exp(_hermite(share, length, (y0, jnp.maximum(f0, steepest)), (y1, jnp.maximum(f1, steepest))))
 
 
 def _log_loss(at: Moment) -> tuple[Array, Array]:
@@ -139,11 +141,12 @@ def _share(state: FlowState, time: Array) -> Array:
 
 def loss_of(residual: Array) -> Array:
     """1/(2n) sum_i e_i^2."""
-    loss: Array = residual @ residual / (2 * residual.shape[0])
-    return loss
+    return residual @ residual / (2 * residual.shape[0])
 
 
-def _hermite(share: Any, length: Any, start: tuple[Any, Any], end: tuple[Any, Any]) -> Any:
+def _hermite(
+    share: AnyArray, length: AnyArray, start: tuple[AnyArray, AnyArray], end: tuple[AnyArray, AnyArray]
+) -> AnyArray:
     """The cubic through two values with two slopes, a share of the way from one to the other; exact at both ends."""
     (y0, f0), (y1, f1) = start, end
     rest = 1 - share

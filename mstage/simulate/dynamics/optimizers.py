@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,9 @@ import optax
 from mstage.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
+    from jax.tree_util import PyTreeDef
+    from jax.typing import ArrayLike
+
     from mstage.spec import Optimizer
 
 
@@ -37,7 +40,7 @@ def optimizer_names() -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def transformation(optimizer: Optimizer, learning_rate: Any) -> optax.GradientTransformationExtraArgs:
+def transformation(optimizer: Optimizer, learning_rate: ArrayLike) -> optax.GradientTransformationExtraArgs:
     """The Optax optimizer at a learning rate, which may be traced."""
     make = getattr(optax, optimizer.name)
     return optax.with_extra_args_support(make(learning_rate=learning_rate, **optimizer.options))
@@ -62,7 +65,7 @@ def check_optimizer(optimizer: Optimizer) -> None:
         if key not in known:
             raise UsageError(f"optimizer {optimizer.name}: {unknown_name('option', key, known)}")
 
-    def update(learning_rate: jax.Array, weights: jax.Array) -> Any:
+    def update(learning_rate: jax.Array, weights: jax.Array) -> tuple[optax.Updates, optax.OptState, optax.OptState]:
         rule = transformation(optimizer, learning_rate)
         state = rule.init(weights)
         extra = {"value": jnp.sum(weights), "grad": weights, "value_fn": jnp.sum}
@@ -75,6 +78,6 @@ def check_optimizer(optimizer: Optimizer) -> None:
     except Exception as error:  # whatever Optax raises of its options: there is no list of it
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise UsageError(f"optimizer {optimizer}: Optax refuses it ({reason[0][:200]})") from error
-    structures: list[Any] = [jax.tree.structure(state) for state in (before, after)]
+    structures: list[PyTreeDef] = [jax.tree.structure(state) for state in (before, after)]
     if structures[0] != structures[1]:
         raise UsageError(f"optimizer {optimizer}: its state changes shape from step to step and cannot be compiled")

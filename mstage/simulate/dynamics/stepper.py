@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import jax
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Mapping
 
-    from mstage.simulate.models.linearisation import Params
-    from mstage.simulate.models.network import Data
+    import numpy as np
+    from jaxtyping import Bool, Float, Int, Integer, PyTree, Real, Shaped
+
+    from mstage.simulate.models.linearisation import Params, Shapes
+    from mstage.simulate.models.network import AnyArray, Data
+
+    # What tells runs apart: their values by the name of their axis, and `horizon`, where a run is finished on the clock
+    # of its stepper; below 0 for a place that no run takes. Of a single run the arrays are scalars.
+    Runs: TypeAlias = Mapping[str, Shaped[jax.Array, "*runs"]]
 
 Array: TypeAlias = jax.Array
 State = TypeVar("State")  # a tree of arrays, each of which leads with the axis of runs
-
-# What tells runs apart, each of shape (runs,) or, of one run, (): its values by the name of their axis, and `horizon`,
-# where it is finished on the clock of its stepper; below 0 for a place that no run takes.
-Runs: TypeAlias = Mapping[str, Array]
 
 
 class Plan(NamedTuple):
@@ -28,19 +31,20 @@ class Plan(NamedTuple):
         is_start: Whether the parameters are to be drawn first.
         begin: Where the runs are.
         end: Where to arrive.
-        records: When the loss is recorded, shape (records,): ascending, within [begin, end), then a time never met.
+        records: When the loss is recorded, ascending, within [begin, end), then a time never met.
         stop_at: Loss at which a run ends.
         most: Steps or attempts of a run after which it returns in any case.
     """
 
-    is_start: Any
-    begin: Any
-    end: Any
-    records: Any
-    stop_at: Any
-    most: Any
+    is_start: Bool[AnyArray, ""]
+    begin: Real[AnyArray, ""]
+    end: Real[AnyArray, ""]
+    records: Real[AnyArray, " records"]
+    stop_at: Float[AnyArray, ""]
+    most: Int[AnyArray, ""]
 
 
+@runtime_checkable
 class Stepper(Hashable, Protocol[State]):
     """How the runs of a block move.
 
@@ -48,37 +52,38 @@ class Stepper(Hashable, Protocol[State]):
     states whose leaves are arrays of all runs.
     """
 
-    state_copies: ClassVar[
-        int
-    ]  # copies of the state that are there at once, one in a checkpoint or a snapshot among them
+    # copies of the state that are there at once, one in a checkpoint or a snapshot among them
+    state_copies: ClassVar[int]
 
-    def clock(self, steps: np.ndarray) -> np.ndarray:
+    def clock(self, steps: Integer[np.ndarray, "*times"]) -> Real[np.ndarray, "*times"]:
         """Steps of the recording clock on the stepper's own."""
 
-    def data(self, inputs: np.ndarray, targets: np.ndarray) -> Data:
+    def data(self, inputs: Float[np.ndarray, "samples dim"], targets: Float[np.ndarray, " samples"]) -> Data:
         """The training set as `advance` takes it."""
 
     def init(self, params: Params, run: Runs, data: Data) -> State:
         """The state of one run at the start, with these parameters."""
 
-    def advance(self, runs: Runs, data: Data, plan: Plan, state: State, losses: Array) -> tuple[State, Array]:
+    def advance(
+        self, runs: Runs, data: Data, plan: Plan, state: State, losses: Float[Array, "runs records"]
+    ) -> tuple[State, Float[Array, "runs records"]]:
         """Take a block of runs as far as a plan says.
 
         Returns:
-            The state, and the losses, shape (runs, records), with those that were met filled in.
+            The state, and the losses with those that were met filled in.
         """
 
     def reached(self, state: State, begin: int, end: int, most: int) -> tuple[int, int]:
         """The step of the recording clock that all runs have reached on their way, and the work done for a run."""
 
-    def read(self, state: State, step: int) -> Params:
+    def read(self, state: State, step: int) -> PyTree[AnyArray]:
         """The parameters at a step that lies within the last one of every run."""
 
-    def ends(self, state: State, step: int) -> dict[str, np.ndarray]:
+    def ends(self, state: State, step: int) -> dict[str, Real[np.ndarray, " runs"]]:
         """`status`, `last_step` and `final_loss` of every run, and what else there is to tell of its way."""
 
-    def largest_block(self, params: Params, data: Data) -> int:
+    def largest_block(self, params: Shapes, data: Data) -> int:
         """How many runs of such shapes move together at most."""
 
-    def working_bytes(self, params: Params, data: Data) -> int:
+    def working_bytes(self, params: Shapes, data: Data) -> int:
         """Memory that the move of one run takes at such shapes."""

@@ -14,6 +14,8 @@ from mstage.spec.models import HasOutputs, Model, at_program
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jaxtyping import Float, PRNGKeyArray
+
     from mstage.simulate.models.network import Network, Scales
 
 Array: TypeAlias = jax.Array
@@ -33,7 +35,7 @@ class ModelNetwork:
     dim: int
     dtype: str
 
-    def init(self, key: Array, scales: Scales) -> dict[str, Array]:
+    def init(self, key: PRNGKeyArray, scales: Scales) -> dict[str, Float[Array, " ..."]]:
         """The weights that the model makes of normals, which are drawn in float64 whatever the dtype."""
         shapes = self.model.shapes(self.dim)
         keys = jax.random.split(key, len(shapes))
@@ -43,10 +45,9 @@ class ModelNetwork:
         }
         return {name: weight.astype(self.dtype) for name, weight in self.model.init(normals, scales).items()}
 
-    def outputs(self, params: dict[str, Array], inputs: Array) -> Array:
-        """f(x_i), shape (n,)."""
-        outputs: Array = self.model.outputs(params, inputs)
-        return outputs
+    def outputs(self, params: dict[str, Array], inputs: Float[Array, "samples dim"]) -> Float[Array, " samples"]:
+        """f(x_i)."""
+        return self.model.outputs(params, inputs)
 
 
 def network_of(model: Model, program: Mapping[str, float], dim: int, dtype: str) -> Network:

@@ -9,7 +9,7 @@ they move and more than doubles their speed, while the residuals and the gradien
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +19,15 @@ from jax.scipy.linalg import cho_factor, cho_solve
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jaxtyping import Float, PyTree
+
+    Params: TypeAlias = PyTree[jax.Array]  # the parameters of a network: a named tree of arrays of one dtype
+    Shapes: TypeAlias = PyTree[jax.ShapeDtypeStruct]  # what stands for them where memory is planned
+
 Array: TypeAlias = jax.Array
-Params: TypeAlias = Any  # the parameters of a network: a named tree of arrays of one dtype
 
 
+@runtime_checkable
 class Linearisation(Protocol):
     """The residuals e at some parameters, and what is known of their Jacobian there.
 
@@ -33,16 +38,16 @@ class Linearisation(Protocol):
     """
 
     @property
-    def residual(self) -> Array: ...  # noqa: D102
+    def residual(self) -> Float[Array, " samples"]: ...  # noqa: D102
     @property
     def gradient(self) -> Params: ...  # noqa: D102
     @property
     def numbers(self) -> int: ...  # noqa: D102
 
-    def push(self, direction: Params) -> Array:
-        """J v, shape (n,), of the dtype of the products."""
+    def push(self, direction: Params) -> Float[Array, " samples"]:
+        """J v, of the dtype of the products."""
 
-    def inverse(self, shift: Array) -> Callable[[Params], Params]:
+    def inverse(self, shift: Float[Array, ""]) -> Callable[[Params], Params]:
         """What takes v to (I + shift J'J)^-1 v, factorised once."""
 
 
@@ -55,20 +60,20 @@ class ExplicitLinearisation(NamedTuple):
         jacobian: Shape (n, P), of the dtype of the products.
     """
 
-    residual: Array
+    residual: Float[Array, " samples"]
     gradient: Params
-    jacobian: Array
+    jacobian: Float[Array, "samples parameters"]
 
     @property
     def numbers(self) -> int:
         """Those of J."""
         return int(self.jacobian.size)
 
-    def push(self, direction: Params) -> Array:
-        """J v, shape (n,)."""
+    def push(self, direction: Params) -> Float[Array, " samples"]:
+        """J v."""
         return self.jacobian @ ravel_pytree(direction)[0].astype(self.jacobian.dtype)
 
-    def inverse(self, shift: Array) -> Callable[[Params], Params]:
+    def inverse(self, shift: Float[Array, ""]) -> Callable[[Params], Params]:
         """What takes v to (I + shift J'J)^-1 v, by the smaller of the n x n and the P x P matrix."""
         jacobian, shift = self.jacobian, shift.astype(self.jacobian.dtype)
         samples, parameters = jacobian.shape
@@ -86,7 +91,9 @@ class ExplicitLinearisation(NamedTuple):
         return solve
 
 
-def linearise(residuals: Callable[[Params], Array], products: str, params: Params) -> ExplicitLinearisation:
+def linearise(
+    residuals: Callable[[Params], Float[Array, " samples"]], products: str, params: Params
+) -> ExplicitLinearisation:
     """Linearise any residuals.
 
     Args:
@@ -98,20 +105,19 @@ def linearise(residuals: Callable[[Params], Array], products: str, params: Param
     transposed = jax.linear_transpose(push, params)
     flat, unravel = ravel_pytree(params)
     if flat.size < residual.size:
-        columns: Any = jax.vmap(lambda one: push(unravel(one)))
+        columns: Callable[[Array], Array] = jax.vmap(lambda one: push(unravel(one)))
         jacobian = columns(jnp.eye(flat.size, dtype=flat.dtype)).T
     else:
-        rows: Any = jax.vmap(lambda one: ravel_pytree(transposed(one)[0])[0])
+        rows: Callable[[Array], Array] = jax.vmap(lambda one: ravel_pytree(transposed(one)[0])[0])
         jacobian = rows(jnp.eye(residual.size, dtype=residual.dtype))
     return ExplicitLinearisation(residual, transposed(residual)[0], jacobian.astype(products))
 
 
-def shifted_factor(gram: Array, shift: Array) -> tuple[Array, bool]:
+def shifted_factor(gram: Float[Array, "size size"], shift: Float[Array, ""]) -> tuple[Float[Array, "size size"], bool]:
     """The Cholesky factor of I + shift gram.
 
     Of its transpose, which is the same: LAPACK wants columns one after the other, and to bring rows into that order
     took three times as long as the factorisation.
     """
     matrix = jnp.eye(gram.shape[0], dtype=gram.dtype) + shift * gram
-    factor: tuple[Array, bool] = cho_factor(matrix.T, lower=True)
-    return factor
+    return cho_factor(matrix.T, lower=True)

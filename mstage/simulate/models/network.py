@@ -6,36 +6,46 @@ gradient flow needs. A model that has a faster form of either brings it along.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import jax
 
 from mstage.simulate.blocks import largest_block
 from mstage.simulate.devices import tree_bytes
-from mstage.simulate.models.linearisation import Linearisation, Params, linearise
+from mstage.simulate.models.linearisation import linearise
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jaxtyping import Float, PRNGKeyArray, Shaped
+
+    from mstage.simulate.models.linearisation import Linearisation, Params, Shapes
+
+    AnyArray: TypeAlias = Any  # of JAX within a compiled program, of NumPy outside it
+    Scales: TypeAlias = Mapping[str, Shaped[jax.Array, ""]]  # the values of a run by the name of their axis
 
 Array: TypeAlias = jax.Array
-Scales: TypeAlias = Mapping[str, Array]  # the values of a run by the name of their axis, each of shape ()
 
 
 class Data(NamedTuple):
-    """The training set or a batch of it, as arrays of JAX or of NumPy.
+    """The training set or a batch of it.
 
     Attributes:
-        inputs: x_i, shape (n and zeros, dim); the zeros are those that an objective asks for.
-        targets: y_i, shape (n and zeros,).
+        inputs: x_i; samples of zeros may follow, where an objective asks for them.
+        targets: y_i, likewise.
     """
 
-    inputs: Any
-    targets: Any
+    inputs: Float[AnyArray, "*runs samples dim"]
+    targets: Float[AnyArray, "*runs samples"]
 
 
+@runtime_checkable
 class Network(Hashable, Protocol):
     """A family of functions f(params, x) of one static shape; two equal ones share one compilation."""
 
-    def init(self, key: Array, scales: Scales) -> Params:
+    def init(self, key: PRNGKeyArray, scales: Scales) -> Params:
         """The initial parameters of one run: a named tree (a NamedTuple, a dictionary, ...) of arrays of one dtype.
 
         Args:
@@ -43,26 +53,27 @@ class Network(Hashable, Protocol):
             scales: The run's values by the name of their axis, `alpha` among them; they are traced.
         """
 
-    def outputs(self, params: Params, inputs: Array) -> Array:
-        """f(x_i), shape (n,), of inputs of shape (n, dim)."""
+    def outputs(self, params: Params, inputs: Float[Array, "samples dim"]) -> Float[Array, " samples"]:
+        """f(x_i)."""
 
 
+@runtime_checkable
 class Objective(Hashable, Protocol):
     """The loss 1/(2n) sum_i (f(x_i) - y_i)^2 of a network over n samples."""
 
-    def data(self, inputs: Any, targets: Any) -> Data:
-        """The samples as this objective takes them; both may have leading axes, and arrays of NumPy stay that."""
+    def data(self, inputs: Float[AnyArray, "*runs samples dim"], targets: Float[AnyArray, "*runs samples"]) -> Data:
+        """The samples as this objective takes them; arrays of NumPy stay that."""
 
-    def loss(self, params: Params, data: Data) -> Array:
-        """The loss, shape ()."""
+    def loss(self, params: Params, data: Data) -> Float[Array, ""]:
+        """The loss."""
 
-    def loss_and_gradient(self, params: Params, data: Data) -> tuple[Array, Params]:
+    def loss_and_gradient(self, params: Params, data: Data) -> tuple[Float[Array, ""], Params]:
         """The loss and its gradient, a tree as the parameters."""
 
-    def largest_block(self, params: Params, data: Data) -> int:
+    def largest_block(self, params: Shapes, data: Data) -> int:
         """How many runs of such shapes a core's cache holds at once."""
 
-    def working_bytes(self, params: Params, data: Data) -> int:
+    def working_bytes(self, params: Shapes, data: Data) -> int:
         """Memory that a gradient takes at such shapes."""
 
 
@@ -88,30 +99,28 @@ class SquaredLoss:
 
     network: Network
 
-    def data(self, inputs: Any, targets: Any) -> Data:
+    def data(self, inputs: Float[AnyArray, "*runs samples dim"], targets: Float[AnyArray, "*runs samples"]) -> Data:
         """The samples as they are."""
         return Data(inputs, targets)
 
-    def loss(self, params: Params, data: Data) -> Array:
-        """The loss, shape ()."""
+    def loss(self, params: Params, data: Data) -> Float[Array, ""]:
+        """The loss."""
         residual = self.network.outputs(params, data.inputs) - data.targets
-        loss: Array = residual @ residual / (2 * residual.shape[0])
-        return loss
+        return residual @ residual / (2 * residual.shape[0])
 
-    def loss_and_gradient(self, params: Params, data: Data) -> tuple[Array, Params]:
+    def loss_and_gradient(self, params: Params, data: Data) -> tuple[Float[Array, ""], Params]:
         """The loss and its gradient."""
-        both: tuple[Array, Params] = jax.value_and_grad(self.loss)(params, data)
-        return both
+        return jax.value_and_grad(self.loss)(params, data)
 
-    def largest_block(self, params: Params, data: Data) -> int:
+    def largest_block(self, params: Shapes, data: Data) -> int:
         """How many runs have their largest array in the cache."""
         return largest_block(max(self._array_bytes(params, data)))
 
-    def working_bytes(self, params: Params, data: Data) -> int:
+    def working_bytes(self, params: Shapes, data: Data) -> int:
         """Bytes of all arrays on the way to a gradient."""
         return sum(self._array_bytes(params, data))
 
-    def _array_bytes(self, params: Params, data: Data) -> list[int]:
+    def _array_bytes(self, params: Shapes, data: Data) -> list[int]:
         equations = jax.make_jaxpr(self.loss_and_gradient)(params, data).eqns
         return [tree_bytes(variable.aval) for equation in equations for variable in equation.outvars]
 

@@ -19,6 +19,8 @@ from mstage.simulate.models.two_layer_loss import TwoLayerLoss, Weights
 from mstage.simulate.products import outer
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, PRNGKeyArray
+
     from mstage.simulate.models.linearisation import Linearisation
     from mstage.simulate.models.network import Data, Scales
 
@@ -41,7 +43,7 @@ class TwoLayerNetwork:
     dim: int
     dtype: str
 
-    def init(self, key: Array, scales: Scales) -> Weights:
+    def init(self, key: PRNGKeyArray, scales: Scales) -> Weights:
         """Weights of standard deviation width^-alpha.
 
         The normals are drawn in float64 whatever the dtype, so that a seed means the same network in both, and do not
@@ -54,8 +56,8 @@ class TwoLayerNetwork:
             (scale * jax.random.normal(input_key, (self.width, self.dim), "float64")).astype(self.dtype),
         )
 
-    def outputs(self, params: Weights, inputs: Array) -> Array:
-        """f(x_i), shape (n,)."""
+    def outputs(self, params: Weights, inputs: Float[Array, "samples dim"]) -> Float[Array, " samples"]:
+        """f(x_i)."""
         value, _ = ACTIVATIONS[self.activation](outer(params.input_weight, inputs))
         return params.output_weight @ value
 

@@ -20,6 +20,8 @@ from mstage.simulate.products import left_times, outer, times
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jaxtyping import Float
+
     from mstage.simulate.models.activations import Activation
     from mstage.simulate.models.linearisation import Params
     from mstage.simulate.models.network import Data
@@ -33,41 +35,41 @@ class TwoLayerLinearisation(NamedTuple):
     JJ'_ij = sum_k sigma_ki sigma_kj + (x_i . x_j) sum_k a_k^2 sigma'_ki sigma'_kj.
 
     Attributes:
-        residual: Shape (n,).
+        residual: e_i = f(x_i) - y_i.
         gradient: J'e.
-        output: a_k, shape (width,); this and the rest of the dtype of the products.
-        value: sigma(w_k . x_i), shape (width, n and zeros): samples of zeros may follow, whose part in J is 0.
-        slope: sigma'(w_k . x_i), shape (width, n and zeros).
-        inputs: x_i, shape (n and zeros, dim).
+        output: a_k; this and the rest of the dtype of the products.
+        value: sigma(w_k . x_i); the padded samples are the n samples and zeros behind them, whose part in J is 0.
+        slope: sigma'(w_k . x_i).
+        inputs: x_i.
     """
 
-    residual: Array
+    residual: Float[Array, " samples"]
     gradient: Weights
-    output: Array
-    value: Array
-    slope: Array
-    inputs: Array
+    output: Float[Array, " width"]
+    value: Float[Array, "width padded"]
+    slope: Float[Array, "width padded"]
+    inputs: Float[Array, "padded dim"]
 
     @property
     def numbers(self) -> int:
         """Those of value and slope."""
         return 2 * int(self.output.size) * int(self.residual.size)
 
-    def push(self, direction: Params) -> Array:
-        """J v, shape (n,)."""
+    def push(self, direction: Params) -> Float[Array, " samples"]:
+        """J v."""
         return self._push_all(direction)[: self.residual.shape[0]]
 
-    def pull(self, weight: Array) -> Weights:
-        """J's, for s of shape (n and zeros,)."""
+    def pull(self, weight: Float[Array, " padded"]) -> Weights:
+        """J's."""
         along = times(self.slope, weight[:, None] * self.inputs)
         return Weights(self.value @ weight, self.output[:, None] * along)
 
-    def gram(self) -> Array:
-        """JJ', shape (n and zeros, n and zeros)."""
+    def gram(self) -> Float[Array, "padded padded"]:
+        """JJ'."""
         steep = self.output[:, None] * self.slope
         return self.value.T @ self.value + (self.inputs @ self.inputs.T) * (steep.T @ steep)
 
-    def inverse(self, shift: Array) -> Callable[[Params], Params]:
+    def inverse(self, shift: Float[Array, ""]) -> Callable[[Params], Params]:
         """What takes v to v - shift J' (I + shift JJ')^-1 J v."""
         shift = shift.astype(self.value.dtype)
         factor = shifted_factor(self.gram(), shift)
@@ -84,12 +86,11 @@ class TwoLayerLinearisation(NamedTuple):
         jacobian = jnp.concatenate([self.value.T, along.reshape(along.shape[0], -1)], axis=1)
         return ExplicitLinearisation(self.residual, self.gradient, jacobian[: self.residual.shape[0]])
 
-    def _push_all(self, direction: Params) -> Array:
+    def _push_all(self, direction: Params) -> Float[Array, " padded"]:
         """J v for the samples and their zeros."""
         output, inputs = (part.astype(self.value.dtype) for part in direction)
         along = left_times(self.output[:, None] * inputs, self.slope)
-        pushed: Array = output @ self.value + (along * self.inputs.T).sum(axis=0)
-        return pushed
+        return output @ self.value + (along * self.inputs.T).sum(axis=0)
 
 
 def linearise_two_layer(sigma: Activation, products: str, weights: Weights, data: Data) -> TwoLayerLinearisation:

@@ -7,7 +7,7 @@ alive instead of the several that reverse mode saves; the tests hold it against 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,10 +21,14 @@ from mstage.simulate.products import outer, times
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jaxtyping import Float
+
     from mstage.simulate.blocks import Tiles
     from mstage.simulate.models.activations import Activation
+    from mstage.simulate.models.network import AnyArray
 
 Array: TypeAlias = jax.Array
+Sum = TypeVar("Sum")  # of arrays
 
 WORKING_ARRAYS = 4  # of shape (width, samples of a tile) that a gradient holds at once
 
@@ -33,12 +37,12 @@ class Weights(NamedTuple):
     """The weights of one network.
 
     Attributes:
-        output_weight: a_k, shape (width,).
-        input_weight: w_k, shape (width, dim).
+        output_weight: a_k.
+        input_weight: w_k.
     """
 
-    output_weight: Array
-    input_weight: Array
+    output_weight: Float[Array, " width"]
+    input_weight: Float[Array, "width dim"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class TwoLayerLoss:
     activation: str
     tiles: Tiles
 
-    def data(self, inputs: Any, targets: Any) -> Data:
+    def data(self, inputs: Float[AnyArray, "*runs samples dim"], targets: Float[AnyArray, "*runs samples"]) -> Data:
         """Samples with the zeros of the tiles.
 
         Arrays of NumPy stay that: outside the program JAX would compile another one for each shape that it pads.
@@ -62,8 +66,8 @@ class TwoLayerLoss:
         zeros = (0, self.tiles.zeros)
         return Data(pad(inputs, (*lead, zeros, (0, 0))), pad(targets, (*lead, zeros)))
 
-    def loss(self, params: Weights, data: Data) -> Array:
-        """The loss 1/(2n) sum_i (f(x_i) - y_i)^2, shape ()."""
+    def loss(self, params: Weights, data: Data) -> Float[Array, ""]:
+        """The loss 1/(2n) sum_i (f(x_i) - y_i)^2."""
         sigma = self._sigma
 
         def part(inputs: Array, targets: Array) -> Array:
@@ -71,11 +75,10 @@ class TwoLayerLoss:
             residual = params.output_weight @ value - targets
             return residual @ residual / (2 * self.tiles.samples)
 
-        loss: Array = _total(part, data, self.tiles)
-        return loss
+        return _total(part, data, self.tiles)
 
-    def loss_and_gradient(self, params: Weights, data: Data) -> tuple[Array, Weights]:
-        """The loss, shape (), and its gradient, of the shapes of the weights."""
+    def loss_and_gradient(self, params: Weights, data: Data) -> tuple[Float[Array, ""], Weights]:
+        """The loss and its gradient, of the shapes of the weights."""
         sigma = self._sigma
 
         def part(inputs: Array, targets: Array) -> tuple[Array, Weights]:
@@ -87,8 +90,7 @@ class TwoLayerLoss:
             )  # rows of whole vectors, which those of input weights need not be
             return residual @ share / 2, Weights(value @ share, times(steep, share[:, None] * inputs))
 
-        both: tuple[Array, Weights] = _total(part, data, self.tiles)
-        return both
+        return _total(part, data, self.tiles)
 
     def largest_block(self, params: Weights, data: Data) -> int:
         """How many runs have their array of shape (width, samples) in the cache."""
@@ -110,7 +112,7 @@ def _row_bytes(params: Weights) -> int:
     return int(params.output_weight.size) * np.dtype(params.output_weight.dtype).itemsize
 
 
-def _total(part: Callable[[Array, Array], Any], data: Data, tiles: Tiles) -> Any:
+def _total(part: Callable[[Array, Array], Sum], data: Data, tiles: Tiles) -> Sum:
     """The sum over tiles of what a function makes of one.
 
     A tile is handed from round to round: one that is cut out of all the samples where it is used would be cut out anew
@@ -123,7 +125,7 @@ def _total(part: Callable[[Array, Array], Any], data: Data, tiles: Tiles) -> Any
     def tile(number: Array | int) -> tuple[Array, ...]:
         return tuple(jax.lax.dynamic_index_in_dim(leaf, number, keepdims=False) for leaf in split)
 
-    def add(number: Array, carry: tuple[Any, tuple[Array, ...]]) -> tuple[Any, tuple[Array, ...]]:
+    def add(number: Array, carry: tuple[Sum, tuple[Array, ...]]) -> tuple[Sum, tuple[Array, ...]]:
         total, here = carry
         return jax.tree.map(jnp.add, total, part(*here)), tile(jnp.minimum(number + 1, tiles.number - 1))
 

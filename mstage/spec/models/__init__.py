@@ -15,6 +15,7 @@ from mstage.spec.models.two_layer import TwoLayer
 from mstage.spec.parameters import Number, declared
 
 
+@runtime_checkable
 class Model(Protocol):
     """A family of networks with their parameters; those of its fields that may vary hold tuples."""
 
