@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mstage.cli.unfinished import say_damage
-from mstage.render.formats import Format, csv_text, json_text
+from mstage.render.formats import Format
 
 if TYPE_CHECKING:
     from mstage.cli.console import Streams
@@ -31,11 +31,7 @@ def condensation(
 
     result = measure_condensation(store)
     streams: Streams = context.obj
-    if chosen is Format.JSON:
-        streams.write(json_text(store, result.to_dict()))
-    elif chosen is Format.CSV:
-        streams.write(csv_text(result.to_dataframe()))
-    else:
+    if not streams.put(result, store, chosen):
         from mstage.render.snapshot_tables import condensation_table
 
         streams.show(condensation_table(result), chosen)

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from mstage.cli.encodings import fitted
 from mstage.errors import printable
-from mstage.render.formats import Format
+from mstage.render.formats import Format, csv_text, json_text
 from mstage.render.table import Table as ResultTable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
+
+    from mstage.render.formats import Result
 
 PIPED_COLUMNS = 100
 
@@ -44,6 +46,14 @@ class Streams:
         """Say one line to whoever watches; nobody may."""
         with suppress(OSError):
             print(printable(text), file=self.stderr, flush=True)
+
+    def put(self, result: Result, source: str, chosen: Format) -> bool:
+        """Write a result as JSON or CSV; False if neither is wanted, but tables, of which each command has its own."""
+        if chosen is Format.JSON:
+            self.write(json_text(source, result.to_dict()))
+        elif chosen is Format.CSV:
+            self.write(csv_text(result.to_dataframe()))
+        return chosen in (Format.JSON, Format.CSV)
 
     def show(self, part: RenderableType, chosen: Format = Format.TABLE) -> None:
         """Print a table, or lines, on stdout: as wide as it needs where no screen sets a limit, or as markdown."""

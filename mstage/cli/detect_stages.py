@@ -120,11 +120,7 @@ def _print_series(streams: Streams, sources: Sequence[str], series: pd.DataFrame
 
 def _print_stages(streams: Streams, sources: Sequence[str], stages: Stages, chosen: Format) -> None:
     """Print stages on stdout."""
-    if chosen is Format.JSON:
-        streams.write(json_text(", ".join(sources), stages.to_dict()))
-    elif chosen is Format.CSV:
-        streams.write(csv_text(stages.to_dataframe()))
-    else:
+    if not streams.put(stages, ", ".join(sources), chosen):
         from mstage.analysis.stages.groups import StageGroups
         from mstage.render.stage_tables import stage_table
 

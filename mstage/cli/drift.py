@@ -9,7 +9,7 @@ import typer
 
 from mstage.cli.unfinished import say_damage, say_unfinished
 from mstage.errors import ExitCode, UsageError
-from mstage.render.formats import Format, csv_text, json_text
+from mstage.render.formats import Format
 
 if TYPE_CHECKING:
     from mstage.cli.console import Streams
@@ -90,11 +90,7 @@ def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chose
         how = f"sliced for width {', '.join(map(str, sliced))} (over {MAX_NEURONS_EXACT} neurons)" if sliced else ""
         exact = "exact" if len(sliced) < len(widths) else ""
         streams.say(f"Joint law: {', '.join(filter(None, (exact, how)))}.")
-    if chosen is Format.JSON:
-        streams.write(json_text(store, result.to_dict()))
-    elif chosen is Format.CSV:
-        streams.write(csv_text(result.to_dataframe()))
-    else:
+    if not streams.put(result, store, chosen):
         from mstage.render.drift_tables import drift_table, warning_table
 
         streams.show(drift_table(result), chosen)
@@ -119,11 +115,7 @@ def _drift_of_checkpoints(
         result = measure_checkpoint_drift(sources, at, layers, progress)
     for line in remarks(result):
         streams.say(line)
-    if chosen is Format.JSON:
-        streams.write(json_text(" ".join(sources), result.to_dict()))
-    elif chosen is Format.CSV:
-        streams.write(csv_text(result.to_dataframe()))
-    else:
+    if not streams.put(result, " ".join(sources), chosen):
         from mstage.render.layer_tables import layer_table
 
         streams.show(layer_table(result.layers, order), chosen)

@@ -10,7 +10,7 @@ import typer
 from mstage.cli.sweep_arguments import any_horizon, base_of, merged
 from mstage.cli.sweep_options import with_theory_options
 from mstage.errors import ExitCode, UsageError
-from mstage.render.formats import Format, csv_text, json_text
+from mstage.render.formats import Format
 from mstage.spec import Sweep
 
 if TYPE_CHECKING:
@@ -53,13 +53,10 @@ def predict(
         horizon = {} if {"until", "steps"} & keys.keys() else any_horizon(keys)
         theory = predict_sweep(Sweep.from_dict(merged(keys, horizon), base.described(given)))
     streams: Streams = context.obj
-    if chosen is Format.JSON:
-        streams.write(json_text(source or "options", theory.to_dict()))
-    elif chosen is Format.CSV:
-        streams.write(csv_text(theory.to_dataframe()))
+    if chosen is Format.CSV:
         for remark in theory.remarks:  # which the other formats hold
             streams.say(f"{remark[:1].upper()}{remark[1:]}.")
-    else:
+    if not streams.put(theory, source or "options", chosen):
         from mstage.render.theory_tables import constants_table, prediction_table
 
         streams.show(constants_table(theory), chosen)

@@ -9,7 +9,7 @@ import typer
 
 from mstage.cli.unfinished import say_damage, say_unfinished
 from mstage.errors import ExitCode, InputError, UsageError
-from mstage.render.formats import FigureFormat, Format, csv_text, json_text
+from mstage.render.formats import FigureFormat, Format
 
 if TYPE_CHECKING:
     from mstage.analysis.summary.report import SweepReport
@@ -43,11 +43,7 @@ def report(
 
     streams: Streams = context.obj
     result = sum_up(store)
-    if chosen is Format.JSON:
-        streams.write(json_text(store, result.to_dict()))
-    elif chosen is Format.CSV:
-        streams.write(csv_text(result.to_dataframe()))
-    else:
+    if not streams.put(result, store, chosen):
         from mstage.render.curve import draw_curve
         from mstage.render.report import report_parts
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mstage.errors import UsageError, printable, unknown_name
 
@@ -59,6 +59,16 @@ class FigureFormat(StrEnum):
             raise UsageError(
                 f"--figure-format {text}: expected one or several of {', '.join(cls)}, as in png,pdf"
             ) from None
+
+
+class Result(Protocol):
+    """What a command finds."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Its table."""
 
 
 def json_text(source: str, values: dict[str, Any]) -> str:

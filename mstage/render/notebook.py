@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
 from html import escape
 
 from mstage.analysis.stages.groups import StageGroups
@@ -27,37 +26,19 @@ def html(result: object) -> str:
     return "\n".join(one.html() if isinstance(one, Table) else f"<p>{escape(one)}</p>" for one in parts)
 
 
-@singledispatch
 def parts_of(result: object) -> list[Table | str]:
     """What is shown of a result."""
+    match result:
+        case Stages():
+            return [stage_table(StageGroups.of(result))]
+        case SweepReport():
+            return report_parts(result, str(result.settings.get("problem", "")))
+        case SweepTheory():
+            return [constants_table(result), prediction_table(result)]
+        case Drift():
+            return [drift_table(result)]
+        case Condensation():
+            return [condensation_table(result)]
+        case LayerDrift():
+            return [layer_table(result, 1)]
     return [repr(result)]
-
-
-@parts_of.register
-def _(result: Stages) -> list[Table | str]:
-    return [stage_table(StageGroups.of(result))]
-
-
-@parts_of.register
-def _(result: SweepReport) -> list[Table | str]:
-    return report_parts(result, str(result.settings.get("problem", "")))
-
-
-@parts_of.register
-def _(result: SweepTheory) -> list[Table | str]:
-    return [constants_table(result), prediction_table(result)]
-
-
-@parts_of.register
-def _(result: Drift) -> list[Table | str]:
-    return [drift_table(result)]
-
-
-@parts_of.register
-def _(result: Condensation) -> list[Table | str]:
-    return [condensation_table(result)]
-
-
-@parts_of.register
-def _(result: LayerDrift) -> list[Table | str]:
-    return [layer_table(result, 1)]

@@ -62,9 +62,7 @@ def snapshot_table(measured: xr.Dataset, heads: Mapping[str, str], *, title: str
         for index in chosen:
             at = one.isel(snapshot=index)
             when = float(at.snapshot_time) if timed else int(at.snapshot)
-            table.add_row(*place, number(when), *(_cell(float(at[name])) for name in names))
-            place = [""] * len(place)
-        table.add_section()
+            table.add_row_of(place, number(when), *(_cell(float(at[name])) for name in names))
     return table
 
 

@@ -37,11 +37,8 @@ def stage_table(groups: StageGroups, *, title: str = "") -> Table:
     table = Table([*group_heads(groups), *names], title=title, left=["stage", *TEXT_AXES])
     clock = groups.clock if _counts(groups) else ""
     for group in groups.groups:
-        place = group_place(groups, group)
         for share, stage, cells in _told_in_order(group, several, clock):
-            table.add_row(*place, *([share] if several else []), stage, *cells)
-            place = [""] * len(place)
-        table.add_section()
+            table.add_row_of(group_place(groups, group), *([share] if several else []), stage, *cells)
     return table
 
 

@@ -34,6 +34,7 @@ class Table:
         left: Columns set left; numbers are set right.
         rows: All of the same length as `columns`.
         section_ends: Rows after which a line or a blank sets off what follows.
+        place: The group of the last row, where rows are of groups.
         notes: Lines below; None for a table that never has any.
     """
 
@@ -42,12 +43,20 @@ class Table:
     left: Sequence[str] = ()
     rows: list[tuple[Cell, ...]] = field(default_factory=list)
     section_ends: set[int] = field(default_factory=set)
+    place: Sequence[str] | None = None
     notes: Sequence[str] | None = None
 
     def add_row(self, *cells: str | Cell) -> None:
         """Add a row; what is missing at its end is blank, and what would not be seen is written out."""
         found = [one if isinstance(one, Cell) else Cell(printable(one)) for one in cells]
         self.rows.append((*found, *[Cell("")] * (len(self.columns) - len(found))))
+
+    def add_row_of(self, place: Sequence[str], *cells: str | Cell) -> None:
+        """Add a row of a group, whose place is written in its first row alone and sets it off from what is above."""
+        if place != self.place:
+            self.add_section()
+        self.add_row(*(place if place != self.place else [""] * len(place)), *cells)
+        self.place = place
 
     def add_section(self) -> None:
         """Set off what follows from the rows so far."""

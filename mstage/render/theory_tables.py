@@ -58,9 +58,7 @@ def prediction_table(theory: SweepTheory) -> Table:
             low, high = prediction.low, prediction.high
             spread = interval((low, high)) if low is not None and high is not None and low < high else ""
             value = number(prediction.value) if prediction.applies else "none"
-            table.add_row(*place, prediction.name, prediction.symbol, value, spread, notes.mark(prediction.why))
-            place = [""] * len(place)
-        table.add_section()
+            table.add_row_of(place, prediction.name, prediction.symbol, value, spread, notes.mark(prediction.why))
     table.notes = notes.lines(theory.remarks)
     return table
 
@@ -73,20 +71,15 @@ def comparison_table(groups: StageGroups, comparisons: tuple[Comparison, ...], r
     table = Table(
         [*heads, "quantity", *names], title=f"Theory beside measurement, in units of {groups.clock}", left=["quantity"]
     )
-    notes, last = Notes(), None
+    notes = Notes()
     for one in comparisons:
-        here = [given(one.run.get(axis, "")) for axis in groups.axes]
-        if last is not None and here != last:
-            table.add_section()
+        place = [given(one.run.get(axis, "")) for axis in groups.axes]
         predicted = number(one.prediction.value) if one.prediction.applies else "none"
         measured = number(one.measured.median) if one.measured else not_by(one.missing)
         off = f"{100 * one.deviation:+.1f} %" if one.deviation is not None else ""
         ranges = [spread_range(one.measured)] if several else []
         mark = notes.mark(one.prediction.why) + notes.mark(one.missing.why if one.missing else "")
-        table.add_row(
-            *(here if here != last else [""] * len(here)), one.prediction.name, predicted, measured, *ranges, off, mark
-        )  # fmt: skip
-        last = here
+        table.add_row_of(place, one.prediction.name, predicted, measured, *ranges, off, mark)
     table.notes = notes.lines(remarks)
     return table
 
@@ -102,18 +95,13 @@ def scaling_table(laws: tuple[ScalingLaw, ...]) -> Table:
     heads = [name.replace("_", " ") for name in axes]
     names = ["widths", "seeds", "slope", "95 % over seeds", "predicted", "note"]
     table = Table([*heads, "law", *names], title="Scaling with the width m", left=["law"])
-    notes, last = Notes(), None
+    notes = Notes()
     for one in laws:
-        here = [given(one.run.get(name, "")) for name in axes]
-        if last is not None and here != last:
-            table.add_section()
+        place = [given(one.run.get(name, "")) for name in axes]
         spread = interval((one.low, one.high), 3) if one.low is not None and one.high is not None else ""
         predicted = number(one.predicted, 3) if one.predicted is not None else "none"
         widths = f"{one.widths[0]} to {one.widths[-1]}"
-        place = here if here != last else [""] * len(here)
-        table.add_row(
-            *place, one.law.form, widths, str(one.seeds), number(one.slope, 3), spread, predicted, notes.mark(one.why)
-        )
-        last = here
+        slope, mark = number(one.slope, 3), notes.mark(one.why)
+        table.add_row_of(place, one.law.form, widths, str(one.seeds), slope, spread, predicted, mark)
     table.notes = notes.lines()
     return table

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,7 @@ def replace_store(path: Path, new: Path, disk: Disk) -> None:
 
 def new_folder(path: Path) -> Path:
     """An empty folder beside a place, for the store that is to lie there; what killed processes left is removed."""
-    for left in path.parent.glob(f".{_literal(path.name)}.*-*"):
+    for left in path.parent.glob(f".{escape(path.name)}.*-*"):
         if re.fullmatch(rf"\.{re.escape(path.name)}\.(new|old)-\d+", left.name) and left.is_dir():
             try:
                 lock = StoreLock(left, alone=True)
@@ -139,8 +140,3 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _beside(path: Path, what: str) -> Path:
     return path.with_name(f".{path.name}.{what}-{os.getpid()}")
-
-
-def _literal(name: str) -> str:
-    """A name as a pattern that matches it alone."""
-    return re.sub(r"([*?[])", r"[\1]", name)
