@@ -15,7 +15,7 @@ from mstage.nearness import nearest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# Letters and marks that show nothing, or only change the width of what is before them.
+# Characters that are invisible, or only change the width of the one before.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
     map(chr, [*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
 )
@@ -72,9 +72,9 @@ def unknown_name(what: str, found: str, known: Iterable[str]) -> str:
 
 
 def printable(text: str) -> str:
-    r"""A text as it may stand in a line: what moves, colours, hides or turns around is written out, as `\x1b`.
+    r"""A text that is safe in a line: control and invisible characters are escaped, as `\x1b`.
 
-    Line breaks too, so that a line stays one. A text that has gone through here once is not changed by a second time.
+    Line breaks are escaped too. Escaping twice changes nothing.
     """
     if text.isascii() and text.isprintable():
         return text

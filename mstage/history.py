@@ -51,7 +51,7 @@ GLOSSARY: dict[str, dict[str, str]] = {  # beside the axes, which the parameters
 
 
 class RunStatus(IntEnum):
-    """How a run ended, or that it has not, or that nobody can tell any more."""
+    """How a run ended, that it is still running, or that its data are damaged."""
 
     RUNNING = 0
     FINISHED = 1

@@ -1,4 +1,4 @@
-"""What `mstage drift` says on stderr of checkpoints: how far reading is, and what was not as one would expect."""
+"""Messages of `mstage drift` about checkpoints on stderr: progress, and what was unexpected."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REDRAW_SECONDS = 0.25
 
 @contextmanager
 def reading_progress(streams: Streams) -> Iterator[Callable[[float], None] | None]:
-    """A line that says how far reading is, where somebody may be watching; it is gone afterwards.
+    """A line with the progress of reading, if stderr is a terminal; it is erased at the end.
 
     Not a bar of Rich's: that hides the cursor, and an interruption, which ends the process at once, would leave it so.
     """

@@ -13,11 +13,11 @@ from zlib import crc32
 
 import platformdirs
 
-MOST_BYTES = 256 * 2**20
+MAX_BYTES = 256 * 2**20
 SETTINGS = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    "JAX_COMPILATION_CACHE_MAX_SIZE": str(MOST_BYTES),  # the least recently used go first
+    "JAX_COMPILATION_CACHE_MAX_SIZE": str(MAX_BYTES),  # the least recently used go first
 }
 
 

@@ -1,6 +1,6 @@
 """The two streams of a command: stdout for data, stderr for talk.
 
-An object that is handed to the commands, so that nothing else writes to either. Rich is imported when something is
+The commands are handed this object, and nothing else writes to either stream. Rich is imported when something is
 drawn and not before: `--help` and an error cost nothing.
 """
 
@@ -43,12 +43,12 @@ class Streams:
         self.stdout.write(text)
 
     def say(self, text: str) -> None:
-        """Say one line to whoever watches; nobody may."""
+        """Print a line on stderr, which may be closed."""
         with suppress(OSError):
             print(printable(text), file=self.stderr, flush=True)
 
     def put(self, result: Result, source: str, chosen: Format) -> bool:
-        """Write a result as JSON or CSV; False if neither is wanted, but tables, of which each command has its own."""
+        """Write a result if its format is JSON or CSV, and say whether it was; tables are up to each command."""
         if chosen is Format.JSON:
             self.write(json_text(source, result.to_dict()))
         elif chosen is Format.CSV:
@@ -95,7 +95,7 @@ class Streams:
         return self.stderr.isatty()
 
     def talking_console(self) -> Console:
-        """A Rich console on stderr, for what moves."""
+        """A Rich console on stderr, for progress bars."""
         return self._console(self.stderr)
 
     def _console(self, file: TextIO) -> Console:
@@ -108,7 +108,7 @@ class Streams:
                 raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
             def render_str(self, text: str, **options: Any) -> Text:
-                """Shows every string as the stream can: Rich measures and draws all of them here."""
+                """Replaces what the stream cannot encode; Rich measures and draws every string here."""
                 lines = (fitted(printable(line), _encoding(file)) for line in text.split("\n"))
                 return super().render_str("\n".join(lines), **options)
 

@@ -31,7 +31,7 @@ def drift(
         typer.Option(metavar="1|2", help="p of the Wasserstein distance W_p. Of checkpoints, csv and json have both."),
     ] = "1",
     joint: Annotated[
-        bool, typer.Option("--joint", help="Measure the joint law of (a, w) of a sweep too, which takes long.")
+        bool, typer.Option("--joint", help="Measure the joint distribution of (a, w) of a sweep too: slow.")
     ] = False,
     layer: Annotated[
         list[str] | None,
@@ -53,8 +53,9 @@ def drift(
 ) -> int:  # fmt: skip
     """Measure Wasserstein distances between the distributions of the weights, snapshot by snapshot.
 
-    In a sweep: between the laws of |a| and of |w|; of the amplitude |a| |w| and its first and its previous snapshot;
-    and of the amplitude over its mean and chi-squared with one degree of freedom, whose growth announces the escape.
+    In a sweep: between the distributions of |a| and of |w|; of the amplitude |a| |w| and its first and its previous
+    snapshot; and of the amplitude over its mean and chi-squared with one degree of freedom, whose growth announces the
+    escape.
 
     In checkpoints of any network: of the magnitudes of each layer's weights, and of the norms of its rows, from the
     first and from the previous checkpoint. Nothing is unpickled.
@@ -67,7 +68,7 @@ def drift(
     sweep = next((source for source in sources if is_store(Path(source))), None)
     if sweep is None:
         if joint:
-            raise UsageError("--joint is for sweeps; the layers of checkpoints have no joint law of (a, w)")
+            raise UsageError("--joint is for sweeps; the layers of checkpoints have no joint distribution of (a, w)")
         return _drift_of_checkpoints(context.obj, sources, int(order), layer or (), steps, chosen)
     for option, value in (("--layer", layer), ("--steps", steps)):
         if value:
@@ -89,7 +90,7 @@ def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chose
         sliced = [width for width in widths if not method.is_exact(width)]
         how = f"sliced for width {', '.join(map(str, sliced))} (over {MAX_NEURONS_EXACT} neurons)" if sliced else ""
         exact = "exact" if len(sliced) < len(widths) else ""
-        streams.say(f"Joint law: {', '.join(filter(None, (exact, how)))}.")
+        streams.say(f"Joint distribution: {', '.join(filter(None, (exact, how)))}.")
     if not streams.put(result, store, chosen):
         from mstage.render.drift_tables import drift_table, warning_table
 

@@ -1,4 +1,4 @@
-"""What is said, and which exit code is returned, when a command fails."""
+"""The message and the exit code of a command that fails."""
 
 from __future__ import annotations
 

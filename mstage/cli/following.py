@@ -27,7 +27,7 @@ CLEAR = "\x1b[H\x1b[2J"
 
 
 class Watch:
-    """Shows what is seen, and remembers what has been told.
+    """Shows the stages, and remembers which were announced.
 
     Args:
         streams: Where to.
@@ -71,7 +71,7 @@ class Watch:
             self._show(self.last.stages)
 
     def _tell_entered(self, stages: Stages) -> None:
-        """Tell the stages that were not there at the last look."""
+        """Announce the stages that are new since the last update."""
         from mstage.render.numbers import on_clock
         from mstage.workflows.conditions import name_of
 
@@ -91,7 +91,7 @@ class Watch:
 def follow_logs(
     watch: Watch, sources: Sequence[str], options: LogOptions, until: str | None, conditions: tuple[str, ...]
 ) -> tuple[Stages, bool]:
-    """Watch logs until a run enters the stage `until`, a condition holds, or nothing can come any more.
+    """Watch logs until a run enters the stage `until`, a condition holds, or the logs have ended.
 
     Returns:
         The stages at the end, and whether a run has entered the stage.

@@ -1,4 +1,4 @@
-"""What is said of a log on stderr: what it was read as, what was taken of it, and what else there is."""
+"""Messages about a log on stderr: its format, the series and clock that were chosen, and the alternatives."""
 
 from __future__ import annotations
 

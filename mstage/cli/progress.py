@@ -1,6 +1,6 @@
-"""How far training is: a bar for whoever watches, and what to say of it when it is interrupted.
+"""The progress of training: a bar on a terminal, and the message after an interruption.
 
-Drawn from the training loop itself, between chunks and a few times a second, so that no thread takes time from it.
+Drawn by the training loop itself, between calls and a few times a second, so that no thread competes with it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 REDRAW_SECONDS = 0.25
 WIDE_COLUMNS = 72  # of a terminal that has room for all there is to say
 WINDOW_SECONDS = 20.0  # over which the rate is measured, at most
-LEAST_SECONDS = 0.5  # and at least: the first calls of the compiled program are short
+MIN_SECONDS = 0.5  # and at least: the first calls of the compiled program are short
 
 
 class Pace:
-    """How fast a sweep moves, over the last seconds of the program in training.
+    """How fast a sweep is trained, over the last seconds of the current program.
 
-    Only what happens while it watches is counted: not what a resumed sweep had done before, and not the compilation
-    that precedes the first steps of a program.
+    What a resumed sweep had done before and the compilation of a program do not count.
     """
 
     def __init__(self) -> None:
@@ -52,7 +51,7 @@ class Pace:
 
     @property
     def is_compiling(self) -> bool:
-        """Whether a program has been announced and not yet moved."""
+        """Whether a program has been announced and has made no step yet."""
         return not self._seen
 
     @property
@@ -70,7 +69,7 @@ class Pace:
         if not self._seen:
             return None
         (begun, first), (now, last) = self._seen[0], self._seen[-1]
-        if now - begun < LEAST_SECONDS:
+        if now - begun < MIN_SECONDS:
             return None
         return (quantity(last) - quantity(first)) / (now - begun)
 
@@ -125,7 +124,7 @@ class TrainingProgress:
 
 
 def stopped_at(state: Progress | None, resume_command: str) -> str:
-    """What to say of a sweep that was interrupted."""
+    """The message after an interruption."""
     if state is None:
         return f"interrupted before training began. Go on with: {resume_command}"
     done = f"{state.runs_done:,} of {counted(state.runs, 'run')} done"
@@ -133,7 +132,7 @@ def stopped_at(state: Progress | None, resume_command: str) -> str:
 
 
 def _fields(state: Progress, pace: Pace) -> dict[str, Any]:
-    """The texts around the bar, padded so that it stands still."""
+    """The texts around the bar, padded to constant width."""
     rate, left = pace.run_steps_per_second, pace.seconds_left
     speed = f"{_short(rate):>6} steps/s" if rate else "compiling" if pace.is_compiling else ""
     return {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mstage.training_set import TrainingSet
 
-# Keys that take the place of one another: whoever gives one of them takes back the others.
+# Keys that replace one another: giving one of them drops the others.
 _RIVALS = (
     ({"seed"}, {"seeds"}),
     ({"until"}, {"steps"}),
@@ -31,7 +31,7 @@ _RIVALS = (
 
 @dataclass(frozen=True)
 class Base:
-    """What the options win over.
+    """The keys that options override.
 
     Attributes:
         name: A sweep file or a store, empty where options stand alone.
@@ -44,16 +44,16 @@ class Base:
     arrays: TrainingSet | None = None
 
     def with_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Both sets of keys, options winning."""
+        """Both sets of keys; options override."""
         return merged(self.values, given)
 
     def described(self, given: Mapping[str, Any]) -> str:
-        """What to call where the keys come from."""
+        """Where the keys come from, for errors."""
         return f"{self.name} with the options" if self.name and given else self.name or "options"
 
 
 def base_of(file: str | None, like: str | None = None) -> Base:
-    """What the options of a command line win over.
+    """The keys that the options of a command line override.
 
     Args:
         file: A sweep file, or None.
@@ -78,10 +78,10 @@ def base_of(file: str | None, like: str | None = None) -> Base:
 
 
 def sweep_of(base: Base, given: Mapping[str, Any]) -> Sweep:
-    """The sweep of a sweep file or a store and of options, which win over it.
+    """The sweep of a sweep file or a store, overridden by options.
 
     Args:
-        base: What the options win over.
+        base: The keys that options override.
         given: Options by the keys of a sweep file.
 
     Raises:
@@ -105,7 +105,7 @@ def resumed_sweep(path: Path, base: Base, given: Mapping[str, Any]) -> Sweep:
 
     Args:
         path: The store.
-        base: What the options win over.
+        base: The keys that options override.
         given: Options by the keys of a sweep file.
 
     Raises:
@@ -128,15 +128,15 @@ def resumed_sweep(path: Path, base: Base, given: Mapping[str, Any]) -> Sweep:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Both sets of keys, `over` winning, also where it names the same thing by another key.
+    """Both sets of keys; `over` overrides, also where it sets the same thing by another key.
 
-    Another model or other dynamics take back what only those before them have.
+    Another model or other dynamics drop the keys that only the previous one has.
     """
-    taken_back = set(foreign_keys(over)) if {"model", "dynamics"} & over.keys() else set()
+    dropped = set(foreign_keys(over)) if {"model", "dynamics"} & over.keys() else set()
     for one, other in _RIVALS:
-        taken_back |= other if one & over.keys() else set()
-        taken_back |= one if other & over.keys() else set()
-    return {key: value for key, value in base.items() if key not in taken_back} | dict(over)
+        dropped |= other if one & over.keys() else set()
+        dropped |= one if other & over.keys() else set()
+    return {key: value for key, value in base.items() if key not in dropped} | dict(over)
 
 
 def default_output(sweep: Sweep) -> Path:

@@ -1,4 +1,4 @@
-"""What is said of a sweep that has not been trained to its end, or of which something is damaged."""
+"""Messages about a sweep that is not finished or is damaged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def say_unfinished(streams: Streams, runs: int, store: str) -> None:
 
 
 def say_damage(streams: Streams, damage: Sequence[str], store: str) -> ExitCode:
-    """Say what of a sweep is damaged, and what a command then ends with; done if nothing is."""
+    """Say what of a sweep is damaged, and return the exit code: `DONE` if nothing is."""
     if not damage:
         return ExitCode.DONE
     told = listed(damage[:LINES_TOLD], len(damage))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LOG_CLOCK_FROM = 30.0  # last clock value over the first above 0 from which a clock is drawn logarithmically
+LOG_CLOCK_FROM = 30.0  # a clock is drawn logarithmically from this ratio of its last value to its first above 0
 MANTISSAS = ((1,), (1, 3), (1, 2, 5))  # of the ticks of a decade
 
 

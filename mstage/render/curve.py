@@ -1,7 +1,7 @@
 """A loss curve drawn with characters: where its stages are, for a look in the terminal.
 
 The curve is drawn in braille dots (two by four a character), or in asterisks where the terminal has no braille. Each
-kind of stage has its colour, and each stage a letter: the letters stand under the axis between the borders, and a
+kind of stage has its colour, and each stage a letter: the letters stand under the axis between the boundaries, and a
 legend names them, so that the drawing reads without colour too.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mstage.history import Curve
 
 MAX_COLUMNS = 100
-MIN_COLUMNS = 20  # of the plot itself
+MIN_COLUMNS = 20  # of the plot without its margin
 BRAILLE = 0x2800
 DOT_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # row, column within a character
 
@@ -39,7 +39,7 @@ class Glyphs:
 
     across: int
     down: int
-    border: str
+    boundary: str
     corner: str
     horizontal: str
     tick_below: str
@@ -121,9 +121,9 @@ def _characters(grid: np.ndarray, glyphs: Glyphs) -> list[list[str]]:
 
 
 def _spans(stages: Sequence[Stage], axis: Axis, width: int) -> list[tuple[int, int]]:
-    """First and last column (exclusive) of each stage; the two are equal for one that is too short to be seen."""
-    borders = [round(axis.place_of(stage.end) * width) for stage in stages[:-1]]
-    return list(pairwise([0, *borders, width])) if stages else []
+    """First and last column (exclusive) of each stage; equal for a stage shorter than a column."""
+    boundaries = [round(axis.place_of(stage.end) * width) for stage in stages[:-1]]
+    return list(pairwise([0, *boundaries, width])) if stages else []
 
 
 def _title(run: RunStages, clock_name: str, scales: tuple[str, str], columns: int) -> list[Text]:
@@ -144,15 +144,15 @@ def _plot(
     margin: int,
     glyphs: Glyphs,
 ) -> Iterable[Text]:
-    """The curve in the colours of its stages, with the borders between them and the numbers beside it."""
+    """The curve in the colours of its stages, with the boundaries between them and the numbers beside it."""
     colours = [_colour(stage) for stage, (begin, end) in zip(stages, spans, strict=True) for _ in range(begin, end)]
     colours = colours or [""] * len(cells[0])
-    borders = {end for _, end in spans[:-1]}
+    boundaries = {end for _, end in spans[:-1]}
     for row, line in enumerate(cells):
         side = glyphs.tick_beside if row in labels else glyphs.vertical
         text = Text(f"{labels.get(row, ''):>{margin}} {side}")
         styled = [
-            (glyphs.border, "dim") if cell == " " and column in borders else (cell, colours[column])
+            (glyphs.boundary, "dim") if cell == " " and column in boundaries else (cell, colours[column])
             for column, cell in enumerate(line)
         ]
         yield _append(text, styled)
@@ -177,11 +177,11 @@ def _axis(axis: Axis, width: int, margin: int, glyphs: Glyphs) -> list[Text]:
 def _letters(
     stages: Sequence[Stage], spans: Sequence[tuple[int, int]], width: int, margin: int, glyphs: Glyphs
 ) -> Text:
-    """The letter of each stage in the middle of its span, and the borders between them."""
+    """The letter of each stage in the middle of its span, and the boundaries between them."""
     line = [(" ", "")] * width
     for begin, _ in spans[1:]:
         if begin < width:
-            line[begin] = (glyphs.border, "dim")
+            line[begin] = (glyphs.boundary, "dim")
     for index, (stage, (begin, end)) in enumerate(zip(stages, spans, strict=True)):
         if end > begin:
             line[(begin + end) // 2] = (_letter(index), _colour(stage))

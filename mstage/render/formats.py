@@ -1,6 +1,6 @@
 """The formats of results and of figures, and a result as JSON or as CSV: the one place that writes either.
 
-JSON has no number for what is not finite, so such values become null; in CSV they are empty.
+Values that are not finite, which JSON cannot hold, become null; in CSV they are empty.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ MAX_CHECKPOINTS = 9  # of a layer that the table shows; csv has them all
 
 
 def layer_table(drift: LayerDrift, order: int) -> Table:
-    """Layers in their order, each at some of its checkpoints, the last among them; of very many those that moved most.
+    """Layers in their order, each at some of its checkpoints, the last included; of many layers, those that moved most.
 
     Args:
         drift: What was measured.

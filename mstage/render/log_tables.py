@@ -1,4 +1,4 @@
-"""Tables of what logs hold, before anything is made of it."""
+"""The table of the series that logs hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a sweep: its tables in their order, and those that no other command prints."""
+"""The report of a sweep: the order of its tables, and the tables that only the report has."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_VALUES = 12  # of a setting that are all listed
 
 
 def report_parts(report: SweepReport, source: str) -> list[Table | str]:
-    """The report as tables, and lines for what there is none of.
+    """The report as tables, with a line for each part that is missing.
 
     Args:
         report: The sweep summed up.

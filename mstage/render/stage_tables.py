@@ -1,8 +1,7 @@
 """Tables of the stages by alpha and width.
 
-What repeats the row above is left blank, and an empty line sets groups apart. The stages of a group are told in their
-order; lengths and rates are told stage by stage, so that those of one stage stand below each other for every alpha and
-width.
+Cells that repeat the row above are blank, and an empty line separates groups. The stages of a group stand in their
+order; lengths and rates are grouped by stage, so that those of one stage can be compared over alpha and width.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from mstage.analysis.stages.groups import RateSummary, StageGroup, StageGroups, StageSequence, StageSummary
 
 MAX_SEQUENCES = 3  # of a group that a table shows; json has them all
-MIN_COUNTED = 50  # steps that a clock goes to, from which they are written whole
+MIN_COUNTED = 50  # end of a clock that counts, from which its values are written as whole numbers
 RATE_DIGITS = 3  # a fit gives no more
 TEXT_AXES = ("log", "run", "series")  # whose values are names
 
@@ -43,7 +42,7 @@ def stage_table(groups: StageGroups, *, title: str = "") -> Table:
 
 
 def plateau_table(groups: StageGroups, *, title: str = "") -> Table:
-    """Lengths and levels of the plateaus; one that lasts to the end of its run is longer than was seen."""
+    """Lengths and levels of the plateaus; one that lasts to the end of its run gives a lower bound."""
     several = has_ranges(groups)
     names = ["length", "range of length", "level", "range of level"] if several else ["length", "level"]
 
@@ -93,7 +92,7 @@ def _told_in_order(group: StageGroup, several: bool, clock: str) -> Iterator[tup
 
 
 def _counts(groups: StageGroups) -> bool:
-    """Whether the clock goes so far that its whole numbers tell enough."""
+    """Whether the clock goes far enough to be written in whole numbers."""
     stages = [s for group in groups.groups for sequence in group.sequences for s in sequence.stages]
     return max((s.end.greatest for s in stages if s.end), default=0.0) >= MIN_COUNTED
 
@@ -168,7 +167,7 @@ def group_heads(groups: StageGroups) -> list[str]:
 
 
 def group_place(groups: StageGroups, group: StageGroup) -> list[str]:
-    """What stands in these columns."""
+    """The values of a group in these columns."""
     return [given(value) for value in groups.place(group.run)]
 
 

@@ -47,19 +47,19 @@ class Table:
     notes: Sequence[str] | None = None
 
     def add_row(self, *cells: str | Cell) -> None:
-        """Add a row; what is missing at its end is blank, and what would not be seen is written out."""
+        """Add a row; cells missing at its end are blank, and invisible characters are escaped."""
         found = [one if isinstance(one, Cell) else Cell(printable(one)) for one in cells]
         self.rows.append((*found, *[Cell("")] * (len(self.columns) - len(found))))
 
     def add_row_of(self, place: Sequence[str], *cells: str | Cell) -> None:
-        """Add a row of a group, whose place is written in its first row alone and sets it off from what is above."""
+        """Add a row of a group; the place of a group is written in its first row alone, which starts a section."""
         if place != self.place:
             self.add_section()
         self.add_row(*(place if place != self.place else [""] * len(place)), *cells)
         self.place = place
 
     def add_section(self) -> None:
-        """Set off what follows from the rows so far."""
+        """End a section: a line or a blank follows the rows so far."""
         if self.rows:
             self.section_ends.add(len(self.rows) - 1)
 

@@ -1,6 +1,6 @@
 """Tables of theory: the constants of a problem, its predictions, and these beside what was measured.
 
-What theory does not give, or gives with a reserve, is said in numbered notes below the table.
+Numbered notes below the table say why a prediction is missing or how far it can be trusted.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def prediction_table(theory: SweepTheory) -> Table:
 
 
 def comparison_table(groups: StageGroups, comparisons: tuple[Comparison, ...], remarks: tuple[str, ...] = ()) -> Table:
-    """Prediction, measurement and deviation side by side, and what the predictions leave out."""
+    """Prediction, measurement and deviation side by side, with notes on what the predictions leave out."""
     heads = [axis.replace("_", " ") for axis in groups.axes]
     several = any(group.runs > 1 for group in groups.groups)
     names = ["predicted", "measured", *(["range"] if several else []), "off by", "note"]
@@ -85,12 +85,12 @@ def comparison_table(groups: StageGroups, comparisons: tuple[Comparison, ...], r
 
 
 def not_by(missing: Unreached | None) -> str:
-    """`not by 800` of what may still come, `none` of what will not."""
+    """`not by 800` for what may still happen after the run, `none` for what will not."""
     return "none" if missing is None or missing.not_by is None else f"not by {number(missing.not_by)}"
 
 
 def scaling_table(laws: tuple[ScalingLaw, ...]) -> Table:
-    """Slope of each law, its interval over seeds, and the slope that theory predicts."""
+    """Slope of each scaling law, its interval over seeds, and the predicted slope."""
     axes = shown_axes([one.run for one in laws])
     heads = [name.replace("_", " ") for name in axes]
     names = ["widths", "seeds", "slope", "95 % over seeds", "predicted", "note"]

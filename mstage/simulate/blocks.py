@@ -1,4 +1,4 @@
-"""How many runs move together, and how many samples of a run at once? As many as a core's cache holds.
+"""How many runs move together, and how many samples of a run at once? As many as fit into a core's cache.
 
 What a step works on is one array of shape (width, samples) a run, gone through several times. Small networks cost more
 to start than to compute, so a block of them moves together; a block that leaves the cache is slower than single runs.
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-MOST_RUNS = 16
+MAX_RUNS = 16
 CACHE_SHARE = 8  # of the second-level cache that one array of a block may take: several are alive at once
 WHOLE_SHARE, TILE_SHARE = 0.6, 0.4  # of it that the array of all samples, or of a tile, may take
-MOST_ZEROS = 0.1  # that tiles may add to the samples
+MAX_ZEROS = 0.1  # that tiles may add to the samples
 LONG_TILE = 128  # samples from which on a product with many columns is as fast as with all samples
 VECTOR_BYTES = 64  # of a processor's vector, or a multiple of it
 MANY_INPUTS = 32  # above which products take most of the time of a step
@@ -27,7 +27,7 @@ USUAL_CACHE = 2**21  # bytes, where the machine does not tell
 
 def largest_block(bytes_each: int) -> int:
     """The most runs of a block, from the bytes of the largest array that a step of one run works on."""
-    return int(np.clip(second_level_cache() // CACHE_SHARE // bytes_each, 1, MOST_RUNS))
+    return int(np.clip(second_level_cache() // CACHE_SHARE // bytes_each, 1, MAX_RUNS))
 
 
 def vector_zeros(samples: int, dtype: str, size: int = VECTOR_BYTES) -> int:
@@ -37,7 +37,7 @@ def vector_zeros(samples: int, dtype: str, size: int = VECTOR_BYTES) -> int:
 
 @dataclass(frozen=True)
 class Tiles:
-    """How the samples of a step are gone through.
+    """How the samples of a step are cut into tiles.
 
     Attributes:
         samples: n.
@@ -81,7 +81,7 @@ def tiles(samples: int, width: int, dim: int, dtype: str, *, has_spare_cores: bo
         return Tiles(samples, whole)
     largest = max(int(TILE_SHARE * cached) // vector * vector, vector)
     sizes = [Tiles(samples, size) for size in range(largest, 0, -vector)]
-    chosen = next(one for one in sizes if one.samples + one.zeros <= (1 + MOST_ZEROS) * whole or one.size == vector)
+    chosen = next(one for one in sizes if one.samples + one.zeros <= (1 + MAX_ZEROS) * whole or one.size == vector)
     return Tiles(samples, whole) if dim > FEW_COLUMNS and chosen.size < LONG_TILE else chosen
 
 

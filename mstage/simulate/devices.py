@@ -47,17 +47,22 @@ class Layout:
     mesh: Mesh
 
     @classmethod
-    def of(cls, runs: int, largest: int, company: int | None = None) -> Layout:
-        """The layout of some of `company` runs, of all of them when None.
+    def of(cls, runs: int, largest: int, total: int | None = None) -> Layout:
+        """The layout of some of the runs of a program.
 
-        The block, of at most `largest` runs, is the one that leaves fewest places empty when all of them are trained:
-        a compiler may round what it makes of one run and of several in different ways, as it does with Adam, and what
-        it makes for one device and for several, as it does with a flow. So the devices are those of all of them, too.
+        Block and devices are chosen for all runs of the program, and not for those at hand: compiled code can round
+        differently for one run and for a block (Adam), and for one device and several (the flow). The block is the one
+        that leaves the fewest places empty.
+
+        Args:
+            runs: How many runs are laid out.
+            largest: The most runs that a block may have.
+            total: How many runs the program has; `runs` when None.
         """
-        company = company or runs
-        each = -(-company // len(_devices_for(company)))
+        total = total or runs
+        each = -(-total // len(_devices_for(total)))
         block = min(range(1, largest + 1), key=lambda b: (-(-each // b) * b, -b))
-        devices = _devices_for(-(-company // block))
+        devices = _devices_for(-(-total // block))
         rounds = -(-runs // (block * len(devices)))
         return cls(runs, rounds * block * len(devices), block, Mesh(np.array(devices), (RUN_AXIS,)))
 
@@ -88,7 +93,7 @@ class Layout:
 
 
 def has_spare_cores(runs: int) -> bool:
-    """Whether a device that some of the runs are on has more cores than one for them, as any accelerator has."""
+    """Whether a device has several cores for its runs: an accelerator, or a CPU with more cores than devices in use."""
     devices = _devices_for(runs)
     return devices[0].platform != "cpu" or len(devices) < processors()
 
@@ -111,7 +116,7 @@ def over_devices(
         program: Of the arguments as a device sees them; what it returns leads with the axis of runs.
         mesh: The devices.
         specs: For each argument `BY_RUN` or `WHOLE`.
-        donated: The argument whose memory the result may take.
+        donated: The argument whose buffers are donated to the result.
     """
     mapped = jax.shard_map(program, mesh=mesh, in_specs=specs, out_specs=BY_RUN, check_vma=False)
     return jax.jit(
@@ -125,7 +130,7 @@ def over_devices(
 
 @contextmanager
 def lack_of_memory() -> Iterator[None]:
-    """What a program says that the device has too little memory for, as a MemoryError."""
+    """Raise a MemoryError where JAX reports that a device is out of memory."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:

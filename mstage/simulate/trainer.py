@@ -63,7 +63,7 @@ class Trainer:
         horizons: The step of the recording clock at which each run is finished.
         record_steps: The steps at which the loss is recorded, ascending.
         stop_at: Loss at which a run ends.
-        company: How many runs there are with those that are trained elsewhere; these alone when None.
+        total_runs: How many runs the program has, those that are trained elsewhere included; these alone when None.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Trainer:
         horizons: Integer[np.ndarray, " runs"],
         record_steps: Integer[np.ndarray, " records"],
         stop_at: float = -np.inf,
-        company: int | None = None,
+        total_runs: int | None = None,
     ) -> None:
         self.record_steps = record_steps
         self.run_count = horizons.size
@@ -86,7 +86,7 @@ class Trainer:
             one = {name: jax.ShapeDtypeStruct((), column.dtype) for name, column in runs.items()}
             self._params = jax.eval_shape(partial(drawn, network), one)
             largest = stepper.largest_block(self._params, self._data)
-            layout = self._layout = Layout.of(self.run_count, largest, company)
+            layout = self._layout = Layout.of(self.run_count, largest, total_runs)
             by_place = {name: layout.places(column) for name, column in runs.items()}
             horizon = np.where(layout.order < self.run_count, layout.places(stepper.clock(horizons)), -1)
             self._runs: Runs = layout.put({**by_place, "horizon": horizon})
@@ -101,13 +101,13 @@ class Trainer:
     def advance(
         self, position: Position, end_record: int, most: int
     ) -> tuple[Position, Float[np.ndarray, "runs records"]]:
-        """Go on to the step of a record, or as far as `most` steps or attempts of each run lead.
+        """Advance to the step of a record, or by `most` steps or attempts of each run.
 
         Args:
-            position: Where the runs are. It is used up: its memory becomes the new one's.
+            position: Where the runs are. Its buffers are donated: it cannot be used again.
             end_record: The record to arrive at (and not to take), at most `MAX_SEGMENT_RECORDS` ahead and, of a flow,
                 the same until it is reached; the number of records to take them all.
-            most: Steps or attempts after which to return in any case.
+            most: Steps or attempts after which the call returns in any case.
 
         Returns:
             The new position and the losses recorded on the way, NaN after a run's end; none as long as a run is still
@@ -149,7 +149,7 @@ class Trainer:
         return [self._layout.by_run(leaf) for leaf in jax.tree.leaves(position.state)]
 
     def restore(self, record: int, leaves: Sequence[np.ndarray]) -> Position:
-        """The position that `leaves` were taken from, whatever the devices are now.
+        """The position that `leaves` were taken from, on whatever devices there are now.
 
         Raises:
             ValueError: They are not the leaves of a state of these runs.
@@ -163,10 +163,10 @@ class Trainer:
         return Position(int(self.record_steps[record]), record, state, self._no_losses())
 
     def memory_bytes(self) -> int:
-        """Memory that training takes at most, for all that is no snapshot waiting to be written; nothing is allocated.
+        """Peak memory of training, without the snapshots that wait to be written. Nothing is allocated.
 
-        The state is there several times, for a call holds the old one until it has the new one, and once more in a
-        checkpoint or as a snapshot is read off it; each device works on a block.
+        There are several copies of the state: a call keeps the old one until the new one is there, and a checkpoint or
+        a snapshot copies it. Each device also needs the working memory of a block.
         """
         layout, copies = self._layout, self._stepper.state_copies
         with jax.enable_x64(True):

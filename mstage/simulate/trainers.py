@@ -67,7 +67,7 @@ def trainer_of(
     samples = dataset.input.astype(sweep.dtype), dataset.target.astype(sweep.dtype)
     stop_at = -np.inf if sweep.stop_at is None else sweep.stop_at
     record_steps = np.array(sweep.loss_steps, np.int64)
-    return Trainer(network, stepper, samples, columns, last_steps, record_steps, stop_at, company=len(whole))
+    return Trainer(network, stepper, samples, columns, last_steps, record_steps, stop_at, total_runs=len(whole))
 
 
 def _descent(

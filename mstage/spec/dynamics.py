@@ -24,7 +24,7 @@ FLOW_TICKS = 100_000  # of the recording clock of a flow, from 0 to its end
 FLOW_TOLERANCE = (
     1e-3  # escapes then come out within 0.2 %, losses long after them within 5 %, in 40 to 70 steps on cub1d
 )
-LEAST_TOLERANCE = {"float64": 1e-12, "float32": 1e-6}  # below, rounding is larger than what is asked for
+MIN_TOLERANCE = {"float64": 1e-12, "float32": 1e-6}  # below, rounding is larger than what is asked for
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class Flow:
         """
         if until is None:
             raise UsageError("steps: a gradient flow chooses its own steps; say how long with --until TIME")
-        least = LEAST_TOLERANCE[dtype]
+        least = MIN_TOLERANCE[dtype]
         if min(self.tolerance) < least:
             raise UsageError(f"tolerance {min(self.tolerance)}: has to be from {least:g} to 0.1 in {dtype}")
 

@@ -1,4 +1,4 @@
-"""What a script asks of stages: has a run entered one, and is there one that it does not want?"""
+"""Conditions on stages for scripts: has a run entered a stage, and does one end in a state to fail on?"""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def what_fails(stages: Stages, conditions: tuple[str, ...]) -> list[str]:
 
 
 def not_judged(stages: Stages) -> list[str]:
-    """The runs without any stage, of which no condition can be said to hold or not."""
+    """The runs without any stage, for which no condition can be decided."""
     return [f"{name_of(one)} is {one.status}" for one in stages.runs if not one.stages]
 
 

@@ -21,7 +21,7 @@ def measure_drift(source: str | Path | xr.DataTree, method: DriftMethod | None =
 
     Args:
         source: A store, or a sweep as `open_sweep` or `train` return it.
-        method: Order of the distance, and whether the joint law is measured.
+        method: Order of the distance, and whether the joint distribution is measured.
 
     Raises:
         InputError: There is no sweep there, or it kept no weights.

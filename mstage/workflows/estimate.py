@@ -148,7 +148,7 @@ def estimate(sweep: Sweep) -> Estimate:
 
 
 def _first_shards(layout: Layout) -> list[Shard]:
-    """The first shard of each program, than which no other is larger."""
+    """The first shard of each program, which is a largest one."""
     return list(layout.shards[:: len(layout.shards) // len(layout.sweep.programs)])
 
 
@@ -193,8 +193,8 @@ def check_disk(layout: Layout, path: Path) -> None:
 def memory_bytes(layout: Layout, shard: Shard, trainer: Trainer) -> int:
     """Memory that the process takes at most while it trains a shard.
 
-    Beside what the trainer takes there are a snapshot in the making, one in the hands of the store, once more as it is
-    written there and in a commit, those that wait, and some chunks of losses.
+    Besides the trainer: a snapshot in the making, one in the store's writer, its copies for writing and for the commit,
+    the snapshots that wait, and some chunks of losses.
     """
     growing = layout.growing(shard)
     snapshot = layout.snapshot_bytes(shard) * bool(layout.sizes["snapshot"])

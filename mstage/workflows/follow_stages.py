@@ -1,4 +1,4 @@
-"""Find the stages of logs again and again while they are written."""
+"""Update the stages of logs while they are written."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Update:
 def follow_stages(
     sources: Sequence[str], options: LogOptions, *, wait: Callable[[], None], method: StageMethod | None = None
 ) -> Iterator[Update]:
-    """Look at logs whenever something was written to them, until nothing can come any more.
+    """Read logs whenever they have grown, until nothing more can be written to them.
 
     Args:
         sources: Files, which need not be there yet; folders of TensorBoard; `-` for standard input.

@@ -1,6 +1,6 @@
 """Find the stages of many curves on all cores.
 
-Each curve stands for itself, so the curves are dealt out to as many processes as there are cores, this one among them.
+The curves are independent, so they are distributed over one process a core, this one included.
 The others are Python interpreters of their own that get their share through standard input: a fork would copy the
 threads of JAX, and what the multiprocessing module spawns would run the user's script again. Few curves are not worth
 the second that such a process needs to begin. The processes only save time: what one of them does not answer, because
@@ -63,7 +63,7 @@ def stages_of_curves(curves: Sequence[Curve], method: StageMethod) -> list[RunSt
 
 @contextmanager
 def _worker() -> Iterator[subprocess.Popen[bytes] | None]:
-    """A process that waits for its share, and is gone afterwards; None if the system begins no more of them.
+    """A process that waits for its share of the curves and ends after it; None if the system starts no more processes.
 
     It has a session of its own, so that Ctrl-C in a terminal reaches this process alone.
     """

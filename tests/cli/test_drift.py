@@ -50,7 +50,7 @@ def test_table_and_csv(store: str, capsys: pytest.CaptureFixture[str], tmp_path:
     assert "Early warning" in outcome.out
     assert "90 % of lead" in outcome.out
     second = mstage(capsys, "drift", store, "--order", "2", "--joint", "--format", "csv")
-    assert second.err == "Joint law: exact.\n"
+    assert second.err == "Joint distribution: exact.\n"
     (tmp_path / "drift.csv").write_text(second.out)
     table = pd.read_csv(tmp_path / "drift.csv")
     assert {"alpha", "width", "seed", "snapshot_time", "output_input", "joint"} <= set(table.columns)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mstage.simulate import blocks
-from mstage.simulate.blocks import MOST_RUNS, Tiles, largest_block, second_level_cache, tiles
+from mstage.simulate.blocks import MAX_RUNS, Tiles, largest_block, second_level_cache, tiles
 from mstage.simulate.models.activations import ACTIVATIONS
 from mstage.simulate.models.network import Data
 from mstage.simulate.models.two_layer_loss import TwoLayerLoss, Weights
@@ -104,7 +104,7 @@ def test_tiles_add_few_zeros(width: int, dtype: str) -> None:
 
 
 def test_blocks_stay_in_the_cache() -> None:
-    assert largest_block(10 * 8 * 8) == MOST_RUNS
+    assert largest_block(10 * 8 * 8) == MAX_RUNS
     assert largest_block(10**6 * 10**3 * 4) == 1
     one = largest_block(200 * 40 * 8)
     assert largest_block(200 * 40 * 4) >= one

@@ -147,7 +147,7 @@ def _measured(one: RunStages, distance: xr.DataArray | None) -> dict[str, float]
 def _fit(
     law: Law, run: dict[str, Any], by_seed: Mapping[Any, Mapping[int, float]], theory: SweepTheory
 ) -> ScalingLaw | None:
-    """One law over the widths that most seeds have, of the seeds that have them all; the most widths if in doubt."""
+    """One law over the widths that most seeds have, and the seeds that have all of them; in a tie, more widths."""
     sets = Counter(tuple(sorted(of_width)) for of_width in by_seed.values())
     widths = max(sets, key=lambda one: (sets[one], len(one))) if sets else ()
     complete = [of_width for of_width in by_seed.values() if set(widths) <= set(of_width)]
@@ -156,7 +156,7 @@ def _fit(
     linear = theory.constants.loss_linear
     points = _ordinate(law, np.array([[of_width[width] for width in widths] for of_width in complete]), linear)
     if not np.isfinite(points).all() or (law.logarithmic and (points <= 0).any()):
-        return None  # as of a level that is that of the best linear fit to the last bit: it has no logarithm
+        return None  # as where a level equals that of the best linear fit exactly, and the gap has no logarithm
     slopes = _line(law, widths, points.T)[0]
     reach = None
     if slopes.size > 1:
@@ -197,7 +197,7 @@ def _predicted(one: Theory | None, quantity: str) -> Prediction | None:
 
 
 def missing_laws(laws: tuple[ScalingLaw, ...]) -> dict[str, str]:
-    """Why a law is missing from those of a sweep of several widths, by its form."""
+    """Why a law could not be fitted in a sweep of several widths, by its form."""
     found = {one.law for one in laws}
     weights = ", or kept no weights" if laws else ""
     why = "no seed has shown the {} at two widths within its run{}"

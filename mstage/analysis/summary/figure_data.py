@@ -1,8 +1,8 @@
 """What do the figures of a sweep show?
 
-All that a figure needs is collected here from a sweep's results, so that drawing computes nothing: curves of groups,
-ends of plateaus, the V of the Wasserstein distance, amplitudes and cosine maps of the run that stands for the sweep,
-and the scaling laws. What cannot be shown has a reason.
+Everything a figure shows is collected here, so that drawing computes nothing: curves of groups, ends of plateaus, the
+V of the Wasserstein distance, amplitudes and cosine maps of the representative run, and the scaling laws. What cannot
+be shown has a reason.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class FigureData:
         curves: Up to twelve of them.
         ends: Of the initial plateaus.
         distances: Of up to three groups.
-        amplitudes: Of the run that stands for the sweep.
+        amplitudes: Of the representative run.
         maps: Of the same run.
         laws: Over the widths, of up to four settings of alpha and learning rate.
         law_settings: How many settings there are.

@@ -1,4 +1,4 @@
-"""Which groups of runs are shown, each by which run, and beside what theory says of it?"""
+"""Which groups of runs are shown, by which representative run, and with which predictions?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class GroupCurves:
 
     Attributes:
         run: The coordinates that tell it from the other groups.
-        representative: The run that stands for it.
+        representative: The run near its medians.
         others: Its other runs.
         predictions: What theory says of it, by name; none where it says nothing.
     """

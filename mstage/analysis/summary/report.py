@@ -1,7 +1,7 @@
 """What does a sweep look like by alpha and width?
 
 The runs by how they ended, the stages of each group of runs that differ in nothing but their seed (see `groups`), their
-final losses, what diverged, and one run to look at. All of it is collected from what was measured before; nothing is
+final losses, which runs diverged, and a representative run. Everything is collected from earlier results; nothing is
 fitted here.
 """
 
@@ -73,7 +73,7 @@ class SweepReport(Tabled):
         stage_groups: The stages by alpha and width.
         final_losses: The loss measured last, of the runs of each group that did not diverge, in the order of groups.
         diverged: The runs that diverged.
-        representative: A run to look at, near the medians of a group whose runs agree; None if no run has stages.
+        representative: A run near the medians of a group whose runs agree; None if no run has stages.
         run_stages: The stages of every run.
         theory: What theory says of the runs; None where it says nothing.
         comparisons: Predictions beside measurements, by group.

@@ -2,7 +2,7 @@
 
 Theory's quantities are read off the stages of the runs that share a sequence of stages: the ends of the first two
 plateaus, and the losses where these are flattest (their medians include the drift that ends them).
-Where theory gives no number or the stage was not found, that is said.
+A missing prediction or stage is given with its reason.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Comparison:
 
 
 def compare(groups: StageGroups, theory: SweepTheory) -> tuple[Comparison, ...]:
-    """Set theory beside the stages of each group.
+    """Compare theory with the stages of each group.
 
     Args:
         groups: The stages of a sweep by group; their clock has to be gradient-flow time.

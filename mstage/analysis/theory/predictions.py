@@ -1,6 +1,6 @@
 """The numbers that theory gives for one run: exit time, rise, levels, escape; each with its conditions.
 
-A prediction whose conditions do not hold says so in place of a number (see `theory` for the constants and the flow).
+A prediction whose conditions do not hold has a reason instead of a number (see `constants` and `linear_flow`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXIT_SHARE = 0.1  # of R0 - R_lin, that the loss has lost at the exit of the initial plateau
-ESCAPE_FACTORS = (0.45, 0.7, 1.0)  # measured time over the formula's: least, typical, greatest
+ESCAPE_FACTORS = (0.45, 0.7, 1.0)  # measured over predicted time: smallest, typical, largest
 ALONG = 0.98  # cosine of the best fit to z, from which the rise is along z alone
 NO_SLOPE = "the activation has no derivative at 0"
 WIDE = "alpha is at most 1/2: the weights are not small, and there is no initial plateau"

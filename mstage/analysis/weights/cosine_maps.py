@@ -120,7 +120,7 @@ def _ordered(output_weights: np.ndarray, input_weights: np.ndarray) -> np.ndarra
     _, _, directions = np.linalg.svd(unit * np.sqrt(amplitude)[:, None], full_matrices=False)
     plane = unit @ directions[:2].T
     largest = plane[amplitude.argmax()]
-    plane = plane * np.where(largest < 0, -1, 1)  # a singular vector's sign is anybody's choice
+    plane = plane * np.where(largest < 0, -1, 1)  # the sign of a singular vector is arbitrary
     if plane.shape[1] == 1:
         angles = -plane[:, 0]
     else:

@@ -158,7 +158,7 @@ def sorted_distance(one: np.ndarray, other: np.ndarray, order: int) -> np.ndarra
 
 
 def chi_squared_sample(count: int) -> Float[np.ndarray, " count"]:
-    """`count` sorted values that stand for chi-squared with one degree of freedom: its mean over each of as many parts.
+    """A sorted sample of chi-squared with one degree of freedom: its means over `count` parts of equal probability.
 
     The part of the mean below q is the distribution of chi-squared with three degrees of freedom at q.
     """
@@ -169,8 +169,8 @@ def chi_squared_sample(count: int) -> Float[np.ndarray, " count"]:
 def keep_array_libraries_out() -> None:
     """Have POT, which is not imported yet, import no array library beside NumPy.
 
-    It would import each that is installed, for seconds, in case it is handed its arrays. What it has once left out it
-    never takes again, so this is for a process of our own and not for that of somebody who imports mstage.
+    POT imports each one that is installed, which takes seconds, and never imports one later that was left out. So this
+    is for the command line, and not for a process of somebody who imports mstage.
     """
     os.environ.update({f"POT_BACKEND_DISABLE_{name}": "1" for name in POT_BACKENDS})
 

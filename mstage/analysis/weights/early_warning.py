@@ -1,8 +1,8 @@
 """How long before the loss does the distribution of amplitudes announce the escape from the secondary plateau?
 
 On the plateau the amplitudes over their mean are chi-squared with one degree of freedom; as the largest neurons run
-ahead their distance from it grows, while the loss stands still. The warning is when that distance has come to twice its
-least value on the plateau; its lead is the time from there to the plateau's end.
+ahead their distance from it grows, while the loss stands still. The warning is the time at which that distance is
+twice its minimum on the plateau; its lead is the time from there to the plateau's end.
 
 Seeds are a sample of runs, so the median of their leads is given with an interval for the median of all such runs. The
 k-th least and k-th greatest of n leads enclose it unless fewer than k fall on one side of it, which is tossing a coin n

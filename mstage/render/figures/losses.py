@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from mstage.analysis.summary.figure_data import FigureData
     from mstage.analysis.summary.group_curves import GroupCurves
 
-BORDERS = ("exit time", "escape time")
+BOUNDARIES = ("exit time", "escape time")
 DIVERGED = 30.0  # times the first loss, above which nothing is shown
 LEVELS = ("initial level", "secondary level")
 
 
 def loss_curves(data: FigureData) -> Figure:
-    """The loss of each group's representative run over time, its stages shaded, theory's borders and levels marked."""
+    """The loss of each group's representative run, with its stages and the predicted boundaries and levels."""
     groups = data.curves
     widths = {curve.run.get("width") for curve in groups}
     is_grid = len(widths) in (2, 3) and len(groups) % len(widths) == 0 and len(groups) <= 4 * len(widths)
@@ -76,7 +76,7 @@ def _limit(axes: Axes, losses: Sequence[np.ndarray]) -> None:
 
 
 def _curve(axes: Axes, group: GroupCurves, clock_name: str) -> None:
-    """One panel: the curves of a group, with what theory says of them."""
+    """One panel: the curves of a group with their predictions."""
     run, curve = group.representative, group.representative.curve
     for other in group.others:
         axes.plot(drawable(other.clock), drawable(other.loss), color="0.6", linewidth=0.6, zorder=1)
@@ -87,7 +87,7 @@ def _curve(axes: Axes, group: GroupCurves, clock_name: str) -> None:
     set_clock_axis(axes, curve.clock, clock_name)
     shade_stages(axes, run)
     left, right = axes.get_xlim()
-    for name in BORDERS:
+    for name in BOUNDARIES:
         said = group.predictions.get(name)
         if said is not None and said.value is not None and left < said.value < right:
             axes.axvline(said.value, color=PREDICTED, linestyle="--", linewidth=0.9, zorder=4)
@@ -102,7 +102,7 @@ def _curve(axes: Axes, group: GroupCurves, clock_name: str) -> None:
 
 
 def plateau_ends(data: FigureData) -> Figure:
-    """The end of each run's initial plateau against alpha log m, and against what theory says it is linear in."""
+    """The end of each run's initial plateau against alpha log m, and against (2 alpha - 1) log m as in theory."""
     ends = data.ends
     unit = {"time": " (gradient-flow time)", "step": " (step)"}.get(ends.clock, "")
     forms = (

@@ -1,4 +1,4 @@
-"""Figure of the scaling laws: what is measured over the widths, its fit, and theory's line."""
+"""Figure of the scaling laws: measurements over the widths, their fit, and the predicted line."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def label(text: str) -> str:
 
 
 def drawable(values: np.ndarray) -> np.ndarray:
-    """Numbers as far as they can be drawn: the margins and ticks of an axis go far beyond them, and overflow."""
+    """Numbers clipped to what can be drawn: the margins and ticks of an axis go beyond them and would overflow."""
     return np.asarray(np.clip(values, -LARGEST_DRAWN, LARGEST_DRAWN))
 
 

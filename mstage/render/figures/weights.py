@@ -39,7 +39,7 @@ TITLE_COLUMNS = 18  # of a cosine map
 
 
 def distance_v(data: FigureData) -> Figure:
-    """W1 between the laws of |a| and of |w| over time, below the loss: it falls to the exit, and rises after it."""
+    """W1 between |a| and |w| over time, below the loss: it falls to the end of the initial plateau and then rises."""
     count = len(data.distances)
     figure, grid = panels(2, count, 1.7, sharex="col", sharey="row")
     for column, panel in enumerate(data.distances):
@@ -61,12 +61,12 @@ def distance_v(data: FigureData) -> Figure:
     shades = stage_handles([panel.representative for panel in data.distances])
     figure.legend(handles=[*handles, *shades], loc="outside lower center", ncols=6)
     some = f" ({count} of {data.groups} groups of runs)" if count < data.groups else ""
-    figure.suptitle(f"Distance between the laws of |a| and of ‖w‖{some}")
+    figure.suptitle(f"Distance between the distributions of |a| and of ‖w‖{some}")
     return figure
 
 
-def amplitude_laws(data: FigureData) -> Figure:
-    """The amplitudes |a| ‖w‖ over time, and their laws at the ends of the stages beside chi-squared."""
+def amplitude_distributions(data: FigureData) -> Figure:
+    """The amplitudes |a| ‖w‖ over time, and at the ends of the stages their distributions beside chi-squared."""
     history = data.amplitudes
     if history is None:
         raise ValueError("there are no amplitudes to draw")

@@ -14,7 +14,7 @@ from mstage.errors import InputError, UsageError, unknown_name
 from mstage.render.figures.losses import loss_curves, plateau_ends
 from mstage.render.figures.scaling import scaling_fits
 from mstage.render.figures.style import STYLE
-from mstage.render.figures.weights import amplitude_laws, cosine_maps, distance_v
+from mstage.render.figures.weights import amplitude_distributions, cosine_maps, distance_v
 from mstage.render.formats import FigureFormat
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ FIGURES: Mapping[str, tuple[str, Callable[[FigureData], Figure]]] = {
     "loss_curves": ("curves", loss_curves),
     "plateau_ends": ("ends", plateau_ends),
     "distance_v": ("distances", distance_v),
-    "amplitude_laws": ("amplitudes", amplitude_laws),
+    "amplitude_distributions": ("amplitudes", amplitude_distributions),
     "cosine_maps": ("maps", cosine_maps),
     "scaling_fits": ("laws", scaling_fits),
 }  # by file name: the field of `FigureData` that is shown, and the function that draws it
@@ -45,7 +45,8 @@ def draw_figure(data: FigureData, name: str) -> Figure:
 
     Args:
         data: What to show.
-        name: One of `loss_curves`, `plateau_ends`, `distance_v`, `amplitude_laws`, `cosine_maps`, `scaling_fits`.
+        name: One of `loss_curves`, `plateau_ends`, `distance_v`, `amplitude_distributions`, `cosine_maps` and
+            `scaling_fits`.
 
     Raises:
         UsageError: There is no such figure.

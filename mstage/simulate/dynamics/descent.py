@@ -109,18 +109,18 @@ class DescentStepper:
         return state, losses
 
     def reached(self, state: DescentState, begin: int, end: int, most: int) -> tuple[int, int]:
-        """The step that runs are at, which is also what they have been given."""
+        """The step that the runs are at, which is also the number of steps made."""
         del state
         stop = min(end, begin + most)
         return stop, stop
 
     def read(self, state: DescentState, step: int) -> Params:
-        """The parameters, which are those of the step that runs are at."""
+        """The current parameters."""
         del step
         return state.params
 
     def ends(self, state: DescentState, step: int) -> dict[str, Real[np.ndarray, " runs"]]:
-        """Status, last step and final loss; the last step of a run that goes on is where it is."""
+        """Status, last step and final loss; of a run that goes on, the last step is the current one."""
         status, last_step = np.asarray(state.status), np.asarray(state.last_step)
         return {
             "status": status,
@@ -129,11 +129,11 @@ class DescentStepper:
         }
 
     def largest_block(self, params: Shapes, data: Data) -> int:
-        """How many runs have what a step looks at in the cache."""
+        """How many runs fit into the cache with the samples of a step."""
         return self._of_a_step.largest_block(params, _first(data, self.batch_size))
 
     def working_bytes(self, params: Shapes, data: Data) -> int:
-        """Memory of a gradient, or of the loss over all samples where that takes more."""
+        """Working memory of a gradient, or of the loss over all samples where that is more."""
         batch = self._of_a_step.working_bytes(params, _first(data, self.batch_size))
         return max(batch, self.objective.working_bytes(params, data))
 
@@ -172,7 +172,7 @@ def _step(
         )
 
     was_running = state.status == RunStatus.RUNNING
-    ends: list[tuple[Array, Array | RunStatus]] = [  # the first that holds; all the later ones are of no account
+    ends: list[tuple[Array, Array | RunStatus]] = [  # the first condition that holds decides
         (~was_running, state.status),
         (~jnp.isfinite(batch_loss) | (measured & ~jnp.isfinite(loss)), RunStatus.DIVERGED),
         (measured & (loss <= stop_at), RunStatus.STOPPED),

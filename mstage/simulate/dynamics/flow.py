@@ -1,9 +1,10 @@
 """The gradient flow: the step that the compiled integrator repeats, and what is recorded on the way.
 
 Between two ticks of the recording clock a run takes as many steps of its own as its error asks for, so a hard run costs
-its own steps and nobody else's. It is never clipped to a record, so its steps do not depend on what is recorded nor on
-how the calls are cut; what lies between two steps is read off them (see `flow_state`). diffrax's own loop ends each
-call in a clipped step and holds all that it saves in memory; so its solver and step control are called from here.
+its own steps and nobody else's. A step is never clipped to a record, so the steps do not depend on what is recorded
+nor on how training is split into calls; between two steps values are interpolated (see `flow_state`). diffrax's own
+loop ends each call in a clipped step and keeps all that it saves in memory, so the solver and the step control are
+called from here.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class FlowStepper:
     def ends(self, state: FlowState, step: int) -> dict[str, Real[np.ndarray, " runs"]]:
         """Status, last tick and final loss of every run, and the statistics of its integration.
 
-        The last tick of a run that goes on is where it is; that of one that has ended is the last before its end.
+        The last tick of a run that goes on is the current one; of a run that has ended, the last before its end.
         """
         status, end_time = np.asarray(state.status), np.asarray(state.end_time)
         ticks = np.floor(np.where(np.isfinite(end_time), end_time, 0) / self.tick * (1 + 1e-12)).astype(np.int64)
@@ -117,12 +118,12 @@ class FlowStepper:
         }
 
     def largest_block(self, params: Shapes, data: Data) -> int:
-        """One run: it waits for no other."""
+        """One run, which then never waits for the steps of another."""
         del params, data
         return 1
 
     def working_bytes(self, params: Shapes, data: Data) -> int:
-        """Memory of what is kept of J and of the matrix that is factorised."""
+        """Memory of J, in the form that is kept, and of the matrix that is factorised."""
         samples, numbers = data.targets.shape[0], sum(leaf.size for leaf in jax.tree.leaves(params))
         smaller, at = min(samples, numbers), jax.eval_shape(self.flow.linearise, params, data)
         return int((at.numbers + smaller * (3 * smaller + samples)) * np.dtype(data.targets.dtype).itemsize)
@@ -133,8 +134,8 @@ def advance_run(
 ) -> tuple[FlowState, Array]:
     """Take one run to `plan.end`, or as far as `plan.most` attempts lead.
 
-    What is measured, recorded or attempted is so at one place of the program, inside the loop, and therefore rounded in
-    one way however the calls are cut.
+    Measuring, recording and stepping each stand once in the program, inside the loop, so that they round the same way
+    however training is split into calls.
 
     Args:
         flow: The vector field.

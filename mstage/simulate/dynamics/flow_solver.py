@@ -36,7 +36,7 @@ Control: TypeAlias = tuple[Array, Array, Array]  # last accepted step, its error
 ORDER = 3
 FIRST_STEP = 0.1  # of the time in which the weights would move by their own size, times the cube root of the tolerance
 SUCCESSFUL: Any = diffrax.RESULTS.successful
-LEAST_ERROR = 1e-2  # taken for the error of a step whose error was smaller, when the next one is predicted from it
+MIN_ERROR = 1e-2  # taken for the error of a step whose error was smaller, when the next one is predicted from it
 
 
 @dataclass(frozen=True)
@@ -163,14 +163,14 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
     (Gustafsson): in a growth that feeds itself, where steps shrink by a constant factor, a controller that looks at one
     has every other step rejected.
 
-    An error along the motion is one in time: a flow goes on from y + s y' as it does from y, s later, for ever. When a
-    plateau of length t ends, at a rate that is as high on a long plateau as on a short one, an error `rtol` of the
-    weights is one of far less than `rtol` t, and the errors of the way there have moved that end by more. So the part
-    of an error along the step may be as large as an error `rtol` t in time, where that is more.
+    An error along the motion is an error in time: y + s y' is where the flow is a time s later. At the end of a plateau
+    of length t, where weights move fast, an error `rtol` of the weights is a shift in time of far less than `rtol` t,
+    while the errors made on the plateau have shifted its end by more. So the part of an error along the step may be as
+    large as a shift of `rtol` t in time, where that is more.
 
     Attributes:
         rtol: The tolerance, of weights and of time.
-        atol: An error that is small enough for any weights.
+        atol: Absolute tolerance of the weights.
         safety: Share of the predicted step that is taken.
         least: Smallest factor between two steps.
         most: Largest factor between two steps.
@@ -234,7 +234,7 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
         """
         length, error = times[0], self.error(times, step)
         accepted = error <= 1  # not if it is NaN
-        bounded = jnp.clip(error, min=LEAST_ERROR)
+        bounded = jnp.clip(error, min=MIN_ERROR)
         last_length, last_error, was_rejected = state
         plain = bounded ** (-1 / error_order)
         predicted = plain * (length / last_length) * (last_error / bounded) ** (1 / error_order)  # inf at first
@@ -261,7 +261,7 @@ class PredictiveController(diffrax.AbstractAdaptiveStepSizeController[Control, A
 
 
 def _share(tree: Params, direction: Params) -> Array:
-    """How many times a direction goes into a tree, by least squares; 0 if it is none."""
+    """The coefficient of a direction in a tree, by least squares; 0 for a direction of zeros."""
     scale = largest(direction)
     unit = jax.tree.map(lambda leaf: leaf / jnp.where(scale > 0, scale, 1), direction)  # its squares do not underflow
     pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(unit), strict=True)

@@ -1,7 +1,7 @@
-"""Where a run of the gradient flow is, and what can be read off the step behind it.
+"""Where a run of the gradient flow is, and its values within the last step.
 
-A run is never clipped to a record. What lies between two of its steps is read off cubic Hermite polynomials: of the
-logarithm of the loss, and of the parameters for the snapshots.
+Steps are not clipped to records. Between two steps the logarithm of the loss, and the parameters for snapshots, are
+interpolated by cubic Hermite polynomials.
 
 References:
     Fritsch and Carlson, "Monotone piecewise cubic interpolation", SIAM J. Numer. Anal. 17 (1980).
@@ -114,10 +114,10 @@ def crossing(state: FlowState, level: Array) -> Array:
 
 
 def loss_at(state: FlowState, time: Array) -> Array:
-    """The loss of a run at a time within its last step: a cubic of its logarithm that never rises, as a flow's loss.
+    """The loss of a run at a time within its last step, by a cubic of its logarithm that, as in a flow, never rises.
 
-    A cubic of the residuals would swing out between two steps that are much further apart than the residuals take to
-    settle, for the slopes at both ends belong to what has yet to settle there.
+    Interpolating the residuals would overshoot where a step is much longer than they take to settle, for their slopes
+    at both ends belong to transients.
     """
     last, now = state.last, state.now
     dtype = now.residual.dtype

@@ -48,11 +48,11 @@ class Plan(NamedTuple):
 class Stepper(Hashable, Protocol[State]):
     """How the runs of a block move.
 
-    Two equal ones share one compilation. `init` and `advance` are compiled, the rest runs on the host with
-    states whose leaves are arrays of all runs.
+    Equal steppers share one compilation. `init` and `advance` are compiled for a block; the other methods run on the
+    host, on the state of all runs.
     """
 
-    # copies of the state that are there at once, one in a checkpoint or a snapshot among them
+    # Copies of the state that exist at once, that of a checkpoint or a snapshot included.
     state_copies: ClassVar[int]
 
     def clock(self, steps: Integer[np.ndarray, "*times"]) -> Real[np.ndarray, "*times"]:
@@ -70,11 +70,11 @@ class Stepper(Hashable, Protocol[State]):
         """Take a block of runs as far as a plan says.
 
         Returns:
-            The state, and the losses with those that were met filled in.
+            The state, and the losses with those on the way filled in.
         """
 
     def reached(self, state: State, begin: int, end: int, most: int) -> tuple[int, int]:
-        """The step of the recording clock that all runs have reached on their way, and the work done for a run."""
+        """The step of the recording clock that all runs have reached, and the steps or attempts made so far."""
 
     def read(self, state: State, step: int) -> PyTree[AnyArray]:
         """The parameters at a step that lies within the last one of every run."""
@@ -83,7 +83,7 @@ class Stepper(Hashable, Protocol[State]):
         """`status`, `last_step` and `final_loss` of every run, and what else there is to tell of its way."""
 
     def largest_block(self, params: Shapes, data: Data) -> int:
-        """How many runs of such shapes move together at most."""
+        """The most runs of such shapes that a block may have."""
 
     def working_bytes(self, params: Shapes, data: Data) -> int:
-        """Memory that the move of one run takes at such shapes."""
+        """Working memory of one run of such shapes, in bytes."""

@@ -1,7 +1,7 @@
-"""What is a network to whoever trains it? Its initial parameters and its outputs; all else follows by JAX.
+"""What does the trainer need of a network? Its initial parameters and its outputs; all else follows by JAX.
 
 What follows is the squared loss with its gradient, which descent needs, and the Jacobian of the residuals, which the
-gradient flow needs. A model that has a faster form of either brings it along.
+gradient flow needs. A model may bring a faster form of either.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Data(NamedTuple):
 
 @runtime_checkable
 class Network(Hashable, Protocol):
-    """A family of functions f(params, x) of one static shape; two equal ones share one compilation."""
+    """A family of functions f(params, x) of one static shape; equal networks share one compilation."""
 
     def init(self, key: PRNGKeyArray, scales: Scales) -> Params:
         """The initial parameters of one run: a named tree (a NamedTuple, a dictionary, ...) of arrays of one dtype.
@@ -71,10 +71,10 @@ class Objective(Hashable, Protocol):
         """The loss and its gradient, a tree as the parameters."""
 
     def largest_block(self, params: Shapes, data: Data) -> int:
-        """How many runs of such shapes a core's cache holds at once."""
+        """How many runs of such shapes fit into a core's cache."""
 
     def working_bytes(self, params: Shapes, data: Data) -> int:
-        """Memory that a gradient takes at such shapes."""
+        """Working memory of a gradient at such shapes, in bytes."""
 
 
 @runtime_checkable
@@ -113,7 +113,7 @@ class SquaredLoss:
         return jax.value_and_grad(self.loss)(params, data)
 
     def largest_block(self, params: Shapes, data: Data) -> int:
-        """How many runs have their largest array in the cache."""
+        """How many runs fit into the cache with their largest array."""
         return largest_block(max(self._array_bytes(params, data)))
 
     def working_bytes(self, params: Shapes, data: Data) -> int:

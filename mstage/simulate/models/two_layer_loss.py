@@ -85,15 +85,14 @@ class TwoLayerLoss:
             value, slope = sigma(outer(params.input_weight, inputs))
             residual = params.output_weight @ value - targets
             share = residual / self.tiles.samples
-            steep = (
-                params.output_weight[:, None] * slope
-            )  # rows of whole vectors, which those of input weights need not be
+            # Multiplied into the slope: its rows are whole vectors, and those of the input weights need not be.
+            steep = params.output_weight[:, None] * slope
             return residual @ share / 2, Weights(value @ share, times(steep, share[:, None] * inputs))
 
         return _total(part, data, self.tiles)
 
     def largest_block(self, params: Weights, data: Data) -> int:
-        """How many runs have their array of shape (width, samples) in the cache."""
+        """How many runs fit into the cache with their array of shape (width, samples)."""
         del data
         return largest_block(self.tiles.samples * _row_bytes(params))
 
@@ -115,8 +114,8 @@ def _row_bytes(params: Weights) -> int:
 def _total(part: Callable[[Array, Array], Sum], data: Data, tiles: Tiles) -> Sum:
     """The sum over tiles of what a function makes of one.
 
-    A tile is handed from round to round: one that is cut out of all the samples where it is used would be cut out anew
-    for every number that is made of it.
+    The next tile is part of the loop's carry: sliced where it is used, the compiler would slice it again for every
+    number computed from it.
     """
     if tiles.number == 1:
         return part(*data)

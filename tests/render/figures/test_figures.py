@@ -17,7 +17,7 @@ from mstage.errors import InputError, UsageError, printable
 from mstage.render.figures.losses import loss_curves, plateau_ends
 from mstage.render.figures.scaling import scaling_fits
 from mstage.render.figures.style import SERIES, SHADES, place
-from mstage.render.figures.weights import amplitude_laws, cosine_maps, distance_v
+from mstage.render.figures.weights import amplitude_distributions, cosine_maps, distance_v
 from mstage.render.figures.write import FIGURES, write_figures
 from mstage.render.formats import FigureFormat
 from mstage.workflows.figures import collect_figures
@@ -83,7 +83,7 @@ def test_distance_v_is_that_of_drift(tree, data) -> None:
 
 
 def test_amplitudes_over_time_and_beside_chi_squared(data) -> None:
-    left, right = amplitude_laws(data).axes[:2]
+    left, right = amplitude_distributions(data).axes[:2]
     history = data.amplitudes
     later = history.clock > 0
     assert holds_line(left, history.clock[later], history.largest[later])
@@ -114,7 +114,7 @@ def test_scaling_fits_show_points_fit_and_prediction(data) -> None:
 
 
 def test_every_axis_has_a_name(data) -> None:
-    for draw in (loss_curves, plateau_ends, distance_v, amplitude_laws, scaling_fits):
+    for draw in (loss_curves, plateau_ends, distance_v, amplitude_distributions, scaling_fits):
         figure = draw(data)
         assert figure.get_suptitle()
         assert all(axes.get_ylabel() for axes in figure.axes[:1])
