@@ -194,13 +194,13 @@ def memory_bytes(layout: Layout, shard: Shard, trainer: Trainer) -> int:
     """Memory that the process takes at most while it trains a shard.
 
     Besides the trainer: a snapshot in the making, one in the store's writer, its copies for writing and for the commit,
-    the snapshots that wait, and some chunks of losses.
+    the snapshots that wait, the chunk of each array that is being filled, and some more of losses.
     """
     growing = layout.growing(shard)
     snapshot = layout.snapshot_bytes(shard) * bool(layout.sizes["snapshot"])
     chunks = sum(array.chunk_bytes for array in growing.values())
     waiting = min(MAX_WAITING_BYTES, 4 * snapshot)
-    return PROCESS_BYTES + trainer.memory_bytes() + 4 * snapshot + waiting + 3 * chunks
+    return PROCESS_BYTES + trainer.memory_bytes() + 4 * snapshot + waiting + 4 * chunks
 
 
 def available_bytes() -> int:
