@@ -24,10 +24,11 @@ def main(quick: bool = False) -> None:
     print(report.stages[columns].to_string(index=False, float_format="{:.4g}".format, na_rep=""))
     print()
     for one in report.comparisons:
-        if one.measured is not None and one.prediction.value is not None:
+        found = one.measured.spread
+        if found is not None and one.prediction.value is not None:
             print(
                 f"alpha {one.run['alpha']:g}: {one.prediction.name} predicted {one.prediction.value:.4g}, "
-                f"measured {one.measured.median:.4g} ({one.deviation:+.1%})"
+                f"measured {found.median:.4g} in {one.measured.runs} runs ({one.deviation:+.1%})"
             )
 
 

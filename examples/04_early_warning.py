@@ -3,7 +3,7 @@
     python examples/04_early_warning.py [--quick]
 
 While the loss waits on the second plateau, the amplitudes |a_k| |w_k| over their mean are chi-squared with one degree
-of freedom. Their Wasserstein distance from that law grows long before the loss moves.
+of freedom. Their Wasserstein distance from that distribution grows long before the loss moves.
 """
 
 import sys
@@ -30,9 +30,10 @@ def main(quick: bool = False) -> None:
         now = float(np.interp(time[at], loss.time.values, loss.values)) / linear
         print(f"{time[at]:8.1f}  {float(distance[at]):20.3f}  {now:12.4f}")
     for one in drift.warnings:
-        if one.lead is not None:
-            escaped = f"{one.escaped} of {one.runs} runs escape, at t = {one.escape.median:.0f}"
-            print(f"{escaped}; the distance had doubled {one.lead.median:.0f} before")
+        if one.lead.spread is not None:
+            escape, lead = one.escape, one.lead.spread
+            escaped = f"{escape.runs} of {escape.members} runs escape, at t = {escape.spread.median:.0f}"
+            print(f"{escaped}; the distance had doubled {lead.median:.0f} before")
 
 
 if __name__ == "__main__":

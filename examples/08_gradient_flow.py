@@ -21,8 +21,7 @@ def main(quick: bool = False) -> None:
             mstage.Sweep(mstage.TwoLayer(width=(width,)), dynamics=mstage.Descent(learning_rate=(0.05,)), until=until),
         ):
             tree = mstage.train(sweep)
-            stages = {stage.name: stage for stage in mstage.detect_stages(tree).runs[0].stages}
-            escapes.append(stages["secondary plateau"].end)
+            escapes.append(mstage.report(tree).measured.runs[0].value("escape time"))
             taken = tree.dataset["factorisations" if isinstance(sweep.dynamics, mstage.Flow) else "last_step"]
             steps.append(int(taken.values.max()))
         print(f"{width:5d}  {escapes[0]:12.1f}  {escapes[1]:7.1f}  {steps[0]:21d}  {steps[1]:7d}")

@@ -53,9 +53,9 @@ def drift(
 ) -> int:  # fmt: skip
     """Measure Wasserstein distances between the distributions of the weights, snapshot by snapshot.
 
-    In a sweep: between the distributions of |a| and of |w|; of the amplitude |a| |w| and its first and its previous
-    snapshot; and of the amplitude over its mean and chi-squared with one degree of freedom, whose growth announces the
-    escape.
+    In a sweep: between the distributions of |a| and of |w|, also over that of the linear flow from the same weights; of
+    the amplitude |a| |w| and its first and its previous snapshot; and of the amplitude over its mean and chi-squared
+    with one degree of freedom, whose growth announces the escape.
 
     In checkpoints of any network: of the magnitudes of each layer's weights, and of the norms of its rows, from the
     first and from the previous checkpoint. Nothing is unpickled.
@@ -92,10 +92,13 @@ def _drift_of_sweep(streams: Streams, store: str, order: int, joint: bool, chose
         exact = "exact" if len(sliced) < len(widths) else ""
         streams.say(f"Joint distribution: {', '.join(filter(None, (exact, how)))}.")
     if not streams.put(result, store, chosen):
-        from mstage.render.drift_tables import drift_table, warning_table
+        from mstage.render.drift_tables import drift_table, turning_table, warning_table
 
         streams.show(drift_table(result), chosen)
         streams.write("\n")
+        if result.measured is not None:
+            streams.show(turning_table(result.measured), chosen)
+            streams.write("\n")
         if result.warnings:
             streams.show(warning_table(result.warnings), chosen)
         else:

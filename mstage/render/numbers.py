@@ -1,4 +1,8 @@
-"""How numbers are written for people: measured ones to four digits, given ones as they were given."""
+"""How numbers are written for people: measured ones to four digits, given ones as they were given.
+
+What two numbers mean is told by how they are written, beside the name above them: `1 to 2` is a range over seeds,
+`[1, 2]` the interval of a detector or an estimate, `(1, 2)` that of a fit, `1 .. 2` a band of theory.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +51,18 @@ def on_clock(value: float | None, clock: str, digits: int = 4) -> str:
 
 
 def interval(ends: tuple[float, float] | None, digits: int = 4, clock: str = "") -> str:
-    """`low to high`, or nothing where there is none."""
-    return " to ".join(on_clock(end, clock, digits) for end in ends) if ends else ""
+    """The interval of something detected or estimated, `[low, high]`; nothing where there is none."""
+    return f"[{', '.join(on_clock(end, clock, digits) for end in ends)}]" if ends else ""
+
+
+def fit_interval(ends: tuple[float, float] | None, digits: int = 4) -> str:
+    """The interval of a fitted number, `(low, high)`; nothing where there is none."""
+    return f"({', '.join(number(end, digits) for end in ends)})" if ends else ""
+
+
+def band(low: float | None, high: float | None) -> str:
+    """What a formula's own error allows, `low .. high`; nothing where it states none."""
+    return f"{number(low)} .. {number(high)}" if low is not None and high is not None and low < high else ""
 
 
 def middle(spread: Spread | None, digits: int = 4, clock: str = "") -> str:
@@ -57,10 +71,10 @@ def middle(spread: Spread | None, digits: int = 4, clock: str = "") -> str:
 
 
 def spread_range(spread: Spread | None, digits: int = 4, clock: str = "") -> str:
-    """The range of a spread, or nothing where all its values are written alike."""
+    """The range over seeds, `least to greatest`, or nothing where all values are written alike."""
     if spread is None or on_clock(spread.least, clock, digits) == on_clock(spread.greatest, clock, digits):
         return ""
-    return interval((spread.least, spread.greatest), digits, clock)
+    return " to ".join(on_clock(end, clock, digits) for end in (spread.least, spread.greatest))
 
 
 def counted(count: int, what: str) -> str:

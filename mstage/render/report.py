@@ -33,12 +33,12 @@ def report_parts(report: SweepReport, source: str) -> list[Table | str]:
         report: The sweep summed up.
         source: What the user calls it.
     """
-    groups, over = report.stage_groups, "medians over seeds, with their range"
+    groups, over = report.stage_groups, "medians over seeds"
     parts: list[Table | str] = [
         settings_table(report, source),
-        stage_table(groups, title=f"Stages, in units of {groups.clock} ({over})"),
-        plateau_table(groups, title="Plateaus"),
-        descent_table(groups, title=f"Descents: rates per unit of {groups.clock}"),
+        stage_table(groups, title=f"Stages as detected, in units of {groups.clock} ({over})"),
+        plateau_table(groups, title="Plateaus as detected"),
+        descent_table(groups, title="Descents as detected"),
     ]
     if report.comparisons:
         remarks = report.theory.remarks if report.theory else ()
@@ -77,7 +77,7 @@ def final_loss_table(report: SweepReport, *, title: str = "") -> Table:
     """The loss that each group ended at."""
     groups = report.stage_groups
     several = has_ranges(groups)
-    names = ["runs", "final loss", "range"] if several else ["final loss"]
+    names = ["runs", "final loss", "range over seeds"] if several else ["final loss"]
     table = Table([*group_heads(groups), *names], title=title)
     for group, loss in zip(groups.groups, report.final_losses, strict=True):
         share = share_of(group.runs - group.statuses.get("diverged", 0), group)

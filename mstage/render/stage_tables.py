@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mstage.analysis.samples import Spread
 from mstage.errors import printable
 from mstage.render.colours import KIND_COLOURS
-from mstage.render.numbers import counted, given, interval, middle, number, spread_range
+from mstage.render.numbers import counted, fit_interval, given, interval, middle, number, spread_range
 from mstage.render.table import Cell, Table
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def stage_table(groups: StageGroups, *, title: str = "") -> Table:
     """
     several = has_ranges(groups)
     names = [*(["runs"] if several else []), "stage", "start", "end"]
-    names += ["range of end", "level", "rate"] if several else ["90 % of end", "level", "rate", "sure"]
+    rate = f"rate\nper {printable(groups.clock)}"
+    around = ["range of end\nover seeds"] if several else ["90 % interval\nof end"]
+    names += [*around, "level", rate, *([] if several else ["sure"])]
     table = Table([*group_heads(groups), *names], title=title, left=["stage", *TEXT_AXES])
     clock = groups.clock if _counts(groups) else ""
     for group in groups.groups:
@@ -44,7 +47,8 @@ def stage_table(groups: StageGroups, *, title: str = "") -> Table:
 def plateau_table(groups: StageGroups, *, title: str = "") -> Table:
     """Lengths and levels of the plateaus; one that lasts to the end of its run gives a lower bound."""
     several = has_ranges(groups)
-    names = ["length", "range of length", "level", "range of level"] if several else ["length", "level"]
+    over = "range of {}\nover seeds"
+    names = ["length", over.format("length"), "level", over.format("level")] if several else ["length", "level"]
 
     def cells(stage: StageSummary, sequence: StageSequence) -> list[str]:
         length, level = stage.length, stage.level
@@ -57,18 +61,24 @@ def plateau_table(groups: StageGroups, *, title: str = "") -> Table:
 
 
 def descent_table(groups: StageGroups, *, title: str = "") -> Table:
-    """Rates of the descents (and rises), the interval of the fits, and the model that they belong to."""
+    """Rates of the descents (and rises), the interval of the fits, and the model that they belong to.
+
+    Of a power law the rate is t^-2, and interval and range are of its exponent.
+    """
     several = has_ranges(groups)
-    names = ["rate", "95 % interval", *(["range of rate"] if several else []), "model"]
+    rate, over = f"rate\nper {printable(groups.clock)}", ["range of rate\nover seeds"] if several else []
+    names = [rate, "95 % of\nthe fit", *over, "model"]
 
     def cells(stage: StageSummary, sequence: StageSequence) -> list[str]:
         rate = stage.rate
         if rate is None:
             return [*[""] * (len(names) - 1), "none fits"]
-        model = f"{rate.model} (exponent)" if rate.model == "power law" else rate.model
+        model, ends, spread = rate.model, rate.interval, rate.rate
+        if model == "power law":  # t^-2 has the exponent 2
+            ends, spread = ends and (-ends[1], -ends[0]), Spread(-spread.median, -spread.greatest, -spread.least)
         model += f", {rate.runs} of {sequence.runs}" if rate.runs < sequence.runs else ""
-        ranges = [spread_range(rate.rate, RATE_DIGITS)] if several else []
-        return [middle(rate.rate, RATE_DIGITS), interval(rate.interval, RATE_DIGITS), *ranges, model]
+        ranges = [spread_range(spread, RATE_DIGITS)] if several else []
+        return [_rate(rate), fit_interval(ends, RATE_DIGITS), *ranges, model]
 
     return _stage_by_stage(groups, ("descent", "rise"), names, cells, title=title)
 

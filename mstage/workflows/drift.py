@@ -11,7 +11,8 @@ from mstage.analysis.weights.early_warning import early_warnings
 from mstage.analysis.weights.snapshots import over_widths
 from mstage.history import kept_weights
 from mstage.store.reader import open_sweep
-from mstage.workflows.detect_stages import detect_stages, unfinished
+from mstage.workflows.detect_stages import unfinished
+from mstage.workflows.measure import linear_flows, measurements_of, theory_in
 
 NO_LEAD = "the clock is {}, and a lead is of gradient-flow time, which only flow and plain sgd have"
 
@@ -28,8 +29,15 @@ def measure_drift(source: str | Path | xr.DataTree, method: DriftMethod | None =
     """
     method = method or DriftMethod()
     tree = source if isinstance(source, xr.DataTree) else open_sweep(source, check_weights=True)
-    distances = over_widths([measure_weight_drift(*pair, method).distances for pair in kept_weights(tree, source)])
-    stages = detect_stages(tree)
-    warnings = early_warnings(distances, stages) if stages.clock == "time" else ()
-    why = "" if stages.clock == "time" else NO_LEAD.format(stages.clock)
-    return Drift(distances, method, warnings, why, unfinished(tree), tuple(tree.attrs.get("damage", ())))
+    weights, damage = kept_weights(tree, source), tuple(tree.attrs.get("damage", ()))
+    theory, why = theory_in(tree)
+    if theory is None:
+        distances = over_widths([measure_weight_drift(*pair, method).distances for pair in weights])
+        return Drift(distances, method, (), why, None, unfinished(tree), damage)
+    flow_of, measured = linear_flows(theory), measurements_of(tree, theory)
+    parts = [measure_weight_drift(*pair, method, flow_of).distances for pair in weights]
+    distances = over_widths(parts)
+    timed = measured.clock == "time"
+    why = "" if timed else NO_LEAD.format(measured.clock)
+    warnings = early_warnings(distances, measured) if timed else ()
+    return Drift(distances, method, warnings, why, measured, unfinished(tree), damage)

@@ -35,11 +35,11 @@ def test_the_warning_comes_before_the_escape(store: str, capsys: pytest.CaptureF
     found = json.loads(mstage(capsys, "drift", store, "--format", "json").out)
     assert (found["clock"], found["order"]) == ("time", 1)
     for one in found["warnings"]:
-        assert (one["escaped"], one["runs"]) == (8, 8)
-        assert 0 < one["warning"]["median"] < one["escape"]["median"]
-        assert one["lead"]["least"] > 0
+        assert (one["escape"]["runs"], one["escape"]["of"], one["lead"]["runs"]) == (8, 8, 8)
+        warning, escape, lead = (one[name]["spread"] for name in ("warning", "escape", "lead"))
+        assert 0 < warning["median"] < escape["median"]
         low, high = one["lead_interval"]
-        assert one["lead"]["least"] < low < one["lead"]["median"] < high < one["lead"]["greatest"]
+        assert 0 < lead["least"] < low < lead["median"] < high < lead["greatest"]
     assert len(found["snapshots"]) == 2 * 8 * 60
 
 
@@ -48,7 +48,9 @@ def test_table_and_csv(store: str, capsys: pytest.CaptureFixture[str], tmp_path:
     assert (outcome.code, outcome.err) == (0, "")
     assert "Wasserstein distances W1" in outcome.out
     assert "Early warning" in outcome.out
-    assert "90 % of lead" in outcome.out
+    assert "90 % interval" in outcome.out
+    assert "Minimum of the V" in outcome.out
+    assert "as many draws from chi^2 itself are expected at" in outcome.out
     second = mstage(capsys, "drift", store, "--order", "2", "--joint", "--format", "csv")
     assert second.err == "Joint distribution: exact.\n"
     (tmp_path / "drift.csv").write_text(second.out)

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from mstage.analysis.samples import Spread
-from mstage.render.numbers import counted, duration, given, interval, middle, number, size, spread_range
+from mstage.render.numbers import (
+    band,
+    counted,
+    duration,
+    fit_interval,
+    given,
+    interval,
+    middle,
+    number,
+    size,
+    spread_range,
+)
 
 
 @pytest.mark.parametrize(
@@ -56,9 +67,11 @@ def test_given(value, text):
 
 
 def test_intervals_and_spreads():
-    assert interval((0.5, 1.25)) == "0.5000 to 1.250"
-    assert interval((0.5, 1.25), 2) == "0.50 to 1.2"
-    assert interval(None) == ""
+    assert interval((0.5, 1.25)) == "[0.5000, 1.250]"
+    assert interval((0.5, 1.25), 2) == "[0.50, 1.2]"
+    assert fit_interval((0.5, 1.25), 2) == "(0.50, 1.2)"
+    assert band(0.5, 1.25) == "0.5000 .. 1.250"
+    assert interval(None) == fit_interval(None) == band(None, None) == band(0.5, 0.5) == ""
     assert middle(Spread(2.0, 1.0, 3.0)) == "2"
     assert middle(None) == spread_range(None) == ""
     assert spread_range(Spread(2.0, 1.5, 3.5)) == "1.500 to 3.500"

@@ -28,7 +28,7 @@ def test_final_loss_table():
     assert (
         printed(final_loss_table(report()))
         == """
-alpha  width  runs  final loss             range
+alpha  width  runs  final loss  range over seeds
 ────────────────────────────────────────────────
     1    400   3/3      0.2500
     1   1600   2/3      0.5750  0.5000 to 0.6500
@@ -71,5 +71,5 @@ trained with   mstage 0.1.0
 def test_the_parts_of_a_report_in_their_order():
     parts = report_parts(replace(report(), missing={"theory": "there is no flow"}), "runs/demo")
     titles = [one.title.split(",")[0] if isinstance(one, Table) else one for one in parts]
-    assert titles == ["", "Stages", "Plateaus", "Descents: rates per unit of time", "Final losses", "Diverged",
-                      "Theory: none, because there is no flow."]  # fmt: skip
+    assert titles == ["", "Stages as detected", "Plateaus as detected", "Descents as detected", "Final losses",
+                      "Diverged", "Theory: none, because there is no flow."]  # fmt: skip

@@ -37,17 +37,18 @@ def test_stage_table():
         printed(stage_table(GROUPS, title="Stages"))
         == """
 Stages
-alpha  width  runs  stage              start    end    range of end   level   rate
-──────────────────────────────────────────────────────────────────────────────────
+                                                       range of end              rate
+alpha  width  runs  stage              start    end      over seeds   level  per time
+─────────────────────────────────────────────────────────────────────────────────────
     1    400   3/3  initial plateau        0      3  2.900 to 3.100       1
-                    initial descent        3  7.100      7 to 7.200  0.5000  0.500
+                    initial descent        3  7.100      7 to 7.200  0.5000     0.500
                     secondary plateau  7.100    125      120 to 130  0.2500
 
     1   1600   1/3  initial plateau        0      4                       1
-                    initial descent        4      8                  0.5000  0.500
+                    initial descent        4      8                  0.5000     0.500
                     secondary plateau      8    400                  0.2500
                1/3  initial plateau        0  4.200                       1
-                    initial descent    4.200  8.500                  0.5000  0.500
+                    initial descent    4.200  8.500                  0.5000     0.500
                1/3  diverged
 """
     )
@@ -57,15 +58,16 @@ def test_stage_table_in_ascii():
     assert (
         printed(stage_table(ONE_SEED), encoding="ascii")
         == """
-alpha |width |stage             |start |end |   90 % of end | level | rate |sure
-------+------+------------------+------+----+---------------+-------+------+----
-    1 |  400 |initial plateau   |    0 |  3 |2.970 to 3.030 |     1 |      |97 %
-      |      |initial descent   |    3 |  7 |6.930 to 7.070 |0.5000 |0.500 |97 %
-      |      |secondary plateau |    7 |120 |118.8 to 121.2 |0.2500 |      |97 %
-------+------+------------------+------+----+---------------+-------+------+----
-    1 | 1600 |initial plateau   |    0 |  4 |3.960 to 4.040 |     1 |      |97 %
-      |      |initial descent   |    4 |  8 |7.920 to 8.080 |0.5000 |0.500 |97 %
-      |      |secondary plateau |    8 |400 |    396 to 404 |0.2500 |      |97 %
+      |      |                  |      |    | 90 % interval |       |    rate |
+alpha |width |stage             |start |end |        of end | level |per time |sure
+------+------+------------------+------+----+---------------+-------+---------+----
+    1 |  400 |initial plateau   |    0 |  3 |[2.970, 3.030] |     1 |         |97 %
+      |      |initial descent   |    3 |  7 |[6.930, 7.070] |0.5000 |   0.500 |97 %
+      |      |secondary plateau |    7 |120 |[118.8, 121.2] |0.2500 |         |97 %
+------+------+------------------+------+----+---------------+-------+---------+----
+    1 | 1600 |initial plateau   |    0 |  4 |[3.960, 4.040] |     1 |         |97 %
+      |      |initial descent   |    4 |  8 |[7.920, 8.080] |0.5000 |   0.500 |97 %
+      |      |secondary plateau |    8 |400 |    [396, 404] |0.2500 |         |97 %
 """
     )
 
@@ -74,15 +76,16 @@ def test_stage_table_of_single_runs_says_how_sure_they_are():
     assert (
         printed(stage_table(ONE_SEED))
         == """
-alpha  width  stage              start  end     90 % of end   level   rate  sure
-────────────────────────────────────────────────────────────────────────────────
-    1    400  initial plateau        0    3  2.970 to 3.030       1         97 %
-              initial descent        3    7  6.930 to 7.070  0.5000  0.500  97 %
-              secondary plateau      7  120  118.8 to 121.2  0.2500         97 %
+                                              90 % interval              rate
+alpha  width  stage              start  end          of end   level  per time  sure
+───────────────────────────────────────────────────────────────────────────────────
+    1    400  initial plateau        0    3  [2.970, 3.030]       1            97 %
+              initial descent        3    7  [6.930, 7.070]  0.5000     0.500  97 %
+              secondary plateau      7  120  [118.8, 121.2]  0.2500            97 %
 
-    1   1600  initial plateau        0    4  3.960 to 4.040       1         97 %
-              initial descent        4    8  7.920 to 8.080  0.5000  0.500  97 %
-              secondary plateau      8  400      396 to 404  0.2500         97 %
+    1   1600  initial plateau        0    4  [3.960, 4.040]       1            97 %
+              initial descent        4    8  [7.920, 8.080]  0.5000     0.500  97 %
+              secondary plateau      8  400      [396, 404]  0.2500            97 %
 """
     )
 
@@ -91,7 +94,8 @@ def test_plateau_table():
     assert (
         printed(plateau_table(GROUPS))
         == """
-plateau    alpha  width  runs      length  range of length   level    range of level
+                                           range of length            range of level
+plateau    alpha  width  runs      length       over seeds   level        over seeds
 ────────────────────────────────────────────────────────────────────────────────────
 initial        1    400   3/3           3   2.900 to 3.100       1   0.9900 to 1.010
                1   1600   1/3           4                        1
@@ -115,13 +119,14 @@ def test_descent_table():
     assert (
         printed(descent_table(StageGroups.of(collected(*runs))))
         == """
-descent       alpha  width  runs   rate   95 % interval   range of rate  model
-────────────────────────────────────────────────────────────────────────────────────────────
-initial           1    400   3/3  0.375  0.325 to 0.425  0.250 to 0.500  exponential, 2 of 3
-                1.5    400   3/3                                         none fits
+                                      rate         95 % of   range of rate
+descent       alpha  width  runs  per time         the fit      over seeds  model
+───────────────────────────────────────────────────────────────────────────────────────────────
+initial           1    400   3/3     0.375  (0.325, 0.425)  0.250 to 0.500  exponential, 2 of 3
+                1.5    400   3/3                                            none fits
 
-initial rise      1    400   3/3  -1.50  -1.75 to -1.25                  exponential
-                1.5    400   3/3     -1  -1.75 to -1.25                  exponential
+initial rise      1    400   3/3     -1.50  (-1.75, -1.25)                  exponential
+                1.5    400   3/3        -1  (-1.75, -1.25)                  exponential
 """
     )
 
@@ -132,8 +137,9 @@ def test_a_sweep_without_stages():
     assert (
         printed(stage_table(groups))
         == """
-alpha  width  runs  stage           start  end  range of end  level  rate
-─────────────────────────────────────────────────────────────────────────
+                                                range of end             rate
+alpha  width  runs  stage           start  end    over seeds  level  per time
+─────────────────────────────────────────────────────────────────────────────
     1      1   1/3  no stage found
                1/3  diverged
                1/3  too short
@@ -189,6 +195,9 @@ def test_a_power_law_is_told_from_a_rate_per_unit():
     assert " t^-0.580 " in text
     assert " 0.0254 " in text
     assert " t^1.50 " in text
+    text = printed(descent_table(StageGroups.of(both)))
+    assert "t^-0.580  (-0.638, -0.522)" in text
+    assert "0.0254  (0.0229, 0.0279)" in text
 
 
 def test_a_clock_of_few_steps_or_of_fractions_is_not_rounded_away():

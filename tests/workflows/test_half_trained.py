@@ -27,7 +27,17 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_drift_of_the_widths_that_are_there(half: Path) -> None:
     found = mstage.measure_drift(half)
     assert found.distances["width"].values.tolist() == [30]
-    assert [one.escaped for one in found.warnings if one.run["width"] == 60] in ([], [0])
+    assert [one.escape.runs for one in found.warnings if one.run["width"] == 60] in ([], [0])
+
+
+def test_a_report_says_what_is_missing_of_the_others(half: Path) -> None:
+    widths = {30: [], 60: []}
+    for one in mstage.report(half).comparisons:
+        widths[one.run["width"]].append(one)
+        assert one.measured.members == 1
+    assert len(widths[30]) == 11
+    turn = {one.prediction.name: one.measured for one in widths[60]}.get("minimum of the V")
+    assert turn is None or turn.absent[0].why in ("no weights were kept", "fewer than three snapshots of its weights")
 
 
 def test_figures_of_the_widths_that_are_there(half: Path) -> None:

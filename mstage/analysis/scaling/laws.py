@@ -1,10 +1,10 @@
 """How do exit, escape, level and distance scale with the width, and is it as theory says?
 
 Over the widths of a sweep, for each alpha and learning rate: the exit time T1 against log m; the escape time T2 and the
-relative distance of the input weights at the exit against m, in logs; the gap between R_lin and the loss where the
-secondary plateau is flattest, which is to go as 1/m, against m, in logs. Each is a straight line through one run a
-width, fitted for each seed by itself, so that the interval of the slope is over seeds; the slope that theory predicts
-is that of the same line through its predictions for the same widths.
+relative distance of the input weights at T1 against m, in logs; the gap between R_lin and the secondary level, which is
+to go as 1/m, against m, in logs. All four are measured by definition (see `measured`), and not read off detected
+stages. Each law is a straight line through one run a width, fitted for each seed by itself, so that the interval of the
+slope is over seeds; the slope that theory predicts is that of the line through its predictions for the same widths.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ import numpy as np
 from scipy.special import stdtrit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    import xarray as xr
     from jaxtyping import Float
 
-    from mstage.analysis.stages.results import RunStages, Stages
+    from mstage.analysis.measured.sweep import MeasuredRun, SweepMeasurements
     from mstage.analysis.theory.prediction import Prediction
     from mstage.analysis.theory.predictions import SweepTheory, Theory
 
@@ -60,7 +59,8 @@ class ScalingLaw:
         run: `alpha` (and `learning_rate` where runs have one).
         law: What scales with what.
         widths: Widths m that it goes through.
-        points: The ordinate by seed, shape (seeds, widths); of the seeds that have all widths.
+        points: The ordinate by seed, shape (seeds, widths); of the seeds that have it at all these widths.
+        all_seeds: How many seeds the sweep has.
         slope: Mean over seeds.
         low: Lower end of the 95 % interval of the mean; None for a single seed.
         high: Upper end of it.
@@ -73,6 +73,7 @@ class ScalingLaw:
     law: Law
     widths: tuple[int, ...]
     points: Float[np.ndarray, "seeds widths"]
+    all_seeds: int
     slope: float
     low: float | None
     high: float | None
@@ -82,7 +83,7 @@ class ScalingLaw:
 
     @property
     def seeds(self) -> int:
-        """How many there are."""
+        """How many it is fitted for."""
         return len(self.points)
 
     @property
@@ -95,62 +96,46 @@ class ScalingLaw:
         """Plain values."""
         plain = {name: getattr(self, name) for name in ("slope", "low", "high", "predicted")}
         predictions = None if self.predictions is None else self.predictions.tolist()
-        head = {"run": dict(self.run), "quantity": self.law.quantity, "form": self.law.form, "seeds": self.seeds}
+        head: dict[str, Any] = {"run": dict(self.run), "quantity": self.law.quantity, "form": self.law.form}
+        head |= {"seeds": self.seeds, "all_seeds": self.all_seeds}
         return head | plain | {
             "widths": list(self.widths), "points": self.points.tolist(), "predictions": predictions, "why": self.why,
         }  # fmt: skip
 
 
-def scaling_laws(stages: Stages, theory: SweepTheory, distance: xr.DataArray | None = None) -> tuple[ScalingLaw, ...]:
+def scaling_laws(measured: SweepMeasurements, theory: SweepTheory) -> tuple[ScalingLaw, ...]:
     """Fit the laws of a sweep.
 
     Args:
-        stages: Of its runs, their clock gradient-flow time.
+        measured: Of its runs, their clock gradient-flow time.
         theory: Of the same sweep.
-        distance: `relative_distance` of the runs over their snapshots (see `condensation`), for the law of it.
 
     Returns:
         The laws that have at least two widths, in the order of `LAWS` for each setting of the other axes.
     """
-    values: dict[tuple[Any, ...], dict[str, dict[Any, dict[int, float]]]] = {}
-    for one in stages.runs:
+    places: dict[tuple[Any, ...], dict[Any, dict[int, MeasuredRun]]] = {}
+    for one in measured.runs:
         place = tuple((name, value) for name, value in one.run.items() if name not in ("width", "seed"))
-        width, seed = int(one.run["width"]), one.run.get("seed", 0)
-        for quantity, value in _measured(one, distance).items():
-            values.setdefault(place, {}).setdefault(quantity, {}).setdefault(seed, {})[width] = value
+        places.setdefault(place, {}).setdefault(one.run.get("seed", 0), {})[int(one.run["width"])] = one
     laws = []
-    for place, by_quantity in values.items():
+    for place, by_seed in places.items():
         for law in LAWS:
-            fitted = _fit(law, {str(name): value for name, value in place}, by_quantity.get(law.quantity, {}), theory)
+            values = [
+                {width: value for width, one in of_width.items() if (value := one.value(law.quantity)) is not None}
+                for of_width in by_seed.values()
+            ]
+            fitted = _fit(law, {str(name): value for name, value in place}, values, theory)
             laws += [fitted] if fitted is not None else []
     return tuple(laws)
 
 
-def _measured(one: RunStages, distance: xr.DataArray | None) -> dict[str, float]:
-    """The quantities of one run that its stages (and its weights) show."""
-    stages = {stage.name: stage for stage in one.stages[:-1]}  # the last one ends with the run
-    found = {}
-    if "initial plateau" in stages:
-        found["exit time"] = stages["initial plateau"].end
-        if distance is not None and one.run["width"] in distance["width"]:
-            at = distance.sel({name: value for name, value in one.run.items() if name in distance.dims})
-            reached = float(np.interp(found["exit time"], at.coords["snapshot_time"].values, at.values))
-            if not np.isnan(reached):  # as it is where the weights are damaged
-                found["relative distance at exit"] = reached
-    if "secondary plateau" in stages:
-        found["escape time"] = stages["secondary plateau"].end
-        if "secondary plateau" in one.plateau_levels:
-            found["secondary level"] = one.plateau_levels["secondary plateau"]
-    return found
-
-
 def _fit(
-    law: Law, run: dict[str, Any], by_seed: Mapping[Any, Mapping[int, float]], theory: SweepTheory
+    law: Law, run: dict[str, Any], by_seed: Sequence[Mapping[int, float]], theory: SweepTheory
 ) -> ScalingLaw | None:
     """One law over the widths that most seeds have, and the seeds that have all of them; in a tie, more widths."""
-    sets = Counter(tuple(sorted(of_width)) for of_width in by_seed.values())
+    sets = Counter(tuple(sorted(of_width)) for of_width in by_seed)
     widths = max(sets, key=lambda one: (sets[one], len(one))) if sets else ()
-    complete = [of_width for of_width in by_seed.values() if set(widths) <= set(of_width)]
+    complete = [of_width for of_width in by_seed if set(widths) <= set(of_width)]
     if len(widths) < 2 or not complete:
         return None
     linear = theory.constants.loss_linear
@@ -173,6 +158,7 @@ def _fit(
         law=law,
         widths=widths,
         points=points,
+        all_seeds=len(by_seed),
         slope=mean,
         low=None if reach is None else mean - reach,
         high=None if reach is None else mean + reach,

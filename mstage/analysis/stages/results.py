@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from mstage.analysis.display import Plotted, Tabled, lines, place
 from mstage.analysis.stages.bins import ClockScale
 from mstage.analysis.stages.broken_lines import Kind
-from mstage.analysis.stages.plateau_level import plateau_level
 from mstage.analysis.stages.rates import Model
 from mstage.analysis.stages.segmentation import SegmentationMethod
 from mstage.errors import UsageError
@@ -104,18 +100,6 @@ class RunStages:
         """The stages in words, as `initial plateau to 3.1, initial descent to 7.2, secondary plateau`."""
         ended = [f"{stage.name} to {stage.end:.4g}" for stage in self.stages[:-1]]
         return ", ".join([*ended, *(stage.name for stage in self.stages[-1:])]) or "no stages"
-
-    @cached_property
-    def plateau_levels(self) -> Mapping[str, float]:
-        """The loss at which each plateau holds, by its name: where it is flattest (see `plateau_level`)."""
-        clock, loss = self.curve.clock, self.curve.loss
-        known = (clock > 0) & np.isfinite(loss)
-        levels = {}
-        for stage in self.stages:
-            inside = known & (clock >= stage.start) & (clock <= stage.end)
-            if stage.kind == "plateau" and inside.any():
-                levels[stage.name] = plateau_level(clock[inside], loss[inside])
-        return levels
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mstage.analysis.measured.sweep import SweepMeasurements
 from mstage.analysis.samples import evenly
 from mstage.analysis.scaling.plateau_ends import PlateauEnds, plateau_ends
 from mstage.analysis.summary.group_curves import GroupCurves, group_curves
 from mstage.analysis.weights.amplitudes import AmplitudeHistory, amplitude_history
 from mstage.analysis.weights.cosine_maps import CosineMaps, cosine_maps
-from mstage.analysis.weights.drift import measure_weight_drift
+from mstage.analysis.weights.drift import DriftMethod, measure_weight_drift
 from mstage.analysis.weights.snapshots import snapshot_clock
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ NO_WEIGHTS = "the sweep kept no weights; train with --snapshots 60"
 
 @dataclass(frozen=True)
 class DistancePanel:
-    """The V of a group: W1 between the distributions of |a| and of |w|, and the loss of its representative run.
+    """The V of a group: W2 between the distributions of |a| and of |w|, and the loss of its representative run.
 
     Attributes:
         run: The coordinates that tell the group from others.
         representative: The run.
         clocks: Of the snapshots, one array for each run of the group, that one first.
-        distances: W1 at these.
+        distances: W2 at these.
     """
 
     run: Mapping[str, float | int | str]
@@ -89,8 +90,8 @@ def collect_figure_data(report: SweepReport, weights: Mapping[int, tuple[xr.Data
         weights: Output and input weights by width; empty if there are none.
     """
     groups, clock = report.stage_groups, report.stage_groups.clock
-    curves = group_curves(groups, report.theory, MAX_CURVES)
-    ends = plateau_ends(report.run_stages, report.theory)
+    curves = group_curves(groups, report.theory, report.measured, MAX_CURVES)
+    ends = plateau_ends(report.measured or SweepMeasurements(clock, ()), report.theory)
     distances: tuple[DistancePanel, ...] = ()
     amplitudes, maps = None, None
     if weights:
@@ -136,7 +137,7 @@ def _distances(
     clocks, distances = [], []
     for seed in sorted(seeds, key=lambda seed: seed != run.get("seed")):
         one = _select((output, inputs), dict(run) | {"seed": seed})
-        distance = measure_weight_drift(*one).distances["output_input"].values
+        distance = measure_weight_drift(*one, DriftMethod(2)).distances["output_input"].values
         whole = np.isfinite(distance)
         clocks.append(snapshot_clock(one[0], clock)[whole])
         distances.append(distance[whole])

@@ -11,6 +11,7 @@ from mstage.analysis.stages.representatives import representative_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mstage.analysis.measured.sweep import MeasuredRun, SweepMeasurements
     from mstage.analysis.stages.groups import StageGroups
     from mstage.analysis.stages.results import RunStages
     from mstage.analysis.theory.prediction import Prediction
@@ -27,15 +28,19 @@ class GroupCurves:
         representative: The run near its medians.
         others: Its other runs.
         predictions: What theory says of it, by name; none where it says nothing.
+        measured: What the representative run shows by definition; None where that is not known.
     """
 
     run: Mapping[str, float | int | str]
     representative: RunStages
     others: tuple[Curve, ...]
     predictions: Mapping[str, Prediction]
+    measured: MeasuredRun | None = None
 
 
-def group_curves(groups: StageGroups, theory: SweepTheory | None, most: int) -> tuple[GroupCurves, ...]:
+def group_curves(
+    groups: StageGroups, theory: SweepTheory | None, measured: SweepMeasurements | None, most: int
+) -> tuple[GroupCurves, ...]:
     """The groups of a history to look at, at most `most` of them: the first, the last, and even steps between."""
     found = []
     for group in groups.groups:
@@ -45,5 +50,6 @@ def group_curves(groups: StageGroups, theory: SweepTheory | None, most: int) -> 
         others = tuple(one.curve for one in group.members if one is not chosen)
         said = theory.of(group.run) if theory is not None else None
         predictions = {one.name: one for one in said.predictions} if said is not None else {}
-        found.append(GroupCurves({name: group.run[name] for name in groups.axes}, chosen, others, predictions))
+        run, shows = {name: group.run[name] for name in groups.axes}, measured.of(chosen.run) if measured else None
+        found.append(GroupCurves(run, chosen, others, predictions, shows))
     return evenly(tuple(found), most)

@@ -17,7 +17,7 @@ from mstage.analysis.display import Tabled, lines, place
 from mstage.analysis.samples import Spread
 from mstage.analysis.stages.groups import StageGroups, rows_table, spread_columns
 from mstage.analysis.stages.representatives import representative_of, representative_run
-from mstage.analysis.theory.comparison import Comparison, compare
+from mstage.analysis.summary.comparison import Comparison, compare
 from mstage.history import RunStatus
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from mstage.analysis.measured.sweep import SweepMeasurements
     from mstage.analysis.scaling.laws import ScalingLaw
     from mstage.analysis.stages.results import RunStages, Stages
     from mstage.analysis.theory.predictions import SweepTheory
@@ -76,7 +77,8 @@ class SweepReport(Tabled):
         representative: A run near the medians of a group whose runs agree; None if no run has stages.
         run_stages: The stages of every run.
         theory: What theory says of the runs; None where it says nothing.
-        comparisons: Predictions beside measurements, by group.
+        measured: What the runs show by definition; None where nothing is known of their training set.
+        comparisons: Predictions beside what was measured and detected, by group.
         laws: How exit, escape, level and distance scale with the width.
         integration: What a gradient flow took; None for a descent.
         missing: Why there is none of `theory`, of `scaling` or one of its laws, or of `curve`, by name.
@@ -93,6 +95,7 @@ class SweepReport(Tabled):
     representative: RunStages | None
     run_stages: Stages
     theory: SweepTheory | None = None
+    measured: SweepMeasurements | None = None
     comparisons: tuple[Comparison, ...] = ()
     laws: tuple[ScalingLaw, ...] = ()
     integration: Integration | None = None
@@ -152,6 +155,7 @@ def summarise(
     tree: xr.DataTree,
     stages: Stages,
     theory: SweepTheory | None = None,
+    measured: SweepMeasurements | None = None,
     laws: tuple[ScalingLaw, ...] = (),
     missing: Mapping[str, str] | None = None,
 ) -> SweepReport:
@@ -161,6 +165,7 @@ def summarise(
         tree: The sweep, as `open_sweep` reads it.
         stages: The stages of its runs.
         theory: What theory says of it; None where it says nothing.
+        measured: What its runs show by definition; None where that is not known.
         laws: How its quantities scale with the width.
         missing: Why there is no theory, no laws or not all of them.
 
@@ -179,7 +184,8 @@ def summarise(
         representative=chosen,
         run_stages=stages,
         theory=theory,
-        comparisons=compare(groups, theory) if theory is not None else (),
+        measured=measured,
+        comparisons=compare(groups, theory, measured) if theory is not None and measured is not None else (),
         laws=laws,
         integration=_integration(tree),
         damage=tuple(tree.attrs.get("damage", ())),

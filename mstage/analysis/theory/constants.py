@@ -67,6 +67,7 @@ class ProblemConstants:
         along: s* = lambda / (z^T Sigma z), the best fit along z.
         square: c2 = (1/n) sum e_i (u.x_i)^2 over the residuals e_i = A.x_i - y_i, u = A / |A|.
         cubic: c3 = (1/n) sum e_i (u.x_i)^3.
+        steering: (1/n) sum y_i (z.x_i)^3, which makes |a| and |w| unequal while the weights are small.
         tangential: |g_perp|, size of the part of (1/n) sum e_i (u.x_i)^2 x_i that is orthogonal to u.
     """
 
@@ -81,6 +82,7 @@ class ProblemConstants:
     along: float
     square: float
     cubic: float
+    steering: float
     tangential: float
 
     @property
@@ -154,5 +156,6 @@ def problem_constants(inputs: np.ndarray, targets: np.ndarray) -> ProblemConstan
         along=along,
         square=float(np.mean(residual * projection**2)),
         cubic=float(np.mean(residual * projection**3)),
+        steering=float(np.mean(targets * (inputs @ direction) ** 3)),
         tangential=float(np.linalg.norm(gradient - (gradient @ unit) * unit)),
     )

@@ -47,3 +47,21 @@ class LinearFlow:
         """||theta_w(t) - theta_w(0)|| / ||theta_w(0)|| = sqrt(((cosh lt - 1)^2 + sinh^2 lt)/d)."""
         angle = self.rate * np.asarray(time)
         return np.asarray(np.sqrt(((np.cosh(angle) - 1) ** 2 + np.sinh(angle) ** 2) / self.constants.dim))
+
+    def magnitudes(
+        self,
+        output_weights: Float[np.ndarray, " neurons"],
+        input_weights: Float[np.ndarray, "neurons dim"],
+        time: Float[np.ndarray, " times"],
+    ) -> tuple[Float[np.ndarray, "times neurons"], Float[np.ndarray, "times neurons"]]:
+        """|a_k| and |w_k| at some times, from given weights at time 0.
+
+        a_k(t) = a_k cosh lt + (w_k.z) sinh lt, w_k(t).z = (w_k.z) cosh lt + a_k sinh lt, the rest of w_k frozen.
+        """
+        along = input_weights @ self.constants.direction
+        frozen = np.maximum(np.square(input_weights).sum(axis=-1) - along**2, 0.0)
+        angle = self.rate * np.asarray(time)[:, None]
+        with np.errstate(over="ignore", invalid="ignore"):  # far beyond the plateau, where this does not hold
+            even, odd = np.cosh(angle), np.sinh(angle)
+            output = output_weights * even + along * odd
+            return np.abs(output), np.sqrt((along * even + output_weights * odd) ** 2 + frozen)

@@ -13,6 +13,7 @@ from scipy.special import chdtri
 
 from mstage.analysis.display import Tabled, lines, place
 from mstage.analysis.theory.constants import NOTHING, TAYLOR, ProblemConstants, Taylor
+from mstage.analysis.theory.exit_predictions import exit_predictions
 from mstage.analysis.theory.linear_flow import LinearFlow
 from mstage.analysis.theory.prediction import Prediction
 from mstage.errors import UsageError, unknown_name
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
 EXIT_SHARE = 0.1  # of R0 - R_lin, that the loss has lost at the exit of the initial plateau
 ESCAPE_FACTORS = (0.45, 0.7, 1.0)  # measured over predicted time: smallest, typical, largest
-ALONG = 0.98  # cosine of the best fit to z, from which the rise is along z alone
+MISREAD = 0.002  # of R0 - R_z, that R_lin is below R_z, from which s is read off the loss a per cent too large
 NO_SLOPE = "the activation has no derivative at 0"
 WIDE = "alpha is at most 1/2: the weights are not small, and there is no initial plateau"
+DRIFTS = "sigma''(0) is not 0: the loss drifts down along the plateau, by up to theory's band"
+LINEAR = "the targets are linear in the inputs: there is no secondary plateau"
 UNRELATED = "the targets have no linear trend (v = 0), so nothing grows at this order"
 
 
@@ -92,10 +95,10 @@ class Theory:
     @property
     def predictions(self) -> tuple[Prediction, ...]:
         """All of them, in the order of the stages; times in units of gradient-flow time."""
-        exit_time = self.exit_time
+        at_exit = exit_predictions(self.exit_time, self.flow, self.taylor, self.width**-self.alpha)
         return (
-            self.initial_level, exit_time, *self._at_exit(exit_time), self.rise_time, self.secondary_level,
-            self.escape_time,
+            self.initial_level, self.exit_time, *at_exit, self.initial_growth, self.rise_time, self.secondary_level,
+            self.gap, self.escape_time,
         )  # fmt: skip
 
     @property
@@ -116,12 +119,23 @@ class Theory:
             return Prediction.none(*name, self.why_no_flow)
         half = EXIT_SHARE * (known.loss_zero - known.loss_linear) / (2 * (known.loss_zero - known.loss_along))
         if half >= 0.5:
-            why = "the fit along z alone does not reach a tenth of the way to the best linear fit"
-            return Prediction.none(*name, why)
+            return Prediction.none(*name, "the fit along z alone does not go a tenth of the way to the best linear fit")
         share = 1 - np.sqrt(1 - 2 * half)
         grown = known.along * share / (flow.slope * flow.scale)
-        why = "the weights are hardly smaller than at exit; expect it late" if grown < 2 else ""
+        why = (
+            "the weights are hardly smaller than at exit: what they sum up to at step 0 counts, too"
+            if grown < 2
+            else ""
+        )
         return Prediction.of(*name, float(np.arcsinh(grown) / (2 * flow.rate)), why)
+
+    @property
+    def initial_growth(self) -> Prediction:
+        """2 lambda, at which s grows until it nears s*; 2 lambda_eff = 2 log(1 + lr lambda)/lr for discrete steps."""
+        name, flow, late = ("initial growth", "2 lambda"), self.flow, self.exit_time.why
+        if flow is None:
+            return Prediction.none(*name, self.why_no_flow)
+        return Prediction.of(*name, 2 * flow.rate, late if self.exit_time.applies else "")
 
     @property
     def rise_time(self) -> Prediction:
@@ -129,10 +143,11 @@ class Theory:
         name = ("10-90 % rise along z", "ln(81)/(2 lambda)")
         if self.taylor is None or self.flow is None:
             return Prediction.none(*name, self.why_no_flow)
-        turned = float(self.constants.best_fit @ self.constants.direction) / (self.constants.size or 1.0)
-        why = f"the best fit lies off z (cosine {turned:.2f}): the rise turns towards it and differs by a tenth or more"
-        value = float(np.log(81) / (2 * self.taylor.slope * self.constants.rate))
-        return Prediction.of(*name, value, why if turned < ALONG else "")
+        known = self.constants
+        further = (known.loss_along - known.loss_linear) / (known.loss_zero - known.loss_along)
+        why = f"the fit turns off z, for {100 * further:.1f} % more of the loss: read off the loss, the rise is shorter"
+        value = float(np.log(81) / (2 * self.taylor.slope * known.rate))
+        return Prediction.of(*name, value, why if further > MISREAD else "")
 
     @property
     def secondary_level(self) -> Prediction:
@@ -146,23 +161,45 @@ class Theory:
         if taylor is None or self.flow is None:
             return Prediction.none(*name, self.why_no_flow)
         if known.is_linear:
-            return Prediction.none(*name, "the targets are linear in the inputs: there is no secondary plateau")
-        shift = taylor.third / 2 * known.cubic * known.size**2 / (taylor.slope**2 * self.width)
+            return Prediction.none(*name, LINEAR)
+        shift, scatter = self._shift
         level = known.loss_linear + shift
-        scatter = (
-            abs(taylor.curvature / 2 * known.square) * np.sqrt(15) * (known.size / taylor.slope) ** 1.5 / self.width
-        )
         low, high = level - 2 * scatter, level + 2 * scatter
         if taylor.curvature:
             low -= level / np.sqrt(self.width)  # what was measured at widths 100 to 800; not derived
-            why = "sigma''(0) is not 0: the loss drifts down along the plateau, by up to the range"
+            why = DRIFTS
         elif shift > 0:
             why = f"higher orders hold the loss above R_lin; it relaxes towards {known.loss_linear + shift / 3:.4g}"
-        elif abs(shift) > 0.1 * known.loss_linear:
-            why = "the width is small: the correction is over a tenth of R_lin"
         else:
-            why = ""
+            why = self._narrow
         return Prediction(*name, level, float(low), float(high), why)
+
+    @property
+    def gap(self) -> Prediction:
+        """|A|^2 c3/m: how far the secondary level is below R_lin; a test of that term, where a level is none."""
+        name, level = ("gap to R_lin", "|A|^2 c3/m"), self.secondary_level
+        if level.value is None or self.taylor is None:
+            return Prediction.none(*name, level.why)
+        if self.taylor.curvature:
+            return Prediction.none(*name, DRIFTS)
+        gap = self.constants.loss_linear - level.value
+        if abs(gap) <= NOTHING * self.constants.loss_linear:
+            return Prediction.none(*name, "c3 = 0 or a linear activation: the level is R_lin at this order")
+        return Prediction.of(*name, gap, self._narrow)
+
+    @property
+    def _shift(self) -> tuple[float, float]:
+        """By how much the secondary level is above R_lin, and the scatter of that over seeds."""
+        known, taylor = self.constants, self.taylor or Taylor(1.0, 0.0, 0.0)
+        shift = taylor.third / 2 * known.cubic * known.size**2 / (taylor.slope**2 * self.width)
+        scatter = abs(taylor.curvature / 2 * known.square) * (known.size / taylor.slope) ** 1.5 / self.width
+        return shift, float(np.sqrt(15)) * scatter
+
+    @property
+    def _narrow(self) -> str:
+        """That the correction is large; empty where it is small."""
+        large = abs(self._shift[0]) > 0.1 * self.constants.loss_linear
+        return "the width is small: the correction is over a tenth of R_lin" if large else ""
 
     @property
     def escape_time(self) -> Prediction:
@@ -179,8 +216,7 @@ class Theory:
         if taylor is None or exit_time.value is None:
             return Prediction.none(*name, exit_time.why)
         if known.is_linear:
-            why = "the targets are linear in the inputs: there is no secondary plateau to escape from"
-            return Prediction.none(*name, why)
+            return Prediction.none(*name, LINEAR)
         largest = float(chdtri(1, np.log(2) / self.width))  # median of xi_max^2
         durations = []
         force = abs(taylor.curvature * known.square)
@@ -208,21 +244,10 @@ class Theory:
             return f"c3 = {self.constants.cubic:.3g}: its sign makes the amplitudes equal, no neuron escapes"
         return "the width is too small for a largest neuron to stand out"
 
-    def _at_exit(self, exit_time: Prediction) -> tuple[Prediction, Prediction]:
-        """Alignment and relative distance of the input weights at the exit."""
-        names = ("alignment at exit", "|w.z|/|w|"), ("relative distance at exit", "RD")
-        if exit_time.value is None or self.flow is None:
-            return Prediction.none(*names[0], exit_time.why), Prediction.none(*names[1], exit_time.why)
-        at = np.array(exit_time.value)
-        return Prediction.of(*names[0], float(self.flow.alignment(at))), Prediction.of(
-            *names[1], float(self.flow.relative_distance(at))
-        )
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        predictions = {
-            one.name: {"value": one.value, "low": one.low, "high": one.high, "why": one.why} for one in self.predictions
-        }
+        told = ("value", "low", "high", "why")
+        predictions = {one.name: {name: getattr(one, name) for name in told} for one in self.predictions}
         return {"run": self.run, "predictions": predictions}
 
 
@@ -250,7 +275,7 @@ class SweepTheory(Tabled):
         """The entry of a run, by its coordinates `alpha`, `width` and `learning_rate`, as far as it has them."""
         for one in self.runs:
             place = {"alpha": one.alpha, "width": one.width, "learning_rate": one.learning_rate}
-            if all(run.get(name, value) == value for name, value in place.items()):
+            if all(value is None or run.get(name, value) == value for name, value in place.items()):
                 return one
         return None
 

@@ -109,16 +109,9 @@ def measure_weight_condensation(
     """
     method = method or CondensationMethod()
     quantities = measure_snapshots(
-        output_weights, input_weights, lambda a, w: _one_run(a, w, constants, method), QUANTITIES
+        output_weights, input_weights, lambda a, w, _: _one_run(a, w, constants, method), QUANTITIES
     )
     return Condensation(quantities, method, NO_DIRECTION if constants.is_unrelated else "")
-
-
-def measure_relative_distance(output_weights: xr.DataArray, input_weights: xr.DataArray) -> xr.Dataset:
-    """`relative_distance` alone, of the same arguments."""
-    return measure_snapshots(
-        output_weights, input_weights, lambda _, w: {"relative_distance": relative_distance(w)}, QUANTITIES
-    )
 
 
 def relative_distance(input_weights: Float[np.ndarray, "snapshots neurons dim"]) -> Float[np.ndarray, " snapshots"]:
@@ -126,6 +119,17 @@ def relative_distance(input_weights: Float[np.ndarray, "snapshots neurons dim"])
     moved = np.square(input_weights - input_weights[0]).sum(axis=(-2, -1))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # from weights of 0: not defined, or infinite
         return np.asarray(np.sqrt(moved / np.square(input_weights[0]).sum()))
+
+
+def alignment(
+    input_weights: Float[np.ndarray, "snapshots neurons dim"], constants: ProblemConstants
+) -> Float[np.ndarray, " snapshots"]:
+    """||theta_{w,z}|| / ||theta_w|| of one run, `input_weights` (snapshots, neurons, dim); NaN where there is no z."""
+    if constants.is_unrelated:
+        return np.full(len(input_weights), np.nan)
+    along = np.square(input_weights @ constants.direction).sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.sqrt(along / np.square(input_weights).sum(axis=(-2, -1))))
 
 
 def _one_run(
@@ -145,13 +149,13 @@ def _one_run(
             "weighted_cosine_z": (amplitude * to_z).sum(axis=-1) / total,
             "cosine_fit": to_fit.mean(axis=-1),
             "weighted_cosine_fit": (amplitude * to_fit).sum(axis=-1) / total,
-            "alignment": np.sqrt((along**2).sum(axis=-1) / (norms**2).sum(axis=-1)),
+            "alignment": alignment(input_weights, constants),
             "relative_distance": relative_distance(input_weights),
             "participation": total**2 / (amplitude**2).sum(axis=-1),
             "largest_share": amplitude.max(axis=-1) / total,
         }
     if constants.is_unrelated:
-        for name in ("cosine_z", "weighted_cosine_z", "alignment"):
+        for name in ("cosine_z", "weighted_cosine_z"):
             found[name] = np.full_like(total, np.nan)
     mode = np.abs(output_weights[0] + along[0])
     pairs = list(zip(unit, amplitude, strict=True))

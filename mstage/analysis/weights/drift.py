@@ -1,9 +1,9 @@
 """How far does the distribution of the weights move while the loss waits?
 
-The Wasserstein distance of two samples on the line is W_p = (mean |x_(k) - y_(k)|^p)^(1/p), x_(k) and y_(k) sorted. It
-is taken, at every snapshot, between the distributions of |a_k| and of |w_k| (the paper's pairing); of the amplitude
-rho_k = |a_k| |w_k| against its first and its previous snapshot; of rho_k / mean rho against chi-squared with one degree
-of freedom, which it follows until the largest neurons run ahead; and between the joint distributions of (a_k, w_k).
+The Wasserstein distance (see `distances`) is taken, at every snapshot, between the distributions of |a_k| and of |w_k|
+(the paper's pairing), and over that of the linear flow from the same initial weights; of the amplitude rho_k =
+|a_k| |w_k| against its first and its previous snapshot; of rho_k / mean rho against chi-squared with one degree of
+freedom, which it follows until the largest neurons run ahead; and between the joint distributions of (a_k, w_k).
 
 References:
     Chen, Luo, Wang 2024, arXiv 2410.20119 (the pairing of output and input weights).
@@ -17,26 +17,37 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import chdtr, gammaincinv
 
 from mstage.analysis.display import Tabled, extent, lines
+from mstage.analysis.weights.distances import (
+    chance_distance,
+    coordinates_of,
+    distance_to_chi_squared,
+    over_linear_flow,
+    sorted_distance,
+    spread,
+)
 from mstage.analysis.weights.snapshots import measure_snapshots, snapshot_rows
 from mstage.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable, Mapping
 
     import pandas as pd
     import xarray as xr
     from jaxtyping import Float
 
+    from mstage.analysis.measured.sweep import SweepMeasurements
+    from mstage.analysis.theory.linear_flow import LinearFlow
     from mstage.analysis.weights.early_warning import EarlyWarning
 
 DISTANCES = {
     "output_input": "distributions of |a| and of |w|",
     "from_first": "distribution of the amplitude and its first snapshot",
     "from_previous": "distribution of the amplitude and its previous snapshot",
+    "closed_form": "distributions of |a| and of |w|, over that of the linear flow from the same initial weights",
     "chi_squared": "amplitude over its mean and chi-squared with one degree of freedom",
+    "chi_squared_chance": "the same of as many draws from chi-squared, its expectation",
     "joint": "joint distribution of (a, w) and its first snapshot",
 }
 MAX_NEURONS_EXACT = 2000
@@ -76,6 +87,7 @@ class Drift(Tabled):
         method: How.
         warnings: Of a sweep, by alpha, width and learning rate; none where there is no gradient-flow time.
         no_warnings: Why there are none; empty where there are.
+        measured: Exit, escape and minimum of the V of the runs, by definition; None where theory is not known.
         unfinished: How many runs have not ended.
         damage: What cannot be read of the sweep, and of which runs, a line each.
     """
@@ -84,6 +96,7 @@ class Drift(Tabled):
     method: DriftMethod
     warnings: tuple[EarlyWarning, ...] = ()
     no_warnings: str = ""
+    measured: SweepMeasurements | None = None
     unfinished: int = 0
     damage: tuple[str, ...] = ()
 
@@ -104,7 +117,10 @@ class Drift(Tabled):
 
 
 def measure_weight_drift(
-    output_weights: xr.DataArray, input_weights: xr.DataArray, method: DriftMethod | None = None
+    output_weights: xr.DataArray,
+    input_weights: xr.DataArray,
+    method: DriftMethod | None = None,
+    flow_of: Callable[[Mapping[str, Any]], LinearFlow | None] | None = None,
 ) -> Drift:
     """Measure how far the weights move.
 
@@ -112,6 +128,7 @@ def measure_weight_drift(
         output_weights: a_k, axes (..., snapshot, neuron).
         input_weights: w_k, axes (..., snapshot, neuron, dim), the same otherwise.
         method: Settings.
+        flow_of: The linear flow of a run, by its coordinates, which `closed_form` is measured against; None for none.
 
     Raises:
         InputError: The axes are not these, or there is no snapshot.
@@ -123,9 +140,14 @@ def measure_weight_drift(
     method = method or DriftMethod()
     meanings = {name: f"W{method.order}: {meaning}" for name, meaning in DISTANCES.items()}
     meanings["mean_amplitude"] = "mean of |a| |w| over neurons"
-    return Drift(
-        measure_snapshots(output_weights, input_weights, lambda a, w: _one_run(a, w, method), meanings), method
-    )
+
+    def one_run(a: np.ndarray, w: np.ndarray, run: xr.DataArray) -> dict[str, np.ndarray]:
+        found = _one_run(a, w, method)
+        if flow_of is not None:
+            found["closed_form"] = over_linear_flow(a, w, run, flow_of(coordinates_of(run)), method.order)
+        return found
+
+    return Drift(measure_snapshots(output_weights, input_weights, one_run, meanings), method)
 
 
 def _one_run(output_weights: np.ndarray, input_weights: np.ndarray, method: DriftMethod) -> dict[str, np.ndarray]:
@@ -138,32 +160,16 @@ def _one_run(output_weights: np.ndarray, input_weights: np.ndarray, method: Drif
     previous = np.concatenate([amplitude[:1], amplitude[:-1]])
     found = {
         "mean_amplitude": mean,
-        "output_input": sorted_distance(np.sort(sizes, axis=-1), np.sort(norms, axis=-1), method.order),
+        "output_input": spread(output_weights, input_weights, method.order),
         "from_first": sorted_distance(amplitude, amplitude[:1], method.order),
         "from_previous": sorted_distance(amplitude, previous, method.order),
-        "chi_squared": sorted_distance(normalised, chi_squared_sample(amplitude.shape[-1]), method.order),
+        "chi_squared": distance_to_chi_squared(normalised, method.order),
+        "chi_squared_chance": np.full(len(mean), chance_distance(amplitude.shape[-1], method.order)),
     }
     if method.joint:
         neurons = np.concatenate([output_weights[..., None], input_weights], axis=-1).astype(float)
         found["joint"] = np.array([joint_distance(one, neurons[0], method) for one in neurons])
     return found
-
-
-def sorted_distance(one: np.ndarray, other: np.ndarray, order: int) -> np.ndarray:
-    """W_p of samples that are sorted along their last axis and equally many."""
-    gaps = np.abs(one - other)
-    if order == 1:
-        return np.asarray(gaps.mean(axis=-1))
-    return np.asarray(np.sqrt(np.square(gaps).mean(axis=-1)))
-
-
-def chi_squared_sample(count: int) -> Float[np.ndarray, " count"]:
-    """A sorted sample of chi-squared with one degree of freedom: its means over `count` parts of equal probability.
-
-    The part of the mean below q is the distribution of chi-squared with three degrees of freedom at q.
-    """
-    edges = 2 * gammaincinv(0.5, np.linspace(0, 1, count + 1))
-    return np.asarray(count * np.diff(chdtr(3, edges)))
 
 
 def keep_array_libraries_out() -> None:

@@ -27,7 +27,7 @@ LARGEST_WEIGHT = 1e70  # of a run that has not diverged: fourth powers of what i
 def measure_snapshots(
     output_weights: xr.DataArray,
     input_weights: xr.DataArray,
-    measure: Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]],
+    measure: Callable[[np.ndarray, np.ndarray, xr.DataArray], Mapping[str, np.ndarray]],
     meanings: Mapping[str, str],
 ) -> xr.Dataset:
     """Measure each run.
@@ -35,8 +35,8 @@ def measure_snapshots(
     Args:
         output_weights: a_k, axes (..., snapshot, neuron).
         input_weights: w_k, axes (..., snapshot, neuron, dim), the same otherwise.
-        measure: Takes a_k (snapshots, neurons) and w_k (snapshots, neurons, dim) of one run, and returns its
-            quantities by name, each of shape (snapshots,).
+        measure: Takes a_k (snapshots, neurons) and w_k (snapshots, neurons, dim) of one run, and the first of them
+            once more with the run's coordinates; returns its quantities by name, each of shape (snapshots,).
         meanings: What the quantities are, by name.
 
     Returns:
@@ -54,7 +54,8 @@ def measure_snapshots(
     if not output_weights.sizes["snapshot"]:
         raise InputError("there is no snapshot of the weights; train with --snapshots N, N at least 2")
     places = [dict(zip(output_weights.dims, index, strict=False)) for index in np.ndindex(*output_weights.shape[:-2])]
-    parts = [measure(*weights_of(output_weights.isel(place), input_weights.isel(place))) for place in places]
+    runs = [(output_weights.isel(place), input_weights.isel(place)) for place in places]
+    parts = [measure(*weights_of(*one), one[0]) for one in runs]
     axes = output_weights.dims[:-1]
     variables = {
         name: (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from mstage.render.figures.style import (
     shade_stages,
     stage_handles,
 )
-from mstage.render.numbers import given
+from mstage.render.numbers import counted, given
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,12 +31,13 @@ if TYPE_CHECKING:
     from mstage.analysis.summary.group_curves import GroupCurves
 
 BOUNDARIES = ("exit time", "escape time")
+BY_DEFINITION: dict[str, Any] = {"color": BLACK, "linestyle": "none", "marker": "o", "markersize": 3.5}
 DIVERGED = 30.0  # times the first loss, above which nothing is shown
 LEVELS = ("initial level", "secondary level")
 
 
 def loss_curves(data: FigureData) -> Figure:
-    """The loss of each group's representative run, with its stages and the predicted boundaries and levels."""
+    """The loss of each group's representative run, with its stages, exit and escape, and what is predicted of them."""
     groups = data.curves
     widths = {curve.run.get("width") for curve in groups}
     is_grid = len(widths) in (2, 3) and len(groups) % len(widths) == 0 and len(groups) <= 4 * len(widths)
@@ -56,12 +57,14 @@ def loss_curves(data: FigureData) -> Figure:
     handles: list[Artist] = [*stage_handles([one.representative for one in groups])]
     seen = [line("loss", color=BLACK)]
     seen += [line("loss of other seeds", color="0.6", linewidth=0.6)] if any(one.others for one in groups) else []
+    if any(one.measured is not None for one in groups):
+        seen.append(line("exit and escape by definition", **BY_DEFINITION))
     said = (
-        [line("predicted end (its range below), level", color=PREDICTED, linestyle="--", linewidth=0.9)]
+        [line("predicted end (theory's band below), level", color=PREDICTED, linestyle="--", linewidth=0.9)]
         if predicted
         else []
     )
-    figure.legend(handles=[*seen, *handles, *said], loc="outside lower center", ncols=6)
+    figure.legend(handles=[*seen, *handles, *said], loc="outside lower center", ncols=3)
     some = f" ({len(groups)} of {data.groups} groups of runs)" if len(groups) < data.groups else ""
     figure.suptitle(f"Loss and its stages{some}")
     return figure
@@ -86,6 +89,9 @@ def _curve(axes: Axes, group: GroupCurves, clock_name: str) -> None:
         axes.set_yscale("log")
     set_clock_axis(axes, curve.clock, clock_name)
     shade_stages(axes, run)
+    if group.measured is not None:
+        ends = [end for name in BOUNDARIES if (end := group.measured.value(name)) is not None]
+        axes.plot(ends, np.interp(ends, curve.clock, curve.loss), zorder=5, **BY_DEFINITION)
     left, right = axes.get_xlim()
     for name in BOUNDARIES:
         said = group.predictions.get(name)
@@ -102,7 +108,7 @@ def _curve(axes: Axes, group: GroupCurves, clock_name: str) -> None:
 
 
 def plateau_ends(data: FigureData) -> Figure:
-    """The end of each run's initial plateau against alpha log m, and against (2 alpha - 1) log m as in theory."""
+    """The exit time of each run against alpha log m, and against (2 alpha - 1) log m as in theory."""
     ends = data.ends
     unit = {"time": " (gradient-flow time)", "step": " (step)"}.get(ends.clock, "")
     forms = (
@@ -116,25 +122,22 @@ def plateau_ends(data: FigureData) -> Figure:
     for axes, (name, abscissa) in zip(grid.flat, forms, strict=True):
         for index, (alpha, rate) in enumerate(settings):
             here, look = (ends.alpha == alpha) & (rates == rate), series_look(index)
-            end = drawable(ends.end[here])
-            low, high = end - drawable(ends.low[here]), drawable(ends.high[here]) - end
             label = f"α = {given(alpha)}" + (f", learning rate {given(rate)}" if several else "")
-            axes.errorbar(
-                abscissa[here], end, np.maximum([low, high], 0), linestyle="none", markersize=4,
-                elinewidth=0.8, markerfacecolor="none", label=label, **look,
-            )  # fmt: skip
+            hollow: dict[str, Any] = {"linestyle": "none", "markersize": 4, "markerfacecolor": "none"} | dict(look)
+            axes.plot(abscissa[here], drawable(ends.end[here]), label=label, **hollow)
             if axes is grid[0, 0] or several:
                 _line(axes, abscissa[here], ends.predicted[here], look["color"])
         axes.set_xlabel(name)
     if not several:
         _line(grid[0, 1], forms[1][1], ends.predicted, "0.3")
     grid[0, 0].set_ylim(bottom=0)
-    grid[0, 0].set_ylabel(f"end of the initial plateau{unit}")
+    grid[0, 0].set_ylabel(f"exit time T₁{unit}")
     handles, _ = grid[0, 0].get_legend_handles_labels()
     if np.isfinite(ends.predicted).any():
         handles.append(line("predicted", color="0.3", linestyle="--", linewidth=0.9))
     grid[0, 0].legend(handles=handles)
-    figure.suptitle("End of the initial plateau, each run with its 90 % interval")
+    staying = f" ({counted(ends.staying, 'run')} still on the plateau)" if ends.staying else ""
+    figure.suptitle(f"Exit from the initial plateau, by definition, each run a point{staying}")
     return figure
 
 

@@ -39,7 +39,7 @@ TITLE_COLUMNS = 18  # of a cosine map
 
 
 def distance_v(data: FigureData) -> Figure:
-    """W1 between |a| and |w| over time, below the loss: it falls to the end of the initial plateau and then rises."""
+    """W2 between |a| and |w| over time, below the loss: it falls on the initial plateau and then rises."""
     count = len(data.distances)
     figure, grid = panels(2, count, 1.7, sharex="col", sharey="row")
     for column, panel in enumerate(data.distances):
@@ -55,7 +55,7 @@ def distance_v(data: FigureData) -> Figure:
             shade_stages(axes, panel.representative)
         top.set_title(place(panel.run))
     grid[0, 0].set_ylabel("training loss")
-    grid[1, 0].set_ylabel("W₁(|a|, ‖w‖)")
+    grid[1, 0].set_ylabel("W₂(|a|, ‖w‖)")
     handles = [line("this run", color=BLUE), line("other seeds", color="0.6", linewidth=0.6)]
     handles = [*handles[: 1 + any(len(p.clocks) > 1 for p in data.distances)]]
     shades = stage_handles([panel.representative for panel in data.distances])

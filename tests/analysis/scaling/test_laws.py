@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import linregress, t
 
 import mstage
-from mstage.analysis.scaling.laws import scaling_laws
+from mstage.analysis.measured.quantity import Measured
+from mstage.analysis.measured.sweep import MeasuredRun, SweepMeasurements
+from mstage.analysis.scaling.laws import ScalingLaw, scaling_laws
 from mstage.analysis.theory.constants import problem_constants
 from mstage.analysis.theory.predictions import SweepTheory, Theory
+from mstage.render.theory_tables import scaling_table
 from mstage.simulate.problems import load_problem
-from tests.render.synthetic import collected, run, stages_with_ends, with_losses
 
 WIDTHS = (200, 400, 800)
 DATA = load_problem("cub1d")
@@ -19,23 +23,22 @@ CONSTANTS = problem_constants(DATA.input, DATA.target)
 THEORY = SweepTheory("cub1d", CONSTANTS, tuple(Theory(CONSTANTS, "tanh", 1.0, width, 0.1) for width in WIDTHS))
 
 
-def made(seeds: int, widths: tuple[int, ...] = WIDTHS):
-    """T1 = 0.9 log m + seed/100, T2 = (1 + seed/10) m^0.7."""
-    return collected(
-        *(
-            run(1.0, width, seed, *stages_with_ends(
-                0.9 * np.log(width) + seed / 100, 12.0, (1 + seed / 10) * width**0.7, 900.0))
-            for width in widths for seed in range(seeds)
-        )
-    )  # fmt: skip
+def run(width: int, seed: int, **values: float) -> MeasuredRun:
+    quantities = {name.replace("_", " "): Measured(value) for name, value in values.items()}
+    return MeasuredRun({"alpha": 1.0, "width": width, "seed": seed, "learning_rate": 0.1}, quantities)
 
 
-def laws_of(stages, theory=THEORY):
-    """The laws of runs that hold R_lin - 2/m on the secondary plateau."""
-    clock = np.geomspace(1, 2000, 400)
-    level = {width: CONSTANTS.loss_linear - 2 / width for width in WIDTHS}
-    stages = with_losses(stages, clock, lambda run: np.full(400, level[run["width"]]))
-    return scaling_laws(stages, theory)
+def made(seeds: int, widths: tuple[int, ...] = WIDTHS) -> SweepMeasurements:
+    """T1 = 0.9 log m + seed/100, T2 = (1 + seed/10) m^0.7, and R_lin - 2/m on the secondary plateau."""
+    return SweepMeasurements("time", tuple(
+        run(m, k, exit_time=0.9 * np.log(m) + k / 100, escape_time=(1 + k / 10) * m**0.7,
+            secondary_level=CONSTANTS.loss_linear - 2 / m)
+        for m in widths for k in range(seeds)
+    ))  # fmt: skip
+
+
+def laws_of(measured: SweepMeasurements, theory: SweepTheory = THEORY) -> tuple[ScalingLaw, ...]:
+    return scaling_laws(measured, theory)
 
 
 def test_known_slopes() -> None:
@@ -57,12 +60,28 @@ def test_known_slopes() -> None:
 def test_interval_is_over_seeds() -> None:
     random = np.random.default_rng(0)
     ends = {(w, s): 5 + random.normal() for w in WIDTHS for s in range(4)}
-    stages = collected(*(run(1.0, w, s, *stages_with_ends(end, 20.0, 30.0)) for (w, s), end in ends.items()))
-    law = next(law for law in laws_of(stages) if law.law.quantity == "exit time")
+    measured = SweepMeasurements("time", tuple(run(w, s, exit_time=end) for (w, s), end in ends.items()))
+    (law,) = laws_of(measured)
     slopes = [linregress(np.log(WIDTHS), [ends[w, s] for w in WIDTHS]).slope for s in range(4)]
     assert law.slope == pytest.approx(np.mean(slopes))
     reach = t.ppf(0.975, 3) * np.std(slopes, ddof=1) / 2
     assert (law.low, law.high) == (pytest.approx(law.slope - reach), pytest.approx(law.slope + reach))
+
+
+def test_seeds_that_lack_a_width_are_counted() -> None:
+    """Of three seeds one has not escaped at the largest width: the law is of the other two, and says so."""
+    whole = made(3)
+    late = Measured.none("not escaped", 900.0)
+    last = {"escape time": late}
+    runs = [
+        replace(one, quantities=one.quantities | (last if (one.run["seed"], one.run["width"]) == (2, 800) else {}))
+        for one in whole.runs
+    ]
+    laws = {law.law.quantity: law for law in laws_of(replace(whole, runs=tuple(runs)))}
+    assert (laws["escape time"].seeds, laws["escape time"].all_seeds) == (2, 3)
+    assert (laws["exit time"].seeds, laws["exit time"].all_seeds) == (3, 3)
+    rows = [[cell.text for cell in row] for row in scaling_table(tuple(laws.values())).rows]
+    assert [row[3] for row in rows] == ["3/3", "2/3", "3/3"]
 
 
 def test_one_seed_has_no_interval_and_one_width_no_law() -> None:

@@ -9,18 +9,16 @@ import xarray as xr
 from scipy.stats import chi2, wasserstein_distance
 
 import mstage
+from mstage.analysis.weights.distances import chance_distance, distance_to_chi_squared, sorted_distance
 from mstage.analysis.weights.drift import (
     MAX_NEURONS_EXACT,
     PROJECTIONS,
     SLICING_SEED,
     DriftMethod,
-    chi_squared_sample,
     joint_distance,
     measure_weight_drift,
-    sorted_distance,
 )
 from mstage.errors import InputError, UsageError
-from mstage.history import kept_weights
 
 RANDOM = np.random.default_rng(0)
 
@@ -71,13 +69,44 @@ def test_permuting_neurons_changes_nothing() -> None:
     xr.testing.assert_allclose(before, after)
 
 
-def test_chi_squared_sample() -> None:
-    sample = chi_squared_sample(1000)
-    assert sample.mean() == pytest.approx(1)
-    drawn = np.sort(chi2.rvs(1, size=1000, random_state=1))
-    assert sorted_distance(sample, drawn, 1) == pytest.approx(
-        wasserstein_distance(chi2.ppf((np.arange(10**5) + 0.5) / 10**5, 1), drawn), rel=0.01
-    )
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("count", [1, 2, 7, 400])
+def test_distance_to_chi_squared_is_to_the_distribution_itself(order: int, count: int) -> None:
+    """By quadrature of the quantile function over each neuron's interval; not 0 for the means of its bins."""
+    sample = np.sort(chi2.rvs(1, size=(3, count), random_state=1), axis=-1)
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    edges = np.linspace(0, 1, count + 1)
+    u = (edges[:-1, None] + edges[1:, None] + (edges[1:, None] - edges[:-1, None]) * nodes) / 2
+    # the last interval ends where the quantile is infinite: u = 1 - v^4 takes its end away
+    v = ((1 - edges[-2]) ** 0.25) * (nodes + 1) / 2
+    u[-1], jacobian = 1 - v**4, 4 * v**3 * ((1 - edges[-2]) ** 0.25) / 2
+    scaled = np.tile(weights / (2 * count), (count, 1))
+    scaled[-1] = weights * jacobian
+    quantiles = chi2.isf(1 - u, 1)
+    for one, found in zip(sample, distance_to_chi_squared(sample, order), strict=True):
+        integral = (np.abs(quantiles - one[:, None]) ** order * scaled).sum()
+        assert found == pytest.approx(integral ** (1 / order), rel=3e-3 if order == 1 else 1e-4)
+    assert distance_to_chi_squared(np.full((2, 5), np.nan), order).tolist() == [pytest.approx(np.nan, nan_ok=True)] * 2
+
+
+def test_a_sample_between_two_intervals() -> None:
+    """Of one value x, W1 is E |X - x| and W2^2 is E (X - x)^2 = 2 + (1 - x)^2."""
+    for x in (0.0, 0.3, 1.0, 5.0):
+        one = np.array([x])
+        assert float(distance_to_chi_squared(one, 2)) == pytest.approx(np.sqrt(2 + (1 - x) ** 2))
+        assert float(distance_to_chi_squared(one, 1)) == pytest.approx(
+            x * (2 * chi2.cdf(x, 1) - 1) + 1 - 2 * chi2.cdf(x, 3)
+        )
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("count", [50, 1600])
+def test_chance_is_what_draws_show(order: int, count: int) -> None:
+    draws = chi2.rvs(1, size=(1000, count), random_state=7)
+    draws = np.sort(draws / draws.mean(axis=-1, keepdims=True), axis=-1)
+    found = distance_to_chi_squared(draws, order)
+    error = found.std() * np.sqrt(1 / 400 + 1 / 1000)
+    assert chance_distance(count, order) == pytest.approx(found.mean(), abs=4 * error)
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -114,25 +143,27 @@ def test_the_joint_distance_of_many_neurons_is_sliced(order: int, mean: float) -
 
 
 def test_the_v_of_output_and_input_weights() -> None:
-    """On the plateau W2(|a|, |w|) falls as m^-alpha exp(-lambda t/2); it is least near T1 and grows afterwards."""
+    """W_p(|a|, |w|) is that of the linear flow from the same weights within 1.5 % up to 0.9 T1; the V turns there."""
     sweep = mstage.Sweep(
         mstage.TwoLayer(alpha=(1.5,), width=(4000,)),
         problem="gauss5",
         dynamics=mstage.Descent(learning_rate=(0.05,)),
         until=12.0,
-        recording=mstage.Recording("log:50", 60),
+        recording=mstage.Recording("log:400", 60),
     )
-    ((output, inputs),) = kept_weights(mstage.train(sweep).isel(alpha=0, seed=0, learning_rate=0))
-    drift = measure_weight_drift(output, inputs, DriftMethod(2)).distances
-    time, distance = drift.snapshot_time.values, drift.output_input.values
-    early = (time > 2.5) & (time < 4)
-    rate = -np.polyfit(time[early], np.log(distance[early]), 1)[0]
-    assert rate == pytest.approx(1.4714 / 2, rel=0.05)
-    least = time[distance.argmin()]
-    assert 4 < least < 8
-    assert distance[-1] > 1.5 * distance.min()
-    amplitude = np.abs(output.values[-1]) * np.linalg.norm(inputs.values[-1], axis=-1)
-    assert amplitude.sum() ** 2 / (amplitude**2).sum() / 4000 == pytest.approx(1 / 3, rel=0.1)
+    tree = mstage.train(sweep)
+    for order in (1, 2):
+        drift = mstage.measure_drift(tree, mstage.DriftMethod(order))
+        (one,) = drift.measured.runs
+        distance = drift.distances.isel(width=0, alpha=0, seed=0, learning_rate=0)
+        early = distance.snapshot_time <= 0.9 * one.value("exit time")
+        np.testing.assert_allclose(distance.closed_form[early], 1, atol=0.015)
+        assert abs(one.value("W2 over its closed form") - 1) < 0.015
+    assert one.value("minimum of the V") == pytest.approx(one.value("exit time"), rel=0.1)
+    assert distance.output_input[-1] > 1.5 * distance.output_input.min()
+    assert distance.output_input[0] > 5 * distance.output_input.min()
+    participation = mstage.measure_condensation(tree).quantities.participation.values.ravel()[-1]
+    assert participation / 4000 == pytest.approx(1 / 3, rel=0.1)
 
 
 def test_what_is_refused() -> None:

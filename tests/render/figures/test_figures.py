@@ -59,7 +59,7 @@ def test_plateau_ends_stand_at_alpha_log_m(data) -> None:
     left, right = plateau_ends(data).axes
     ends = data.ends
     for axes, abscissa in ((left, ends.alpha * np.log(ends.width)), (right, (2 * ends.alpha - 1) * np.log(ends.width))):
-        shown = np.concatenate([box.lines[0].get_xydata() for box in axes.containers])
+        shown = np.concatenate([one.get_xydata() for one in axes.get_lines() if one.get_marker() not in ("", "None")])
         expected = np.column_stack([abscissa, ends.end])
         np.testing.assert_allclose(shown[np.lexsort(shown.T)], expected[np.lexsort(expected.T)])
 
@@ -76,7 +76,7 @@ def test_distance_v_stands_below_the_loss(data) -> None:
 
 
 def test_distance_v_is_that_of_drift(tree, data) -> None:
-    drift = mstage.measure_drift(tree).distances
+    drift = mstage.measure_drift(tree, mstage.DriftMethod(2)).distances
     panel = data.distances[0]
     run = {name: panel.representative.run[name] for name in ("alpha", "width", "seed", "learning_rate")}
     np.testing.assert_allclose(panel.distances[0], drift["output_input"].sel(run).values)
