@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.ndimage import median_filter
 
-from mstage.analysis.stages.noise import Noise, estimate_noise
-from mstage.analysis.stages.tuning import FLOOR_SHARE, SPIKE_SIGMAS
+from mstage.analysis.stages.noise import Noise, estimate_noise, local_scale
+from mstage.analysis.stages.tuning import FLOOR_SHARE, MOST_BINS, OFF_LINE, OFF_SHAPE, OFF_STEP, SPIKE_SIGMAS
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -98,22 +98,22 @@ def make_bins(clock: np.ndarray, loss: np.ndarray, count: int, scale: ClockScale
     Args:
         clock: Ascending, shape (records,), at least two different values, on a log clock at least two of them positive.
         loss: Shape (records,).
-        count: Bins at most.
+        count: Bins at most, before those in which the curve bends are halved.
         scale: Scale of the clock.
     """
     floor = loss_floor(loss)
     values = log_loss(loss, floor)
     noise = estimate_noise(values)
-    values = _without_lone_spikes(values, noise.sigma)
+    sigma = noise.sigma * local_scale(values)
+    values = _without_lone_spikes(values, sigma)
     position = positions(clock, scale)
-    share = (position - position[0]) / (position[-1] - position[0])
-    index = np.minimum((share * count + ROUNDING).astype(int), count - 1)
-    starts = np.flatnonzero(np.diff(index, prepend=-1))
-    sizes = np.diff(np.append(starts, index.size))
-    ordered = values[np.lexsort((values, index))]
+    starts = _refined(_even_starts(position, count), position, values, sigma**2 * noise.inflation, MOST_BINS * count)
+    sizes = np.diff(np.append(starts, position.size))
+    ordered = values[np.lexsort((values, np.repeat(np.arange(starts.size), sizes)))]
     medians = (ordered[starts + (sizes - 1) // 2] + ordered[starts + sizes // 2]) / 2
-    white = noise.sigma**2 / sizes * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes))  # of a mean for one record, of a median
-    ar_coefficient, innovation_variance = _autoregression(noise, sizes)
+    local = np.add.reduceat(sigma**2, starts) / sizes  # variance of a record
+    white = local / sizes * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes))  # of a mean for one record, of a median
+    ar_coefficient, innovation_variance = _autoregression(noise, sizes, np.sqrt(local))
     return Bins(
         clock=np.add.reduceat(clock, starts) / sizes,
         position=np.add.reduceat(position, starts) / sizes,
@@ -126,7 +126,59 @@ def make_bins(clock: np.ndarray, loss: np.ndarray, count: int, scale: ClockScale
     )
 
 
-def _autoregression(noise: Noise, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _even_starts(position: np.ndarray, count: int) -> np.ndarray:
+    """First record of each bin of a length that is a power of two, counted from the first record.
+
+    So that a curve that grows keeps the bins that it has, until its length has doubled.
+    """
+    length = position[-1] - position[0]
+    unit = 2.0 ** np.ceil(np.log2(length / count))
+    index = np.floor((position - position[0]) / unit + ROUNDING)
+    return np.flatnonzero(np.diff(index, prepend=-1))
+
+
+def _refined(
+    starts: np.ndarray, position: np.ndarray, values: np.ndarray, variance: np.ndarray, most: int
+) -> np.ndarray:
+    """Bins halved until their halves lie on the line through their neighbours, within the noise.
+
+    Args:
+        starts: First record of each bin.
+        position: Of the records, shape (records,).
+        values: Log losses of the records, shape (records,).
+        variance: Of a record, as it counts in a mean, shape (records,).
+        most: Bins at which to stop.
+    """
+    sums = [np.append(0.0, np.cumsum(one)) for one in (position, values - values.mean(), variance)]
+    while starts.size < most:
+        ends = np.append(starts[1:], position.size)
+        halves = (starts + ends) // 2
+        large = ends - starts > 1
+
+        def mean(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            size = np.maximum(last - first, 1)
+            x, y, v = ((one[last] - one[first]) / size for one in sums)
+            return x, y, v / size
+
+        x, y, v = mean(starts, ends)
+        before, after = np.maximum(np.arange(starts.size) - 1, 0), np.minimum(np.arange(starts.size) + 1, starts.size - 1)
+        gap = np.maximum(x[after] - x[before], np.finfo(float).tiny)
+        wanted = np.zeros(starts.size, bool)
+        for first, last in ((starts, halves), (halves, ends)):
+            at, height, error = mean(first, last)
+            share = (at - x[before]) / gap
+            line = y[before] + share * (y[after] - y[before])
+            total = error + (1 - share) ** 2 * v[before] + share**2 * v[after]
+            allowed = OFF_LINE * np.sqrt(total) + OFF_SHAPE + OFF_STEP * np.abs(y[after] - y[before])
+            wanted |= np.abs(height - line) > allowed
+        wanted &= large
+        if not wanted.any():
+            break
+        starts = np.sort(np.concatenate([starts, halves[wanted]]))
+    return starts
+
+
+def _autoregression(noise: Noise, sizes: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """AR coefficients and innovation variances of bins of AR(1) noise (see `Bins`), taken as a Markov chain of bins.
 
     The variance of a mean of m records and its covariance with that of the next n are sums of powers of rho. A median
@@ -135,8 +187,8 @@ def _autoregression(noise: Noise, sizes: np.ndarray) -> tuple[np.ndarray, np.nda
     rho = noise.correlation
     left = 1 - rho**sizes
     mean = (sizes * (1 + rho) / (1 - rho) - 2 * rho * left / (1 - rho) ** 2) / sizes**2
-    variance = noise.sigma**2 * mean * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes) * (1 - rho))
-    shared = noise.sigma**2 * rho * left[1:] * left[:-1] / ((1 - rho) ** 2 * sizes[1:] * sizes[:-1])
+    variance = sigma**2 * mean * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes) * (1 - rho))
+    shared = sigma[1:] * sigma[:-1] * rho * left[1:] * left[:-1] / ((1 - rho) ** 2 * sizes[1:] * sizes[:-1])
     ar_coefficient = np.append(0.0, shared / np.maximum(variance[:-1], np.finfo(float).tiny))
     innovation_variance = variance - np.append(0.0, ar_coefficient[1:] * shared)
     return ar_coefficient, innovation_variance
@@ -155,7 +207,7 @@ def positions(clock: np.ndarray, scale: ClockScale) -> np.ndarray:
     return np.asarray(np.log(np.maximum(clock, positive[0] / 2 or positive[0])))
 
 
-def _without_lone_spikes(values: np.ndarray, sigma: float) -> np.ndarray:
+def _without_lone_spikes(values: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """The values, single ones far from the median of the five around them replaced by it.
 
     Where a curve goes one way, however steeply, that median is the value itself.

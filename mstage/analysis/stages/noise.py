@@ -10,11 +10,21 @@ apart without a fit to the curve.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mstage.analysis.stages.tuning import COMMON_SHARE, MIN_INDEPENDENT, SMOOTH_RATIO, SMOOTH_RATIO_FAR
+from mstage.analysis.stages.tuning import (
+    BLOCK_RECORDS,
+    CLEAR_CHANGE,
+    COMMON_SHARE,
+    MIN_INDEPENDENT,
+    MOST_BLOCKS,
+    MOST_CHANGE,
+    SMOOTH_RATIO,
+    SMOOTH_RATIO_FAR,
+)
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -91,3 +101,25 @@ def _spread(differences: np.ndarray) -> float:
         moved = sizes[sizes > 0]
         median = float(np.median(moved)) if moved.size >= max(COMMON_SHARE * sizes.size, 1) else 0.0
     return (median / MAD_TO_SIGMA) ** 2
+
+
+def local_scale(values: Float[np.ndarray, " records"]) -> Float[np.ndarray, " records"]:
+    """How large the noise is around each record, as a multiple of what it is over the whole curve.
+
+    From the second differences in blocks, each with its neighbours. 1 throughout where the blocks differ by less than
+    chance and the shape of a curve can do.
+    """
+    size = values.size - 2
+    block = max(BLOCK_RECORDS, size // MOST_BLOCKS)
+    count = size // block
+    if count < 3:
+        return np.ones(values.size)
+    sizes = np.abs(np.diff(values, 2))
+    edges = np.linspace(0, size, count + 1).astype(int)
+    whole = _spread(sizes)
+    blocks = np.array([_spread(sizes[a:b]) for a, b in pairwise(edges)])
+    blocks = np.median(np.stack([np.append(blocks[0], blocks[:-1]), blocks, np.append(blocks[1:], blocks[-1])]), axis=0)
+    if whole == 0 or blocks.max() <= CLEAR_CHANGE**2 * blocks.min():
+        return np.ones(values.size)
+    scale = np.sqrt(blocks / whole).clip(1 / MOST_CHANGE, MOST_CHANGE)
+    return np.asarray(np.exp(np.interp(np.arange(values.size), (edges[1:] + edges[:-1]) / 2 + 1, np.log(scale))))

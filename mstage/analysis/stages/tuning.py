@@ -14,7 +14,16 @@ SMOOTH_RATIO_FAR = 8.0  # the same at lags 4 and 1: noise of any correlation sta
 COMMON_SHARE = 0.1  # of the differences that have to move for those that do not to be left out
 MIN_INDEPENDENT = 12  # independent records that a curve counts for at least: slower wandering is shape
 
+BLOCK_RECORDS = 40  # at least, in a block whose noise is looked at by itself
+MOST_BLOCKS = 60
+CLEAR_CHANGE = 2.0  # ratio of the noise of two blocks, below which all have the same
+MOST_CHANGE = 100.0  # factor between the noise of a block and that of the whole curve
+
 # Bins
+MOST_BINS = 4  # times the even ones
+OFF_LINE = 4.0  # standard errors off the line through its neighbours, beyond which half a bin asks for a finer one
+OFF_SHAPE = 0.003  # of log loss, that it may be off besides
+OFF_STEP = 0.03  # of the change from the bin before to the one after, that it may be off besides
 SPIKE_SIGMAS = 5.0  # from the median around it, beyond which a single value is a spike
 FLOOR_SHARE = 0.03  # of the range of the losses, by which the floor of losses that can be negative lies below the least
 
