@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mstage.analysis.stages.broken_lines import KINDS, BrokenLines, Kind
-from mstage.analysis.stages.knots import choose_knots, shape_sigma, smooth
+from mstage.analysis.stages.knots import choose_knots, shape_sigma
 from mstage.analysis.stages.posterior import Posterior, Prior
 from mstage.analysis.stages.tuning import (
     HEIGHT_STEP,
@@ -55,7 +55,7 @@ class SegmentationMethod:
 
     steepness: float = 0.3
     least_drop: float = 0.05
-    knots: int = 40
+    knots: int = 24
     bend: float = 0.1
     change: float = 0.06
     rise: float = 0.005
@@ -125,9 +125,8 @@ def segment(bins: Bins, method: SegmentationMethod) -> Segmentation:
         bins: The curve, of at least three bins.
         method: Settings.
     """
-    knots = choose_knots(bins, method.knots)
-    bins = replace(bins, innovation_variance=bins.innovation_variance + shape_sigma(bins, knots) ** 2)
-    middle, error, _ = smooth(bins, knots)
+    knots, middle, error = choose_knots(bins, method.knots)
+    bins = replace(bins, innovation_variance=bins.innovation_variance + shape_sigma(bins) ** 2)
     table = BrokenLines(bins, knots, middle[:, None] + HEIGHT_STEP * error[:, None] * HEIGHTS)
     found, heights = _most_probable(table, method.prior(), method.least_drop)
     mean = heights.mean(axis=0)

@@ -28,13 +28,12 @@ SPIKE_SIGMAS = 5.0  # from the median around it, beyond which a single value is 
 FLOOR_SHARE = 0.03  # of the range of the losses, by which the floor of losses that can be negative lies below the least
 
 # Knots
-SMOOTHING_HALF = 5  # bins to each side that the smoothed curve takes
-REACH = 0.02  # of the curve's length to each side, where bins are sparse
 SHAPE_SIGMA = 0.002  # of log loss: error of a straight line where the curve is flat
-SHAPE_SHARE = 0.02  # of the change of the curve from knot to knot: error of a straight line where it is steep
-BENT_SHARE = 0.4  # of the knots, that go to where the curve bends
-MAX_DENSITY = 4.0  # of knots there, over the mean
-CLEAR_BEND = 2.0  # standard errors by which a bend has to exceed the noise
+SHAPE_SHARE = 0.02  # of the change of the curve from bin to bin: error of a straight line where it is steep
+JOIN_MISFIT = 8.0  # squared standard errors that two pieces joined to one may misfit more
+MOST_KNOTS = 250
+JUMP_SIGMAS = 3.0  # standard errors between two pieces where they meet, beyond which the curve jumps there
+BENT_ERROR = 4.0  # of the difference of two pieces where they meet, that is an error of the height there
 
 # Segments
 HEIGHT_STEP = 0.5  # between the heights that are tried at a knot, in standard errors of the smoothed curve
