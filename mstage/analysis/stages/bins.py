@@ -1,32 +1,28 @@
-"""On which scale are the stages of a loss curve seen?
+"""How are many records made few, without losing where the curve turns?
 
-Stages are seen on a logarithmic clock and a logarithmic loss: a plateau is as long as what came before it, a drop is as
-large as its factor. The records are put into at most some hundred bins of equal length on that clock, the median of
-each, so that a spike within a bin counts for nothing and a million records cost no more than three hundred.
+The records are put into at most some hundred bins of equal length on the scale of the clock, the median of each, so
+that a spike within a bin counts for nothing and a million records cost no more than three hundred. Where the curve
+bends within a bin, more than the noise tells, the bin is halved, down to single records.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import median_filter
 
-from mstage.analysis.stages.noise import Noise, estimate_noise, local_scale
-from mstage.analysis.stages.tuning import FLOOR_SHARE, MOST_BINS, OFF_LINE, OFF_SHAPE, OFF_STEP, SPIKE_SIGMAS
+from mstage.analysis.stages.tuning import MOST_BINS, OFF_LINE, OFF_SHAPE, OFF_STEP, SPIKE_SIGMAS
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-LINEAR_CLOCK_SPAN = 10.0  # length of a linear clock, in the units in which a logarithmic one has 2.3 a decade
+    from mstage.analysis.stages.noise import Noise
+    from mstage.analysis.stages.records import Records
+
 TREND_SHARE = 0.85  # of the pairs of six values: of such without a trend, one in a hundred has so many by chance
 MIN_SIGMA = 1e-9  # of log loss in a bin, so that a curve without any noise has finite weights
 ROUNDING = 1e-9  # of a bin, so that records on its edge stay in it when the clock is rescaled
-ROUNDED = 2.0**-46  # of the size of losses, that their range is at least if it is no rounding
-MIN_LENGTH = 1e-6  # of a log clock, below which the logarithms of its values would have too few digits
-
-ClockScale = Literal["log", "linear"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +37,6 @@ class Bins:
         ar_coefficient: The noise of bin k is ar_coefficient[k] times that of bin k - 1 plus an innovation;
             ar_coefficient[0] is 0.
         innovation_variance: Variance of the innovation in each bin.
-        floor: What was taken off the losses before the logarithm; 0 for positive losses.
-        noise: Of the records.
     """
 
     clock: Float[np.ndarray, " bins"]
@@ -51,78 +45,30 @@ class Bins:
     variance: Float[np.ndarray, " bins"]
     ar_coefficient: Float[np.ndarray, " bins"]
     innovation_variance: Float[np.ndarray, " bins"]
-    floor: float
-    noise: Noise
 
 
-def clean(
-    clock: Float[np.ndarray, " records"], loss: Float[np.ndarray, " records"]
-) -> tuple[Float[np.ndarray, " kept"], Float[np.ndarray, " kept"]]:
-    """The finite records in the order of the clock, of several with the same clock the one that was recorded last."""
-    finite = np.isfinite(clock) & np.isfinite(loss)
-    clock, loss = clock[finite], loss[finite]
-    if clock.size and (clock[1:] <= clock[:-1]).any():
-        order = np.argsort(clock, kind="stable")
-        clock, loss = clock[order], loss[order]
-        last = np.append(clock[1:] > clock[:-1], True)
-        clock, loss = clock[last], loss[last]
-    return clock, loss
-
-
-def loss_floor(loss: np.ndarray) -> float:
-    """What to take off the losses so that their logarithm exists: 0 where they are positive.
-
-    Some zeros among positive losses are losses below what the log could write, and are left to `log_loss`. Where there
-    are negative losses, the floor lies a little below the least of them (spikes apart); so it moves with the losses
-    when a constant is added or multiplied.
-    """
-    if loss.size == 0 or (loss >= 0).all():
-        return 0.0
-    low, high = np.quantile(loss, [0.001, 0.999])
-    size = max(abs(low), abs(high))
-    span = high - low if high - low > ROUNDED * size else size  # a range of some roundings is that of a constant
-    return float(low - FLOOR_SHARE * (span or 1.0))
-
-
-def log_loss(loss: np.ndarray, floor: float) -> np.ndarray:
-    """log(loss - floor); what is not above the floor counts as the least that is."""
-    above = loss - floor
-    positive = above[above > 0]
-    least = positive.min() if positive.size else 1.0
-    return np.log(np.maximum(above, least))
-
-
-def make_bins(clock: np.ndarray, loss: np.ndarray, count: int, scale: ClockScale = "log") -> Bins:
-    """Put clean records into bins.
+def make_bins(records: Records, count: int) -> Bins:
+    """Put records into bins.
 
     Args:
-        clock: Ascending, shape (records,), at least two different values, on a log clock at least two of them positive.
-        loss: Shape (records,).
+        records: The curve.
         count: Bins at most, before those in which the curve bends are halved.
-        scale: Scale of the clock.
     """
-    floor = loss_floor(loss)
-    values = log_loss(loss, floor)
-    noise = estimate_noise(values)
-    sigma = noise.sigma * local_scale(values)
-    values = _without_lone_spikes(values, sigma)
-    position = positions(clock, scale)
+    position, values, sigma, noise = records.position, records.value, records.sigma, records.noise
     starts = _refined(_even_starts(position, count), position, values, sigma**2 * noise.inflation, MOST_BINS * count)
     sizes = np.diff(np.append(starts, position.size))
     ordered = values[np.lexsort((values, np.repeat(np.arange(starts.size), sizes)))]
     medians = (ordered[starts + (sizes - 1) // 2] + ordered[starts + sizes // 2]) / 2
-    local = np.add.reduceat(sigma**2, starts) / sizes  # variance of a record
-    white = local / sizes * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes))  # of a mean for one record, of a median
-    ar_coefficient, innovation_variance = _autoregression(noise, sizes, np.sqrt(local))
+    variance = np.add.reduceat(sigma**2, starts) / sizes  # of a record
+    white = variance / sizes * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes))  # of a mean for one record, of a median
+    ar_coefficient, innovation_variance = _autoregression(noise, sizes, np.sqrt(variance))
     return Bins(
-        clock=np.add.reduceat(clock, starts) / sizes,
+        clock=np.add.reduceat(records.clock, starts) / sizes,
         position=np.add.reduceat(position, starts) / sizes,
         value=_without_spikes(medians, np.sqrt(white)),
         variance=white * noise.inflation + MIN_SIGMA**2,
         ar_coefficient=ar_coefficient,
         innovation_variance=innovation_variance + MIN_SIGMA**2,
-        floor=floor,
-        noise=noise,
     )
 
 
@@ -192,28 +138,6 @@ def _autoregression(noise: Noise, sizes: np.ndarray, sigma: np.ndarray) -> tuple
     ar_coefficient = np.append(0.0, shared / np.maximum(variance[:-1], np.finfo(float).tiny))
     innovation_variance = variance - np.append(0.0, ar_coefficient[1:] * shared)
     return ar_coefficient, innovation_variance
-
-
-def positions(clock: np.ndarray, scale: ClockScale) -> np.ndarray:
-    """Clock values on the scale of the segmentation.
-
-    A clock that starts at 0 or below has no logarithm there: such records stand at half the first positive one.
-    """
-    if scale == "linear":
-        return np.asarray(LINEAR_CLOCK_SPAN * (clock - clock[0]) / (clock[-1] - clock[0]))
-    positive = clock[clock > 0]
-    if positive.size == clock.size and np.log(clock[-1]) - np.log(clock[0]) < MIN_LENGTH:
-        return np.asarray(np.log1p((clock - clock[0]) / clock[0]))
-    return np.asarray(np.log(np.maximum(clock, positive[0] / 2 or positive[0])))
-
-
-def _without_lone_spikes(values: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """The values, single ones far from the median of the five around them replaced by it.
-
-    Where a curve goes one way, however steeply, that median is the value itself.
-    """
-    middle = median_filter(values, 5, mode="nearest")
-    return np.where(np.abs(values - middle) > SPIKE_SIGMAS * sigma, middle, values)
 
 
 def _without_spikes(values: np.ndarray, sigma: np.ndarray, half: int = 3) -> np.ndarray:

@@ -1,10 +1,17 @@
 """Where exactly does a stage end, and how sure is that?
 
-The segmentation says which stages there are, but its knots are coarse. A boundary is defined alike on every curve: a
-plateau ends where the loss has come a tenth of the way to the next level, which for the initial plateau is the exit
-time T1 = inf{t : R0 - R(t) > (R0 - R_lin)/10}; a descent ends where the log loss has come nine tenths of its way. Both
-are read off every line drawn, corrected where the bins clearly lie off it: the boundary is the median over the lines,
-and its interval comes from their quantiles.
+The segmentation says which stages there are; where they end is read off the records, by a definition that is alike on
+every curve. A plateau ends where the loss has come a tenth of the way to the next level, which for the initial plateau
+is the exit time T1 = inf{t : R0 - R(t) > (R0 - R_lin)/10}; a descent ends where the log loss has come nine tenths of
+its way. So a boundary is where the records pass a level: where the monotone curve nearest to them does. Of that curve
+only the crossing is needed, which is where the running sum of the records' heights above the level is largest.
+
+Its interval comes from a parametric bootstrap: the same is read off lines drawn from the posterior, with noise as the
+records have it.
+
+References:
+    Barlow, Bartholomew, Bremner, Brunk 1972, "Statistical inference under order restrictions" (level sets of the
+        isotonic regression).
 """
 
 from __future__ import annotations
@@ -14,94 +21,226 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mstage.analysis.stages.tuning import AGREED_SHARE, AVERAGED_BINS, CLEAR_MISS, FASTER, MIN_TREND, MIN_WIDTH, WIDEN
+from mstage.analysis.stages.tuning import AGREED_SHARE, FASTER, MIN_RECORDS_OFF, MIN_TREND, WIDEN
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-    from mstage.analysis.stages.bins import Bins
+    from mstage.analysis.stages.records import Records
     from mstage.analysis.stages.segmentation import Segmentation
 
 PLATEAU_SHARE = 0.1  # of the way, on the scale of the loss, that ends a plateau
 DESCENT_SHARE = 0.9  # of the way, on the scale of log loss, that ends a descent
 LARGEST_LOG = 700.0  # of losses that are computed with as they are
-GRID = 400  # places at which a line is looked at
-NO_MISS = 1e-280  # square of a miss: more than nothing, and less than stands out of any noise
-QUANTILES = (0.05, 0.5, 0.95)
+MARKS = 33  # places along a plateau at which its level is read
+SURE = 5.0  # standard deviations from the level, at which a record alone is surely on its side
+BESIDE = 12  # records that are looked at besides
+WINDOW = 300  # records or means of records in which a crossing is sought
+CLEAR_MISS = 2.0  # standard errors of the records off the line, beyond which a level follows the records
+QUANTILES = (0.05, 0.95)
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """End of a stage and start of the next, with its 90 % interval, on the segmentation's scale or on the clock."""
+    """End of a stage and start of the next, with its 90 % interval, in units of the clock."""
 
     position: float
     low: float
     high: float
 
 
-def locate_boundaries(bins: Bins, segmentation: Segmentation) -> list[Boundary]:
+def locate_boundaries(records: Records, segmentation: Segmentation) -> list[Boundary]:
     """The boundaries between the segments of a curve, one fewer than there are segments, ascending."""
-    segments = segmentation.segments
-    if len(segments) == 1:
-        return []
-    places = np.linspace(bins.position[0], bins.position[-1], GRID)
-    curves = _curves(bins, segmentation, places)
-    edges = [0, *np.searchsorted(places, [bins.position[one.first] for one in segments[1:]]).tolist(), GRID - 1]
-    boundaries: list[Boundary] = []
-    for index in range(len(segments) - 1):
-        at = _crossings(places, curves, [one.kind for one in segments], edges, index)
-        low, middle, high = _interval(at, bins.position[segmentation.knots])
-        if (
-            boundaries and middle <= boundaries[-1].position
-        ):  # noise can turn two boundaries round: the later is at its knot
-            middle = max(boundaries[-1].position, float(places[edges[index + 1]]))
-        boundaries.append(Boundary(middle, min(low, middle), max(high, middle)))
-    return boundaries
+    return _Locator(records, segmentation).boundaries()
 
 
-def denoised(bins: Bins, segmentation: Segmentation) -> Float[np.ndarray, " bins"]:
-    """The curve without its noise: the mean of the lines drawn, corrected as for the boundaries, shape (bins,)."""
-    return np.asarray(_curves(bins, segmentation, bins.position).mean(axis=0))
+class _Locator:
+    """The curve, its segments, and lines drawn through them."""
+
+    def __init__(self, records: Records, segmentation: Segmentation) -> None:
+        self.records = records
+        self.kinds = [one.kind for one in segmentation.segments]
+        self.at, self.lines = segmentation.at, segmentation.lines
+        self.mean = self.lines.mean(axis=0)
+        self.edges = segmentation.edges
+        rho, size = records.noise.correlation, (len(self.lines), WINDOW)
+        self.noise = _ar_noise(rho, size, np.random.default_rng(0))
+
+    def boundaries(self) -> list[Boundary]:
+        out: list[Boundary] = []
+        for index in range(len(self.kinds) - 1):
+            boundary = self._boundary(index)
+            if out and boundary.position <= out[-1].position:  # noise can turn two round: the later is at its edge
+                position = max(out[-1].position, self._clock(self.edges[index + 1]))
+                boundary = Boundary(position, min(boundary.low, position), max(boundary.high, position))
+            out.append(boundary)
+        return out
+
+    def _boundary(self, index: int) -> Boundary:
+        early = self.kinds[index] == "plateau"
+        if not early and self.kinds[index + 1] != "plateau":
+            return self._turn(index)
+        way = index + 1 if early else index
+        start, trend = self._start(way)
+        goal = self._goal(way)
+        falls = 1.0 if self.kinds[way] == "descent" else -1.0
+        if falls * float(np.median(start - goal)) <= 0:  # the plateau before or after it goes against it
+            return self._at_edge(index)
+        level = _share_of_the_way(start, goal) if early else start + DESCENT_SHARE * (goal - start)
+        return self._crossing(index, way, level, (start + goal) / 2, trend, falls, early)
+
+    def _heights(self, position: np.ndarray) -> np.ndarray:
+        """Of the lines drawn at some positions, shape (draws, positions)."""
+        left = (np.searchsorted(self.at, position, side="right") - 1).clip(0, self.at.size - 2)
+        share = (position - self.at[left]) / (self.at[left + 1] - self.at[left])
+        return np.asarray(self.lines[:, left] * (1 - share) + self.lines[:, left + 1] * share)
+
+    def _line(self, position: np.ndarray) -> np.ndarray:
+        return np.asarray(np.interp(position, self.at, self.mean))
+
+    def _level(self, first: float, last: float) -> np.ndarray:
+        """Median height of each line from one position to another, moved to the records where they clearly lie off."""
+        heights = np.median(self._heights(np.linspace(first, last, MARKS)), axis=1)
+        a, b = np.searchsorted(self.records.position, [first, last], side="left")
+        b = max(min(b + 1, self.records.position.size), a + 1)
+        return np.asarray(heights + self._miss(a, b))
+
+    def _miss(self, a: int, b: int) -> float:
+        """How far records lie off the mean line on average; 0 where that may be noise."""
+        step = max((b - a) // 2000, 1)
+        chosen = slice(a, b, step)
+        miss = float(np.mean(self.records.value[chosen] - self._line(self.records.position[chosen])))
+        variance = float(np.mean(self.records.sigma[chosen] ** 2)) * self.records.noise.inflation / len(range(a, b, step))
+        return miss * max(1 - CLEAR_MISS**2 * variance / miss**2, 0.0) if miss else 0.0
+
+    def _start(self, way: int) -> tuple[np.ndarray, tuple[float, float]]:
+        """Log loss from which a descent or a rise starts, for each line, and the trend of it: where from, and its slope.
+
+        After the initial plateau that is where the curve begins. After a later one it is the median of the plateau's
+        first half, since the escape sets in during the second; one that goes on down steadily, and not ever faster, is
+        left where its trend is.
+        """
+        no_trend = (0.0, 0.0)
+        if way == 0 or self.kinds[way - 1] != "plateau":
+            return self._end_height(self.edges[way]), no_trend
+        first, last = self.edges[way - 1], self.edges[way]
+        if way == 1:
+            return self._first_height(first, last), no_trend
+        level = self._level(first, (first + last) / 2)
+        marks = first + (last - first) * np.array([0.25, 0.5, 0.75])
+        heights = self._heights(marks)
+        before, after = np.diff(heights, axis=1).T / np.diff(marks)[:, None]
+        steady = (before * after > 0) & (np.abs(after) > MIN_TREND) & (np.abs(after) < FASTER * np.abs(before))
+        if steady.mean() <= AGREED_SHARE:
+            return level, no_trend
+        return heights[:, 2], (float(marks[2]), float(np.median(after)))
+
+    def _first_height(self, first: float, last: float) -> np.ndarray:
+        """Height of each line where the initial plateau begins, with the miss of the records that are still up there."""
+        marks = np.linspace(first, last, MARKS)
+        line = self._line(marks)
+        noise = self.records.sigma[0]
+        moved = np.abs(line - line[0]) > max(0.01 * abs(line[-1] - line[0]), 0.1 * noise)
+        near = marks[int(moved.argmax()) - 1] if moved.any() and moved.argmax() > 0 else marks[-1]
+        a, b = np.searchsorted(self.records.position, [first, near])
+        if moved.any() and not moved.argmax() > 0:
+            b = a + 1
+        return np.asarray(self._heights(np.array([first]))[:, 0] + self._miss(a, max(b, a + 1)))
+
+    def _end_height(self, position: float) -> np.ndarray:
+        """Height of each line at a position, with the miss of the record there."""
+        at = min(int(np.searchsorted(self.records.position, position)), self.records.position.size - 1)
+        return np.asarray(self._heights(np.array([position]))[:, 0] + self._miss(at, at + 1))
+
+    def _goal(self, way: int) -> np.ndarray:
+        """Log loss to which a descent or a rise leads: the median of the plateau after it."""
+        if way + 1 < len(self.kinds) and self.kinds[way + 1] == "plateau":
+            return self._level(self.edges[way + 1], self.edges[way + 2])
+        return self._end_height(self.edges[way + 1])
+
+    def _crossing(
+        self, index: int, way: int, level: np.ndarray, middle: np.ndarray, trend: tuple[float, float], falls: float,
+        early: bool,
+    ) -> Boundary:  # fmt: skip
+        """Where the records pass a level.
+
+        Args:
+            index: The stage that ends there.
+            way: The descent or rise beside it.
+            level: For each line drawn, shape (draws,).
+            middle: Half of the way, for each line.
+            trend: Of the level: where it holds, and how it changes from there.
+            falls: 1 for a descent, -1 for a rise.
+            early: Whether a plateau ends there, which happens before the middle.
+        """
+        records = self.records
+        a, b = np.searchsorted(records.position, [self.edges[index], self.edges[index + 2]])
+        b = min(b + 1, records.position.size)
+        position = records.position[a:b]
+        line = self._line(position) - trend[1] * (position - trend[0])
+        height = falls * (line - level.mean())
+        half = falls * (middle.mean() - level.mean())
+        reached = height <= half if early else height < half
+        turn = int(reached.argmax()) if reached.any() else position.size
+        inside = slice(0, min(turn + BESIDE, position.size)) if early else slice(max(turn - BESIDE, 0), position.size)
+        unsure = np.flatnonzero(np.abs(height[inside]) <= SURE * records.sigma[a:b][inside]) + inside.start
+        cross = int(np.argmax(height[inside] <= 0)) + inside.start
+        first = max(min(unsure.min(initial=cross), cross) - BESIDE, inside.start)
+        last = min(max(unsure.max(initial=cross), cross) + BESIDE + 1, inside.stop)
+        return self._passed(a + first, a + last, height[first:last], level - level.mean(), trend, falls, level.mean())
+
+    def _passed(
+        self, a: int, b: int, line: np.ndarray, off: np.ndarray, trend: tuple[float, float], falls: float, level: float
+    ) -> Boundary:
+        """Where the records from a up to b pass a level that is off by so much for each line drawn."""
+        records = self.records
+        size = -(-(b - a) // WINDOW)
+        starts = np.arange(0, b - a, size)
+        sizes = np.diff(np.append(starts, b - a))
+
+        def means(values: np.ndarray) -> np.ndarray:
+            return np.asarray(np.add.reduceat(values, starts) / sizes)
+
+        height = means(falls * (records.value[a:b] - trend[1] * (records.position[a:b] - trend[0]) - level))
+        clock, line, sigma = means(records.clock[a:b]), means(line), np.sqrt(means(records.sigma[a:b] ** 2))
+        if size > 1:
+            sigma = sigma * np.sqrt(records.noise.inflation / sizes)
+        noise = self.noise[0 if size == 1 else 1][:, : sigma.size] * sigma
+        at = _crossed(height[None])[0]
+        moved = _crossed(line + noise - falls * off[:, None]) - _crossed(line[None])[0]
+        low, high = np.quantile(moved, QUANTILES)
+        below, above = WIDEN * max(-low, 0.0) + MIN_RECORDS_OFF / size, WIDEN * max(high, 0.0) + MIN_RECORDS_OFF / size
+        places = np.interp([at, at - below, at + above], np.arange(clock.size), clock)
+        return Boundary(*places.tolist())
+
+    def _turn(self, index: int) -> Boundary:
+        """Where a descent and a rise meet: the lowest (highest) record near where the lines turn."""
+        records, falls = self.records, 1.0 if self.kinds[index] == "descent" else -1.0
+        inside = np.flatnonzero((self.at >= self.edges[index]) & (self.at <= self.edges[index + 2]))
+        turns = inside[(falls * self.lines[:, inside]).argmin(axis=1)]
+        low, middle, high = np.quantile(turns, [QUANTILES[0], 0.5, QUANTILES[1]], method="nearest")
+        around = [max(middle - 1, 0), min(middle + 1, self.at.size - 1), max(low - 1, 0), min(high + 1, self.at.size - 1)]
+        a, b, first, last = np.searchsorted(records.position, self.at[around])
+        at = a + int(np.argmin(falls * records.value[a : b + 1]))
+        clock = records.clock[[at, min(first, at), max(min(last, records.clock.size - 1), at)]]
+        return Boundary(*clock.tolist())
+
+    def _at_edge(self, index: int) -> Boundary:
+        return Boundary(*[self._clock(self.edges[index + 1])] * 3)
+
+    def _clock(self, position: float) -> float:
+        return float(np.interp(position, self.records.position, self.records.clock))
 
 
-def _curves(bins: Bins, segmentation: Segmentation, places: np.ndarray) -> np.ndarray:
-    """The lines drawn at some places, corrected where the bins clearly lie off them, shape (draws, places)."""
-    at = bins.position[segmentation.knots]
-    left = (np.searchsorted(at, places, side="right") - 1).clip(0, at.size - 2)
-    share = (places - at[left]) / (at[left + 1] - at[left])
-    lines = segmentation.lines[:, left] * (1 - share) + segmentation.lines[:, left + 1] * share
-    weight, kernel = 1 / bins.variance, np.ones(min(AVERAGED_BINS, (bins.value.size - 1) // 2 * 2 + 1))
-    total = np.convolve(weight, kernel, "same")
-    miss = np.convolve((bins.value - segmentation.line(bins)) * weight, kernel, "same") / total
-    clear = CLEAR_MISS**2 / total / np.maximum(miss**2, NO_MISS)
-    return np.asarray(lines + np.interp(places, bins.position, miss * (1 - clear).clip(min=0.0)))
-
-
-def _crossings(places: np.ndarray, curves: np.ndarray, kinds: list[str], edges: list[int], index: int) -> np.ndarray:
-    """Where each curve ends a stage, shape (draws,)."""
-    early = kinds[index] == "plateau"
-    if not early and kinds[index + 1] != "plateau":
-        return places[[edges[index + 1]]]  # a descent and a rise meet at a knot
-    way = index + 1 if early else index
-    start = curves[:, [edges[way]]]
-    if way > 0 and kinds[way - 1] == "plateau":
-        start = _level_before(places, curves, edges[way - 1], edges[way])
-    goal = curves[:, [edges[way + 1]]]
-    if way + 1 < len(kinds) and kinds[way + 1] == "plateau":
-        goal = np.median(curves[:, edges[way + 1] : edges[way + 2] + 1], axis=1)[:, None]
-    start = np.broadcast_to(start, curves.shape)
-    begun = start[:, [edges[way]]]
-    if (float(np.median(goal - begun)) < 0) != (kinds[way] == "descent"):
-        return places[[edges[index + 1]]]  # the plateau before or after it goes against it: only the knot is left
-    if early:
-        level = _share_of_the_way(start, goal)
-    else:
-        level = np.broadcast_to(begun + DESCENT_SHARE * (goal - begun), curves.shape)
-    falls = np.where(goal < begun, 1.0, -1.0)
-    chosen = slice(edges[index], edges[index + 2] + 1)
-    above = (falls * (curves - level))[:, chosen]
-    middle = (falls * ((begun + goal) / 2 - level))[:, chosen]
-    return _crossed(places[chosen], above, middle, early)
+def _ar_noise(rho: float, size: tuple[int, int], random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """AR(1) noise and white noise of unit variance, each of shape (draws, records)."""
+    white = random.standard_normal(size)
+    if rho == 0:
+        return white, white
+    out = white.copy()
+    for k in range(1, size[1]):
+        out[:, k] = rho * out[:, k - 1] + np.sqrt(1 - rho * rho) * white[:, k]
+    return out, white
 
 
 def _share_of_the_way(start: np.ndarray, goal: np.ndarray) -> np.ndarray:
@@ -112,57 +251,13 @@ def _share_of_the_way(start: np.ndarray, goal: np.ndarray) -> np.ndarray:
     return np.asarray(unit + np.log(share))
 
 
-def _level_before(places: np.ndarray, curves: np.ndarray, first: int, last: int) -> np.ndarray:
-    """Log loss from which the stage after a plateau starts, shape (draws, 1), or (draws, places) if it has a trend.
-
-    The median of the plateau's first half, since the escape sets in during the second. A later plateau that goes down
-    steadily, and not ever faster, has the trend of its third quarter instead: the slow end of a descent.
-    """
-    quarter = (last - first) // 4
-    level = np.median(curves[:, first : first + max(2 * quarter, 1) + 1], axis=1)[:, None]
-    if quarter < 2 or first == 0:
-        return np.asarray(level)
-    marks = [first, first + 2 * quarter, first + 3 * quarter]
-    before, after = np.diff(curves[:, marks], axis=1).T / np.diff(places[marks])[:, None]
-    steady = (before * after > 0) & (np.abs(after) > MIN_TREND) & (np.abs(after) < FASTER * np.abs(before))
-    kept = max(steady.mean() - AGREED_SHARE, 0.0) / (1 - AGREED_SHARE)
-    trend = curves[:, [marks[2]]] + after[:, None] * (places - places[marks[2]])
-    return np.asarray((1 - kept) * level + kept * trend)
-
-
-def _crossed(places: np.ndarray, above: np.ndarray, middle: np.ndarray, early: bool) -> np.ndarray:
-    """Where curves, given as their heights above a level, fall through it.
-
-    Args:
-        places: Shape (places,).
-        above: Heights of the curves above the level, shape (draws, places).
-        middle: Height of the middle of the way above the level, shape (draws, places).
-        early: Take the last crossing before a curve first reaches the middle, else the first one after it.
-    """
-    rows, last = np.arange(len(above)), places.size - 1
-    reached = above <= (np.minimum(middle, 0.0) if early else np.maximum(middle, 0.0))
-    turn = np.where(reached.any(axis=1), reached.argmax(axis=1), last)[:, None]
-    if early:
-        before = (above > 0) & (np.arange(places.size) <= turn)
-        left = np.where(before.any(axis=1), last - before[:, ::-1].argmax(axis=1), 0)
-    else:
-        after = (above <= 0) & (np.arange(places.size) >= turn)
-        left = np.where(after.any(axis=1), (after.argmax(axis=1) - 1).clip(min=0), last)
-    right = np.minimum(left + 1, last)
-    step = above[rows, left] - above[rows, right]
-    share = np.where(step > 0, above[rows, left] / np.where(step > 0, step, 1.0), 0.0).clip(0, 1)
-    return np.asarray(places[left] + share * (places[right] - places[left]))
-
-
-def _interval(at: np.ndarray, knots: np.ndarray) -> tuple[float, float, float]:
-    """Median of a boundary and its 90 % interval.
-
-    The lines drawn agree too well, since they bend at knots only and share one estimate of the noise. So the interval
-    is widened as curves with known boundaries ask for.
-    """
-    low, middle, high = (float(one) for one in np.quantile(at, QUANTILES))
-    after = int(np.searchsorted(knots, middle).clip(1, knots.size - 1))
-    least = MIN_WIDTH * (knots[after] - knots[after - 1])
-    below, above = np.hypot(WIDEN * np.array([middle - low, high - middle]), least)
-    ends = knots[0], knots[-1]
-    return max(middle - below, ends[0]), middle, min(middle + above, ends[1])
+def _crossed(heights: Float[np.ndarray, "curves records"]) -> Float[np.ndarray, " curves"]:
+    """At which record the isotonic regression of falling curves passes 0, between records by a straight line."""
+    sums = np.pad(np.cumsum(heights, axis=1), ((0, 0), (1, 0)))
+    after = sums.argmax(axis=1)  # the first record that counts as below
+    rows = np.arange(len(heights))
+    last = heights.shape[1] - 1
+    above, below = heights[rows, (after - 1).clip(0, last)], heights[rows, after.clip(0, last)]
+    step = above - below
+    share = np.where(step > 0, above / np.where(step > 0, step, 1.0), 0.0).clip(0, 1)
+    return np.asarray(np.where(after == 0, 0.0, np.where(after > last, last, after - 1 + share)))

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mstage.analysis.magnitudes import LARGEST, SUMMED, in_unit, out_of_unit, unit_exponent
-from mstage.analysis.stages.bins import Bins, clean, log_loss, make_bins
-from mstage.analysis.stages.boundaries import DESCENT_SHARE, Boundary, denoised, locate_boundaries
+from mstage.analysis.stages.bins import Bins, make_bins
+from mstage.analysis.stages.boundaries import DESCENT_SHARE, Boundary, locate_boundaries
 from mstage.analysis.stages.names import stage_names
 from mstage.analysis.stages.rates import Rate, fit_rate
+from mstage.analysis.stages.records import Records, clean, log_loss
 from mstage.analysis.stages.results import MIN_RECORDS, RunStages, Stage, StageMethod, Stages, Status
-from mstage.analysis.stages.segmentation import Segment, Segmentation, segment
+from mstage.analysis.stages.segmentation import Segment, segment
 from mstage.history import check_loss_history, clock_name, curves
 
 if TYPE_CHECKING:
@@ -73,34 +74,32 @@ def find_stages(curve: Curve, method: StageMethod) -> tuple[Status, tuple[Stage,
     on_scale = clock if method.clock_scale == "linear" else clock[clock > 0]
     if on_scale.size < MIN_RECORDS:
         return "diverged" if curve.diverged else "too short", ()
-    bins = make_bins(clock, loss, method.bins, method.clock_scale)
+    scaled = Records.of(clock, loss, method.clock_scale)
+    bins = make_bins(scaled, method.bins)
     segmentation = segment(bins, method.segmentation)
-    boundaries, line = locate_boundaries(bins, segmentation), denoised(bins, segmentation)
+    boundaries = locate_boundaries(scaled, segmentation)
     names = stage_names([one.kind for one in segmentation.segments])
-    ends = [*(_on_clock(bins, boundary) for boundary in boundaries), Boundary(*[float(clock[-1])] * 3)]
+    ends = [*boundaries, Boundary(*[float(clock[-1])] * 3)]
     starts = [float(clock[0]), *(end.position for end in ends[:-1])]
-    rate_ends = [*starts[1:], _end_of_way(bins, segmentation, starts[-1])]
+    line = np.interp(bins.position, segmentation.at, segmentation.lines.mean(axis=0))
+    rate_ends = [*starts[1:], _end_of_way(bins, line, starts[-1])]
     records = replace(curve, clock=clock, loss=loss)
     stages = tuple(
-        _stage(name, part, start, end, rate_end, bins, line, records)
+        _stage(name, part, start, end, rate_end, bins, line, records, scaled.floor)
         for name, part, start, end, rate_end in zip(names, segmentation.segments, starts, ends, rate_ends, strict=True)
     )
     return "diverged" if curve.diverged else "ok", stages
 
 
-def _on_clock(bins: Bins, boundary: Boundary) -> Boundary:
-    """A boundary on the scale of the segmentation as one on the clock."""
-    places = np.array([boundary.position, boundary.low, boundary.high])
-    return Boundary(*np.interp(places, bins.position, bins.clock).tolist())
-
-
-def _end_of_way(bins: Bins, segmentation: Segmentation, start: float) -> float:
+def _end_of_way(bins: Bins, line: np.ndarray, start: float) -> float:
     """Where the curve's last stage has come nine tenths of its way, which is where a descent ends if a plateau follows.
 
     A descent that goes on to the end of the curve may have a slow tail; its rate is not to speak of that.
     """
     inside = bins.clock >= start
-    clock, line = bins.clock[inside], segmentation.line(bins)[inside]
+    if not inside.any():
+        return start
+    clock, line = bins.clock[inside], line[inside]
     reached = np.abs(line - line[0]) >= DESCENT_SHARE * np.abs(line[-1] - line[0])
     return float(clock[int(np.argmax(reached))])
 
@@ -114,12 +113,13 @@ def _stage(
     bins: Bins,
     line: np.ndarray,
     records: Curve,
+    floor: float,
 ) -> Stage:
     """One stage with its losses along the denoised line through the bins, and its rate up to `rate_end`."""
     inside = records.loss[(records.clock >= start) & (records.clock <= end.position)]
     at = np.interp([start, end.position], bins.clock, line)
-    edges = np.exp(np.minimum(at, LARGEST_LOG)) + bins.floor
-    rate = None if part.kind == "plateau" else _rate(bins, start, rate_end, records)
+    edges = np.exp(np.minimum(at, LARGEST_LOG)) + floor
+    rate = None if part.kind == "plateau" else _rate(bins, start, rate_end, records, floor)
     return Stage(
         name=name,
         kind=part.kind,
@@ -138,9 +138,9 @@ def _stage(
     )
 
 
-def _rate(bins: Bins, start: float, end: float, records: Curve) -> Rate | None:
+def _rate(bins: Bins, start: float, end: float, records: Curve, floor: float) -> Rate | None:
     """Rate of the loss from one clock value to another, from the bins, or from the records where these are few."""
-    if bins.floor != 0:  # a loss that can be negative has no rate: it would depend on the floor
+    if floor != 0:  # a loss that can be negative has no rate: it would depend on the floor
         return None
     inside = (bins.clock >= start) & (bins.clock <= end)
     few = (records.clock >= start) & (records.clock <= end)

@@ -30,7 +30,7 @@ from mstage.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from jaxtyping import Float, Int
+    from jaxtyping import Float
 
     from mstage.analysis.stages.bins import Bins
 
@@ -55,7 +55,7 @@ class SegmentationMethod:
 
     steepness: float = 0.3
     least_drop: float = 0.05
-    knots: int = 24
+    knots: int = 32
     bend: float = 0.1
     change: float = 0.06
     rise: float = 0.005
@@ -88,8 +88,8 @@ class Segment:
 
     Attributes:
         kind: Its label.
-        first: First bin; while the curve is being cut, first knot.
-        last: Last bin; while the curve is being cut, last knot.
+        first: First knot.
+        last: Last knot.
         probability: That there is a stage of this kind here.
     """
 
@@ -105,17 +105,18 @@ class Segmentation:
 
     Attributes:
         segments: In order, never two of a kind next to each other.
-        knots: Bins at which the lines may bend, shape (knots,).
+        at: Positions at which the lines may bend, shape (knots,).
         lines: Heights there of the lines drawn that go through the stages found at the first bar, (draws, knots).
     """
 
     segments: tuple[Segment, ...]
-    knots: Int[np.ndarray, " knots"]
+    at: Float[np.ndarray, " knots"]
     lines: Float[np.ndarray, "draws knots"]
 
-    def line(self, bins: Bins) -> np.ndarray:
-        """The mean of the lines in each bin, shape (bins,)."""
-        return np.asarray(np.interp(bins.position, bins.position[self.knots], self.lines.mean(axis=0)))
+    @property
+    def edges(self) -> list[float]:
+        """Positions at which the segments begin and the last ends."""
+        return [float(self.at[one.first]) for one in self.segments] + [float(self.at[-1])]
 
 
 def segment(bins: Bins, method: SegmentationMethod) -> Segmentation:
@@ -134,8 +135,7 @@ def segment(bins: Bins, method: SegmentationMethod) -> Segmentation:
         bar = share * method.steepness
         parts = (_split(table, mean, one, bar, method) for one in found)
         found = [part for segments in parts for part in segments]
-    segments = tuple(replace(one, first=int(knots[one.first]), last=int(knots[one.last])) for one in found)
-    return Segmentation(segments, knots, heights)
+    return Segmentation(tuple(found), table.at, heights)
 
 
 def _most_probable(table: BrokenLines, prior: Prior, least_drop: float) -> tuple[list[Segment], np.ndarray]:
