@@ -15,7 +15,7 @@ import numpy as np
 from mstage.analysis.stages.tuning import MOST_BINS, OFF_LINE, OFF_SHAPE, OFF_STEP, SPIKE_SIGMAS
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
 
     from mstage.analysis.stages.noise import Noise
     from mstage.analysis.stages.records import Records
@@ -32,7 +32,8 @@ class Bins:
     Attributes:
         clock: Mean clock of each bin, shape (bins,).
         position: The same on the scale of the segmentation: natural log of the clock, or the clock stretched to 0..10.
-        value: Median log(loss - floor) of each bin, single outlying bins replaced by the median around them.
+        records: How many are in each.
+        value: Median height of each bin, single outlying bins replaced by the median around them.
         variance: Of `value`, with what the correlation of the noise adds; never 0.
         ar_coefficient: The noise of bin k is ar_coefficient[k] times that of bin k - 1 plus an innovation;
             ar_coefficient[0] is 0.
@@ -41,6 +42,7 @@ class Bins:
 
     clock: Float[np.ndarray, " bins"]
     position: Float[np.ndarray, " bins"]
+    records: Int[np.ndarray, " bins"]
     value: Float[np.ndarray, " bins"]
     variance: Float[np.ndarray, " bins"]
     ar_coefficient: Float[np.ndarray, " bins"]
@@ -65,6 +67,7 @@ def make_bins(records: Records, count: int) -> Bins:
     return Bins(
         clock=np.add.reduceat(records.clock, starts) / sizes,
         position=np.add.reduceat(position, starts) / sizes,
+        records=sizes,
         value=_without_spikes(medians, np.sqrt(white)),
         variance=white * noise.inflation + MIN_SIGMA**2,
         ar_coefficient=ar_coefficient,

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 PLATEAU_SHARE = 0.1  # of the way, on the scale of the loss, that ends a plateau
 DESCENT_SHARE = 0.9  # of the way, on the scale of log loss, that ends a descent
-LARGEST_LOG = 700.0  # of losses that are computed with as they are
 MARKS = 33  # places along a plateau at which its level is read
 SURE = 5.0  # standard deviations from the level, at which a record alone is surely on its side
 BESIDE = 12  # records that are looked at besides
@@ -86,7 +85,7 @@ class _Locator:
         falls = 1.0 if self.kinds[way] == "descent" else -1.0
         if falls * float(np.median(start - goal)) <= 0:  # the plateau before or after it goes against it
             return self._at_edge(index)
-        level = _share_of_the_way(start, goal) if early else start + DESCENT_SHARE * (goal - start)
+        level = self.records.scale.share_of_the_way(PLATEAU_SHARE, start, goal) if early else start + DESCENT_SHARE * (goal - start)
         return self._crossing(index, way, level, (start + goal) / 2, trend, falls, early)
 
     def _heights(self, position: np.ndarray) -> np.ndarray:
@@ -241,14 +240,6 @@ def _ar_noise(rho: float, size: tuple[int, int], random: np.random.Generator) ->
     for k in range(1, size[1]):
         out[:, k] = rho * out[:, k - 1] + np.sqrt(1 - rho * rho) * white[:, k]
     return out, white
-
-
-def _share_of_the_way(start: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """Log loss where the loss has come `PLATEAU_SHARE` of its way from one log loss to another."""
-    most = np.maximum(start, goal)
-    unit = np.where(np.abs(most) > LARGEST_LOG, most, 0.0)  # exp of more is not finite, exp of less is 0
-    share = (1 - PLATEAU_SHARE) * np.exp(start - unit) + PLATEAU_SHARE * np.exp(goal - unit)
-    return np.asarray(unit + np.log(share))
 
 
 def _crossed(heights: Float[np.ndarray, "curves records"]) -> Float[np.ndarray, " curves"]:

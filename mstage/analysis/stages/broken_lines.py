@@ -46,6 +46,7 @@ class BrokenLines:
         self.knots = knots
         self.heights = heights
         self.at = bins.position[knots]
+        self.records = np.cumsum(bins.records)[knots]  # up to each knot
         self._origin, self._middle = float(bins.position[0]), float(bins.value.mean())
         weight = 1 / bins.innovation_variance
 
@@ -89,6 +90,7 @@ class BrokenLines:
         part = object.__new__(BrokenLines)
         knots = slice(first, last + 1)
         part.knots, part.heights, part.at = self.knots[knots], self.heights[knots], self.at[knots]
+        part.records = self.records[knots]
         part._origin, part._middle = self._origin, self._middle
         part._begins, part._ends = self._begins[:, knots], self._ends[:, knots]
         return part

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mstage.analysis.magnitudes import LARGEST, SUMMED, in_unit, out_of_unit, unit_exponent
+from mstage.analysis.magnitudes import SUMMED, in_unit, out_of_unit, unit_exponent
 from mstage.analysis.stages.bins import Bins, make_bins
 from mstage.analysis.stages.boundaries import DESCENT_SHARE, Boundary, locate_boundaries
 from mstage.analysis.stages.names import stage_names
 from mstage.analysis.stages.rates import Rate, fit_rate
-from mstage.analysis.stages.records import Records, clean, log_loss
+from mstage.analysis.stages.records import Records, ValueScale, clean
 from mstage.analysis.stages.results import MIN_RECORDS, RunStages, Stage, StageMethod, Stages, Status
 from mstage.analysis.stages.segmentation import Segment, segment
 from mstage.history import check_loss_history, clock_name, curves
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from mstage.history import Curve
-
-LARGEST_LOG = float(np.log(LARGEST))
 
 
 def detect_stages(loss: xr.DataArray, method: StageMethod | None = None) -> Stages:
@@ -85,7 +83,7 @@ def find_stages(curve: Curve, method: StageMethod) -> tuple[Status, tuple[Stage,
     rate_ends = [*starts[1:], _end_of_way(bins, line, starts[-1])]
     records = replace(curve, clock=clock, loss=loss)
     stages = tuple(
-        _stage(name, part, start, end, rate_end, bins, line, records, scaled.floor)
+        _stage(name, part, start, end, rate_end, bins, line, records, scaled.scale)
         for name, part, start, end, rate_end in zip(names, segmentation.segments, starts, ends, rate_ends, strict=True)
     )
     return "diverged" if curve.diverged else "ok", stages
@@ -113,13 +111,12 @@ def _stage(
     bins: Bins,
     line: np.ndarray,
     records: Curve,
-    floor: float,
+    scale: ValueScale,
 ) -> Stage:
     """One stage with its losses along the denoised line through the bins, and its rate up to `rate_end`."""
     inside = records.loss[(records.clock >= start) & (records.clock <= end.position)]
-    at = np.interp([start, end.position], bins.clock, line)
-    edges = np.exp(np.minimum(at, LARGEST_LOG)) + floor
-    rate = None if part.kind == "plateau" else _rate(bins, start, rate_end, records, floor)
+    edges = scale.loss(np.interp([start, end.position], bins.clock, line))
+    rate = None if part.kind == "plateau" else _rate(bins, start, rate_end, records, scale)
     return Stage(
         name=name,
         kind=part.kind,
@@ -138,14 +135,14 @@ def _stage(
     )
 
 
-def _rate(bins: Bins, start: float, end: float, records: Curve, floor: float) -> Rate | None:
+def _rate(bins: Bins, start: float, end: float, records: Curve, scale: ValueScale) -> Rate | None:
     """Rate of the loss from one clock value to another, from the bins, or from the records where these are few."""
-    if floor != 0:  # a loss that can be negative has no rate: it would depend on the floor
+    if not scale.logarithmic:
         return None
     inside = (bins.clock >= start) & (bins.clock <= end)
     few = (records.clock >= start) & (records.clock <= end)
     if np.count_nonzero(few) <= 2 * np.count_nonzero(inside):
-        return fit_rate(records.clock[few], log_loss(records.loss[few], 0.0), np.ones(np.count_nonzero(few)))
+        return fit_rate(records.clock[few], scale.height(records.loss[few]), np.ones(np.count_nonzero(few)))
     return fit_rate(bins.clock[inside], bins.value[inside], bins.variance[inside])
 
 

@@ -1,7 +1,8 @@
-"""On which scale are the stages of a loss curve seen?
+"""On which scale are the stages of a curve seen?
 
-Stages are seen on a logarithmic clock and a logarithmic loss: a plateau is as long as what came before it, a drop is as
-large as its factor.
+Stages are seen on a logarithmic clock: a plateau is as long as what came before it. A loss is seen on a logarithmic
+scale, on which a drop is as large as its factor; what can be negative, and what rises to a ceiling as an accuracy or a
+return does, on its own scale, on which a drop is as large as its share of the whole range.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from mstage.analysis.stages.noise import Noise, estimate_noise, local_scale
-from mstage.analysis.stages.tuning import FLOOR_SHARE, SPIKE_SIGMAS
+from mstage.analysis.stages.tuning import RANGE_LENGTH, RISING_BLOCKS, RISING_FACTOR, RISING_SHARE, SPIKE_SIGMAS
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -21,8 +22,68 @@ if TYPE_CHECKING:
 LINEAR_CLOCK_SPAN = 10.0  # length of a linear clock, in the units in which a logarithmic one has 2.3 a decade
 ROUNDED = 2.0**-46  # of the size of losses, that their range is at least if it is no rounding
 MIN_LENGTH = 1e-6  # of a log clock, below which the logarithms of its values would have too few digits
+LARGEST_LOG = 700.0  # of losses that are computed with as they are
 
 ClockScale = Literal["log", "linear"]
+
+
+@dataclass(frozen=True)
+class ValueScale:
+    """How losses are put on the scale on which stages are seen, and back.
+
+    Attributes:
+        logarithmic: Whether it is their logarithm; else a straight scale.
+        origin: The loss at 0 of a straight scale.
+        unit: The loss that a straight scale has as 1.
+    """
+
+    logarithmic: bool
+    origin: float = 0.0
+    unit: float = 1.0
+
+    @classmethod
+    def of(cls, loss: np.ndarray) -> ValueScale:
+        """The logarithm for losses that are not negative and do not rise to a ceiling.
+
+        Some zeros among positive losses are losses below what the log could write. A straight scale moves with the
+        losses when a constant is added or multiplied: their range, spikes apart, has a fixed length on it.
+        """
+        if loss.size == 0 or ((loss >= 0).all() and not _rises(loss)):
+            return cls(True)
+        low, high = np.quantile(loss, [0.001, 0.999])
+        size = max(abs(low), abs(high))
+        span = high - low if high - low > ROUNDED * size else size  # a range of some roundings is that of a constant
+        return cls(False, float(low), float(span or 1.0) / RANGE_LENGTH)
+
+    def height(self, loss: np.ndarray) -> np.ndarray:
+        """Losses on the scale; on a logarithmic one what is 0 counts as the least that is not."""
+        if not self.logarithmic:
+            return np.asarray((loss - self.origin) / self.unit)
+        positive = loss[loss > 0]
+        return np.log(np.maximum(loss, positive.min() if positive.size else 1.0))
+
+    def loss(self, height: np.ndarray) -> np.ndarray:
+        """Losses at some heights."""
+        if self.logarithmic:
+            return np.exp(np.minimum(height, LARGEST_LOG))
+        return self.origin + self.unit * np.asarray(height)
+
+    def share_of_the_way(self, share: float, start: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        """Height at which the loss itself has come a share of its way from one height to another."""
+        if not self.logarithmic:
+            return np.asarray(start + share * (goal - start))
+        most = np.maximum(start, goal)
+        unit = np.where(np.abs(most) > LARGEST_LOG, most, 0.0)  # exp of more is not finite, exp of less is 0
+        return np.asarray(unit + np.log((1 - share) * np.exp(start - unit) + share * np.exp(goal - unit)))
+
+
+def _rises(loss: np.ndarray) -> bool:
+    """Whether losses that are not negative go up nearly all the way, by no more than some factor."""
+    blocks = np.array([np.median(one) for one in np.array_split(loss, RISING_BLOCKS) if one.size])
+    steps = np.diff(blocks)
+    up, down = float(steps[steps > 0].sum()), float(-steps[steps < 0].sum())
+    low = float(blocks.min(initial=np.inf))
+    return up > 0 and down <= RISING_SHARE * up and blocks.max() <= RISING_FACTOR * low
 
 
 @dataclass(frozen=True)
@@ -32,10 +93,10 @@ class Records:
     Attributes:
         clock: Ascending, shape (records,).
         position: The same on the scale of the segmentation: natural log of the clock, or the clock stretched to 0..10.
-        value: log(loss - floor), single outlying records replaced by the median around them.
+        value: Heights of the losses on `scale`, single outlying records replaced by the median around them.
         sigma: Standard deviation of the noise of each.
         noise: Over all of them.
-        floor: What was taken off the losses before the logarithm; 0 for positive losses.
+        scale: Of the losses.
     """
 
     clock: Float[np.ndarray, " records"]
@@ -43,22 +104,22 @@ class Records:
     value: Float[np.ndarray, " records"]
     sigma: Float[np.ndarray, " records"]
     noise: Noise
-    floor: float
+    scale: ValueScale
 
     @classmethod
-    def of(cls, clock: np.ndarray, loss: np.ndarray, scale: ClockScale) -> Records:
+    def of(cls, clock: np.ndarray, loss: np.ndarray, clock_scale: ClockScale) -> Records:
         """Put clean records on their scale.
 
         Args:
             clock: Ascending, shape (records,), at least two different values, on a log clock two of them positive.
             loss: Shape (records,).
-            scale: Scale of the clock.
+            clock_scale: Scale of the clock.
         """
-        floor = loss_floor(loss)
-        values = log_loss(loss, floor)
+        scale = ValueScale.of(loss)
+        values = scale.height(loss)
         noise = estimate_noise(values)
         sigma = noise.sigma * local_scale(values)
-        return cls(clock, positions(clock, scale), _without_lone_spikes(values, sigma), sigma, noise, floor)
+        return cls(clock, positions(clock, clock_scale), _without_lone_spikes(values, sigma), sigma, noise, scale)
 
 
 def clean(
@@ -73,29 +134,6 @@ def clean(
         last = np.append(clock[1:] > clock[:-1], True)
         clock, loss = clock[last], loss[last]
     return clock, loss
-
-
-def loss_floor(loss: np.ndarray) -> float:
-    """What to take off the losses so that their logarithm exists: 0 where they are positive.
-
-    Some zeros among positive losses are losses below what the log could write, and are left to `log_loss`. Where there
-    are negative losses, the floor lies a little below the least of them (spikes apart); so it moves with the losses
-    when a constant is added or multiplied.
-    """
-    if loss.size == 0 or (loss >= 0).all():
-        return 0.0
-    low, high = np.quantile(loss, [0.001, 0.999])
-    size = max(abs(low), abs(high))
-    span = high - low if high - low > ROUNDED * size else size  # a range of some roundings is that of a constant
-    return float(low - FLOOR_SHARE * (span or 1.0))
-
-
-def log_loss(loss: np.ndarray, floor: float) -> np.ndarray:
-    """log(loss - floor); what is not above the floor counts as the least that is."""
-    above = loss - floor
-    positive = above[above > 0]
-    least = positive.min() if positive.size else 1.0
-    return np.log(np.maximum(above, least))
 
 
 def positions(clock: np.ndarray, scale: ClockScale) -> np.ndarray:

@@ -20,6 +20,7 @@ from mstage.analysis.stages.posterior import Posterior, Prior
 from mstage.analysis.stages.tuning import (
     HEIGHT_STEP,
     LOWER_BARS,
+    PLATEAU_RECORDS,
     PROBABILITY_AGREED,
     PROBABILITY_DOUBTED,
     SPLIT_DOUBT,
@@ -141,7 +142,7 @@ def segment(bins: Bins, method: SegmentationMethod) -> Segmentation:
 def _most_probable(table: BrokenLines, prior: Prior, least_drop: float) -> tuple[list[Segment], np.ndarray]:
     """The sequence of stages drawn most often: its segments, in knots of the table, and the lines that have it."""
     heights, labels = Posterior(table, prior).draw(DRAWS, np.random.default_rng(0))
-    labels = _without_small(labels, heights, least_drop)
+    labels = _without_small(labels, table, heights, least_drop)
     change = labels[:, 1:] != labels[:, :-1]
     sequences = np.full(labels.shape, -1, np.int8)  # each line's labels less repetitions, filled up at their end
     place = np.pad(np.cumsum(change, axis=1), ((0, 0), (1, 0)))
@@ -161,16 +162,30 @@ def _most_probable(table: BrokenLines, prior: Prior, least_drop: float) -> tuple
     return found, heights[rows]
 
 
-def _without_small(labels: np.ndarray, heights: np.ndarray, least_drop: float) -> np.ndarray:
-    """The labels of lines, descents and rises that change too little made plateau."""
-    boundary = np.pad(labels[:, 1:] != labels[:, :-1], ((0, 0), (1, 1)), constant_values=True)
-    row, begin = np.nonzero(boundary[:, :-1])
-    end = np.nonzero(boundary[:, 1:])[1] + 1
-    change = np.abs(heights[row, end] - heights[row, begin])
+def _without_small(labels: np.ndarray, table: BrokenLines, heights: np.ndarray, least_drop: float) -> np.ndarray:
+    """The labels of lines, without descents and rises that change too little and plateaus of too few records.
+
+    The former become plateau; the latter belong to the stage before, at the beginning of the curve to the one after.
+    """
     labels = labels.copy()
+    row, begin, end = _stretches(labels)
+    change = np.abs(heights[row, end] - heights[row, begin])
     for one in np.flatnonzero((labels[row, begin] > 0) & (change < np.log1p(least_drop))):
         labels[row[one], begin[one] : end[one]] = 0
+    row, begin, end = _stretches(labels)
+    few = (labels[row, begin] == 0) & (table.records[end] - table.records[begin] < PLATEAU_RECORDS)
+    few &= end - begin < labels.shape[1]
+    for one in np.flatnonzero(few):
+        first, last = begin[one], end[one]
+        labels[row[one], first:last] = labels[row[one], first - 1 if first else last]
     return labels
+
+
+def _stretches(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row, first and last knot of each stretch with one label."""
+    boundary = np.pad(labels[:, 1:] != labels[:, :-1], ((0, 0), (1, 1)), constant_values=True)
+    row, begin = np.nonzero(boundary[:, :-1])
+    return row, begin, np.nonzero(boundary[:, 1:])[1] + 1
 
 
 def _split(

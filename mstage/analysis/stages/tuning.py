@@ -8,6 +8,12 @@ defaults of `SegmentationMethod` were chosen together with them. `make bench` sa
 
 from __future__ import annotations
 
+# Scale
+RANGE_LENGTH = 3.0  # of all losses on a straight scale, in units in which a logarithmic one has 2.3 a decade
+RISING_BLOCKS = 20  # whose medians tell whether a curve rises to a ceiling
+RISING_SHARE = 0.1  # of what it goes up, that it goes down at most
+RISING_FACTOR = 30.0  # by which it goes up at most
+
 # Noise
 SMOOTH_RATIO = 2.6  # of the squared differences at lags 2 and 1: noise of any correlation stays below 2, shape has 16
 SMOOTH_RATIO_FAR = 8.0  # the same at lags 4 and 1: noise of any correlation stays below 4, shape has 256
@@ -25,7 +31,6 @@ OFF_LINE = 4.0  # standard errors off the line through its neighbours, beyond wh
 OFF_SHAPE = 0.003  # of log loss, that it may be off besides
 OFF_STEP = 0.03  # of the change from the bin before to the one after, that it may be off besides
 SPIKE_SIGMAS = 5.0  # from the median around it, beyond which a single value is a spike
-FLOOR_SHARE = 0.03  # of the range of the losses, by which the floor of losses that can be negative lies below the least
 
 # Knots
 SHAPE_SIGMA = 0.002  # of log loss: error of a straight line where the curve is flat
@@ -37,6 +42,7 @@ BENT_ERROR = 4.0  # of the difference of two pieces where they meet, that is an 
 
 # Segments
 HEIGHT_STEP = 0.5  # between the heights that are tried at a knot, in standard errors of the smoothed curve
+PLATEAU_RECORDS = 2  # that a plateau has at least, besides the one that it begins with
 LOWER_BARS = (1 / 3, 1 / 9, 1 / 27)  # of the steepness, at which a plateau is looked at again
 WHOLE_DROPS = 4.0  # times `least_drop`, by which a plateau has to change to become one descent or rise at a lower bar
 SPLIT_DOUBT = 0.02  # factor of `change` and `rise` there: several bars in several plateaus are tried
