@@ -18,12 +18,14 @@ from mstage.analysis.stages.broken_lines import KINDS, BrokenLines, Kind
 from mstage.analysis.stages.knots import choose_knots, shape_sigma
 from mstage.analysis.stages.posterior import Posterior, Prior
 from mstage.analysis.stages.tuning import (
+    FLATTER,
     HEIGHT_STEP,
     LOWER_BARS,
     PLATEAU_RECORDS,
     PROBABILITY_AGREED,
     PROBABILITY_DOUBTED,
     SPLIT_DOUBT,
+    TURN_SHARE,
     WHOLE_DROPS,
 )
 from mstage.errors import UsageError
@@ -136,6 +138,7 @@ def segment(bins: Bins, method: SegmentationMethod) -> Segmentation:
         bar = share * method.steepness
         parts = (_split(table, mean, one, bar, method) for one in found)
         found = [part for segments in parts for part in segments]
+    found = [part for one in found for part in _divided(table, mean, one, method)]
     return Segmentation(tuple(found), table.at, heights)
 
 
@@ -165,7 +168,8 @@ def _most_probable(table: BrokenLines, prior: Prior, least_drop: float) -> tuple
 def _without_small(labels: np.ndarray, table: BrokenLines, heights: np.ndarray, least_drop: float) -> np.ndarray:
     """The labels of lines, without descents and rises that change too little and plateaus of too few records.
 
-    The former become plateau; the latter belong to the stage before, at the beginning of the curve to the one after.
+    The former become plateau; the latter belong to the stage before, at the beginning of the curve to the one after. A
+    plateau between a descent and a rise, which any smooth curve has for a moment, has to last besides.
     """
     labels = labels.copy()
     row, begin, end = _stretches(labels)
@@ -173,8 +177,12 @@ def _without_small(labels: np.ndarray, table: BrokenLines, heights: np.ndarray, 
     for one in np.flatnonzero((labels[row, begin] > 0) & (change < np.log1p(least_drop))):
         labels[row[one], begin[one] : end[one]] = 0
     row, begin, end = _stretches(labels)
-    few = (labels[row, begin] == 0) & (table.records[end] - table.records[begin] < PLATEAU_RECORDS)
+    kind, length = labels[row, begin], table.at[end] - table.at[begin]
+    few = (kind == 0) & (table.records[end] - table.records[begin] < PLATEAU_RECORDS)
     few &= end - begin < labels.shape[1]
+    same = row[2:] == row[:-2]
+    turn = same & (kind[1:-1] == 0) & (kind[:-2] + kind[2:] == 3)
+    few[1:-1] |= turn & (length[1:-1] < TURN_SHARE * (length[:-2] + length[2:]))
     for one in np.flatnonzero(few):
         first, last = begin[one], end[one]
         labels[row[one], first:last] = labels[row[one], first - 1 if first else last]
@@ -213,6 +221,41 @@ def _split(
     return [
         Segment(s.kind, part.first + s.first, part.first + s.last, min(s.probability, part.probability)) for s in found
     ]
+
+
+def _divided(table: BrokenLines, line: np.ndarray, part: Segment, method: SegmentationMethod) -> list[Segment]:
+    """A descent or a rise with the plateau in it that is many times flatter than both of its sides; else as it is.
+
+    Whatever the bar for steepness: between two drops of a late learning rate, a slow descent is a plateau.
+    """
+    if part.kind == "plateau":
+        return [part]
+    fall = -1.0 if part.kind == "descent" else 1.0
+    slope = fall * np.diff(line[part.first : part.last + 1]) / np.diff(table.at[part.first : part.last + 1])
+    if slope.size < 3:
+        return [part]
+    ends = part.last == table.at.size - 1  # what follows the curve may be as steep as anything
+    before = np.maximum.accumulate(slope)[:-1]
+    after = np.append(np.maximum.accumulate(slope[::-1])[::-1][2:], np.inf if ends else 0.0)
+    flat, steep = np.maximum(slope[1:], method.steepness / FLATTER), np.minimum(before, after)
+    best = int((steep / flat).argmax())
+    if steep[best] < FLATTER * flat[best]:
+        return [part]
+    bar = float(np.sqrt(steep[best] * flat[best]))
+    sceptical = replace(method, steepness=bar, change=SPLIT_DOUBT * method.change).prior()
+    found, _ = _most_probable(table.part(part.first, part.last), sceptical, method.least_drop)
+    found = _merged(
+        replace(one, kind=part.kind)
+        if one.kind != part.kind and (place == 0 or (place == len(found) - 1 and not ends) or one.kind != "plateau")
+        else one
+        for place, one in enumerate(found)
+    )  # fmt: skip
+    if len(found) == 1:
+        return [part]
+    moved = [
+        Segment(s.kind, part.first + s.first, part.first + s.last, min(s.probability, part.probability)) for s in found
+    ]
+    return [one for inner in moved for one in _divided(table, line, inner, method)]
 
 
 def _merged(segments: Iterable[Segment]) -> list[Segment]:

@@ -43,6 +43,8 @@ BENT_ERROR = 4.0  # of the difference of two pieces where they meet, that is an 
 # Segments
 HEIGHT_STEP = 0.5  # between the heights that are tried at a knot, in standard errors of the smoothed curve
 PLATEAU_RECORDS = 2  # that a plateau has at least, besides the one that it begins with
+TURN_SHARE = 0.15  # of a descent and a rise, that a plateau between them lasts at least
+FLATTER = 20.0  # times that a plateau within a descent is less steep than both of its sides
 LOWER_BARS = (1 / 3, 1 / 9, 1 / 27)  # of the steepness, at which a plateau is looked at again
 WHOLE_DROPS = 4.0  # times `least_drop`, by which a plateau has to change to become one descent or rise at a lower bar
 SPLIT_DOUBT = 0.02  # factor of `change` and `rise` there: several bars in several plateaus are tried
