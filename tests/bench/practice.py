@@ -87,10 +87,10 @@ def height(start: float, pieces: list[Piece], clock: np.ndarray) -> np.ndarray:
     return out
 
 
-def borders(start: float, pieces: list[Piece], logs: bool) -> tuple[float, ...]:
+def borders(start: float, pieces: list[Piece], first: float, logs: bool) -> tuple[float, ...]:
     """Ends of the pieces but the last by definition."""
     out: list[float] = []
-    value, begin = start, 0.0
+    value, begin = start, first
     values, begins = [], []
     for piece in pieces:
         values.append(value)
@@ -303,5 +303,5 @@ def cases(seeds: tuple[int, ...] = TUNING_SEEDS) -> Iterator[Practical]:
                 else:
                     noise = _noise(random, points, sigma, rho)
                 loss = np.exp(y + noise) if logs else y + noise * (0.3 if name == "accuracy" else 1)
-                ends = tuple(end * steps for end in borders(start, pieces, logs))
+                ends = tuple(end * steps for end in borders(start, pieces, float(clock[0]), logs))
                 yield Practical(name, clock * steps, loss, tuple(piece.kind for piece in pieces), ends)

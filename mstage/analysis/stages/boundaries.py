@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mstage.analysis.stages.tuning import AGREED_SHARE, FASTER, MIN_RECORDS_OFF, MIN_TREND, WIDEN
+from mstage.analysis.stages.tuning import AGREED_SHARE, FASTER, MIN_RECORDS_OFF, TREND_SHARE, WIDEN
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -53,6 +53,22 @@ def locate_boundaries(records: Records, segmentation: Segmentation) -> list[Boun
     return _Locator(records, segmentation).boundaries()
 
 
+@dataclass(frozen=True)
+class _Trend:
+    """How the level of a plateau goes on: straight, on the clock or on the scale of the segmentation."""
+
+    origin: float
+    slope: float
+    on_clock: bool
+
+    def rise(self, position: np.ndarray, clock: np.ndarray) -> np.ndarray:
+        """Since its origin."""
+        return np.asarray(self.slope * ((clock if self.on_clock else position) - self.origin))
+
+
+NO_TREND = _Trend(0.0, 0.0, False)
+
+
 class _Locator:
     """The curve, its segments, and lines drawn through them."""
 
@@ -70,7 +86,7 @@ class _Locator:
         for index in range(len(self.kinds) - 1):
             boundary = self._boundary(index)
             if out and boundary.position <= out[-1].position:  # noise can turn two round: the later is at its edge
-                position = max(out[-1].position, self._clock(self.edges[index + 1]))
+                position = max(out[-1].position, float(self._clock(np.array([self.edges[index + 1]]))[0]))
                 boundary = Boundary(position, min(boundary.low, position), max(boundary.high, position))
             out.append(boundary)
         return out
@@ -80,13 +96,18 @@ class _Locator:
         if not early and self.kinds[index + 1] != "plateau":
             return self._turn(index)
         way = index + 1 if early else index
-        start, trend = self._start(way)
-        goal = self._goal(way)
+        start, goal, trend = self._start(way), self._goal(way), NO_TREND
+        most = TREND_SHARE * abs(float(np.median(goal - start)))
+        if way > 1 and (leaving := self._trend(way - 1, most)):
+            start, trend = leaving
+        if way + 1 < len(self.kinds) and (arriving := self._trend(way + 1, most)):
+            begin = np.array([self.edges[way + 1]])
+            goal = arriving[0] + arriving[1].rise(begin, self._clock(begin))[0]
         falls = 1.0 if self.kinds[way] == "descent" else -1.0
         if falls * float(np.median(start - goal)) <= 0:  # the plateau before or after it goes against it
             return self._at_edge(index)
         level = self.records.scale.share_of_the_way(PLATEAU_SHARE, start, goal) if early else start + DESCENT_SHARE * (goal - start)
-        return self._crossing(index, way, level, (start + goal) / 2, trend, falls, early)
+        return self._crossing(index, level, (start + goal) / 2, trend, falls, early)
 
     def _heights(self, position: np.ndarray) -> np.ndarray:
         """Of the lines drawn at some positions, shape (draws, positions)."""
@@ -112,27 +133,49 @@ class _Locator:
         variance = float(np.mean(self.records.sigma[chosen] ** 2)) * self.records.noise.inflation / len(range(a, b, step))
         return miss * max(1 - CLEAR_MISS**2 * variance / miss**2, 0.0) if miss else 0.0
 
-    def _start(self, way: int) -> tuple[np.ndarray, tuple[float, float]]:
-        """Log loss from which a descent or a rise starts, for each line, and the trend of it: where from, and its slope.
+    def _start(self, way: int) -> np.ndarray:
+        """Height from which a descent or a rise starts, for each line.
 
-        After the initial plateau that is where the curve begins. After a later one it is the median of the plateau's
-        first half, since the escape sets in during the second; one that goes on down steadily, and not ever faster, is
-        left where its trend is.
+        After the initial plateau that is where the curve begins, after a later one the median of the plateau's first
+        half, since the escape sets in during the second.
         """
-        no_trend = (0.0, 0.0)
         if way == 0 or self.kinds[way - 1] != "plateau":
-            return self._end_height(self.edges[way]), no_trend
+            return self._end_height(self.edges[way])
         first, last = self.edges[way - 1], self.edges[way]
-        if way == 1:
-            return self._first_height(first, last), no_trend
-        level = self._level(first, (first + last) / 2)
+        return self._first_height(first, last) if way == 1 else self._level(first, (first + last) / 2)
+
+    def _goal(self, way: int) -> np.ndarray:
+        """Height to which a descent or a rise leads, for each line: the median of the plateau after it."""
+        if way + 1 == len(self.kinds) or self.kinds[way + 1] != "plateau":
+            return self._end_height(self.edges[way + 1])
+        return self._level(self.edges[way + 1], self.edges[way + 2])
+
+    def _trend(self, index: int, most: float) -> tuple[np.ndarray, _Trend] | None:
+        """Height of each line at the third quarter of a plateau that goes on steadily, and its trend; else None.
+
+        Steadily on the scale of the segmentation or on the clock itself, whichever is the steadier, and by no more than
+        so much. Such a plateau is left, and reached, where its trend is, and not its median.
+        """
+        if self.kinds[index] != "plateau":
+            return None
+        first, last = self.edges[index], self.edges[index + 1]
         marks = first + (last - first) * np.array([0.25, 0.5, 0.75])
         heights = self._heights(marks)
-        before, after = np.diff(heights, axis=1).T / np.diff(marks)[:, None]
-        steady = (before * after > 0) & (np.abs(after) > MIN_TREND) & (np.abs(after) < FASTER * np.abs(before))
-        if steady.mean() <= AGREED_SHARE:
-            return level, no_trend
-        return heights[:, 2], (float(marks[2]), float(np.median(after)))
+        best: tuple[float, bool] = (AGREED_SHARE, False)
+        for on_clock in (False, True):
+            at = self._clock(marks) if on_clock else marks
+            before, after = np.diff(heights, axis=1).T / np.diff(at)[:, None]
+            steady = (before * after > 0) & (np.abs(after) < FASTER * np.abs(before))
+            steady &= np.abs(before) < FASTER * np.abs(after)
+            best = max(best, (float(steady.mean()), on_clock))
+        share, on_clock = best
+        if share <= AGREED_SHARE:
+            return None
+        at = self._clock(marks) if on_clock else marks
+        slope = float(np.median((heights[:, 2] - heights[:, 0]) / (at[2] - at[0])))
+        trend = _Trend(float(at[2]), slope, on_clock)
+        ends = np.array([first, last])
+        return (heights[:, 2], trend) if np.ptp(trend.rise(ends, self._clock(ends))) <= most else None
 
     def _first_height(self, first: float, last: float) -> np.ndarray:
         """Height of each line where the initial plateau begins, with the miss of the records that are still up there."""
@@ -151,24 +194,16 @@ class _Locator:
         at = min(int(np.searchsorted(self.records.position, position)), self.records.position.size - 1)
         return np.asarray(self._heights(np.array([position]))[:, 0] + self._miss(at, at + 1))
 
-    def _goal(self, way: int) -> np.ndarray:
-        """Log loss to which a descent or a rise leads: the median of the plateau after it."""
-        if way + 1 < len(self.kinds) and self.kinds[way + 1] == "plateau":
-            return self._level(self.edges[way + 1], self.edges[way + 2])
-        return self._end_height(self.edges[way + 1])
-
     def _crossing(
-        self, index: int, way: int, level: np.ndarray, middle: np.ndarray, trend: tuple[float, float], falls: float,
-        early: bool,
-    ) -> Boundary:  # fmt: skip
+        self, index: int, level: np.ndarray, middle: np.ndarray, trend: _Trend, falls: float, early: bool
+    ) -> Boundary:
         """Where the records pass a level.
 
         Args:
             index: The stage that ends there.
-            way: The descent or rise beside it.
             level: For each line drawn, shape (draws,).
             middle: Half of the way, for each line.
-            trend: Of the level: where it holds, and how it changes from there.
+            trend: Of the level.
             falls: 1 for a descent, -1 for a rise.
             early: Whether a plateau ends there, which happens before the middle.
         """
@@ -176,7 +211,7 @@ class _Locator:
         a, b = np.searchsorted(records.position, [self.edges[index], self.edges[index + 2]])
         b = min(b + 1, records.position.size)
         position = records.position[a:b]
-        line = self._line(position) - trend[1] * (position - trend[0])
+        line = self._line(position) - trend.rise(position, records.clock[a:b])
         height = falls * (line - level.mean())
         half = falls * (middle.mean() - level.mean())
         reached = height <= half if early else height < half
@@ -189,7 +224,7 @@ class _Locator:
         return self._passed(a + first, a + last, height[first:last], level - level.mean(), trend, falls, level.mean())
 
     def _passed(
-        self, a: int, b: int, line: np.ndarray, off: np.ndarray, trend: tuple[float, float], falls: float, level: float
+        self, a: int, b: int, line: np.ndarray, off: np.ndarray, trend: _Trend, falls: float, level: float
     ) -> Boundary:
         """Where the records from a up to b pass a level that is off by so much for each line drawn."""
         records = self.records
@@ -200,7 +235,8 @@ class _Locator:
         def means(values: np.ndarray) -> np.ndarray:
             return np.asarray(np.add.reduceat(values, starts) / sizes)
 
-        height = means(falls * (records.value[a:b] - trend[1] * (records.position[a:b] - trend[0]) - level))
+        rise = trend.rise(records.position[a:b], records.clock[a:b])
+        height = means(falls * (records.value[a:b] - rise - level))
         clock, line, sigma = means(records.clock[a:b]), means(line), np.sqrt(means(records.sigma[a:b] ** 2))
         if size > 1:
             sigma = sigma * np.sqrt(records.noise.inflation / sizes)
@@ -225,10 +261,10 @@ class _Locator:
         return Boundary(*clock.tolist())
 
     def _at_edge(self, index: int) -> Boundary:
-        return Boundary(*[self._clock(self.edges[index + 1])] * 3)
+        return Boundary(*[float(self._clock(np.array([self.edges[index + 1]]))[0])] * 3)
 
-    def _clock(self, position: float) -> float:
-        return float(np.interp(position, self.records.position, self.records.clock))
+    def _clock(self, position: np.ndarray) -> np.ndarray:
+        return np.asarray(np.interp(position, self.records.position, self.records.clock))
 
 
 def _ar_noise(rho: float, size: tuple[int, int], random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -52,8 +52,8 @@ PROBABILITY_AGREED = 0.96  # measured share of the stages on which all lines dra
 PROBABILITY_DOUBTED = 0.6  # the same of those on which none does, but which the most frequent sequence has
 
 # Boundaries
-MIN_TREND = 0.03  # slope of log loss from which a plateau can have a trend
-FASTER = 1.2  # ratio of slopes from which a plateau that goes down is on its way into the descent, without a trend
+TREND_SHARE = 0.5  # of the way beside it, that a plateau with a trend goes at most
+FASTER = 1.3  # ratio of slopes up to which a plateau goes on steadily
 AGREED_SHARE = 0.5  # of the lines drawn, that have to show the trend
 WIDEN = 1.2  # factor of the spread of a boundary over the lines drawn, which agree more than they should
 MIN_RECORDS_OFF = 0.5  # records to each side of a boundary, that it may be off whatever the noise
