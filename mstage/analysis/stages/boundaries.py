@@ -17,11 +17,12 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mstage.analysis.stages.tuning import AGREED_SHARE, FASTER, MIN_RECORDS_OFF, TREND_SHARE, WIDEN
+from mstage.analysis.stages.tuning import AGREED_SHARE, FASTER, MIN_RECORDS_OFF, TREND_SHARES, WIDEN
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 PLATEAU_SHARE = 0.1  # of the way, on the scale of the loss, that ends a plateau
 DESCENT_SHARE = 0.9  # of the way, on the scale of log loss, that ends a descent
 MARKS = 33  # places along a plateau at which its level is read
+PARTS = 24  # of a plateau, of which the flattest tells from where it is left
 SURE = 5.0  # standard deviations from the level, at which a record alone is surely on its side
 BESIDE = 12  # records that are looked at besides
 WINDOW = 300  # records or means of records in which a crossing is sought
@@ -97,10 +99,10 @@ class _Locator:
             return self._turn(index)
         way = index + 1 if early else index
         start, goal, trend = self._start(way), self._goal(way), NO_TREND
-        most = TREND_SHARE * abs(float(np.median(goal - start)))
-        if way > 1 and (leaving := self._trend(way - 1, most)):
+        length = abs(float(np.median(goal - start)))
+        if way > 1 and (leaving := self._trend(way - 1, length)):
             start, trend = leaving
-        if way + 1 < len(self.kinds) and (arriving := self._trend(way + 1, most)):
+        if way + 1 < len(self.kinds) and (arriving := self._trend(way + 1, length)) and arriving[1].on_clock:
             begin = np.array([self.edges[way + 1]])
             goal = arriving[0] + arriving[1].rise(begin, self._clock(begin))[0]
         falls = 1.0 if self.kinds[way] == "descent" else -1.0
@@ -127,6 +129,8 @@ class _Locator:
 
     def _miss(self, a: int, b: int) -> float:
         """How far records lie off the mean line on average; 0 where that may be noise."""
+        b = min(b, self.records.position.size)
+        a = min(a, b - 1)
         step = max((b - a) // 2000, 1)
         chosen = slice(a, b, step)
         miss = float(np.mean(self.records.value[chosen] - self._line(self.records.position[chosen])))
@@ -136,13 +140,21 @@ class _Locator:
     def _start(self, way: int) -> np.ndarray:
         """Height from which a descent or a rise starts, for each line.
 
-        After the initial plateau that is where the curve begins, after a later one the median of the plateau's first
-        half, since the escape sets in during the second.
+        After the initial plateau that is where the curve begins, after a later one where it is flattest.
         """
         if way == 0 or self.kinds[way - 1] != "plateau":
             return self._end_height(self.edges[way])
         first, last = self.edges[way - 1], self.edges[way]
-        return self._first_height(first, last) if way == 1 else self._level(first, (first + last) / 2)
+        return self._first_height(first, last) if way == 1 else self._flattest(first, last)
+
+    def _flattest(self, first: float, last: float) -> np.ndarray:
+        """Level of each line in the two neighbouring parts of a plateau between which the curve changes least."""
+        marks = np.linspace(first, last, PARTS + 1)
+        at = np.searchsorted(self.records.position, marks)
+        middles = self._line((marks[1:] + marks[:-1]) / 2)
+        levels = middles + [self._miss(a, max(b, a + 1)) for a, b in pairwise(at.tolist())]
+        part = int(np.abs(np.diff(levels)).argmin())
+        return self._level(float(marks[part]), float(marks[part + 2]))
 
     def _goal(self, way: int) -> np.ndarray:
         """Height to which a descent or a rise leads, for each line: the median of the plateau after it."""
@@ -150,11 +162,11 @@ class _Locator:
             return self._end_height(self.edges[way + 1])
         return self._level(self.edges[way + 1], self.edges[way + 2])
 
-    def _trend(self, index: int, most: float) -> tuple[np.ndarray, _Trend] | None:
+    def _trend(self, index: int, way: float) -> tuple[np.ndarray, _Trend] | None:
         """Height of each line at the third quarter of a plateau that goes on steadily, and its trend; else None.
 
-        Steadily on the scale of the segmentation or on the clock itself, whichever is the steadier, and by no more than
-        so much. Such a plateau is left, and reached, where its trend is, and not its median.
+        Steadily on the scale of the segmentation or on the clock itself, whichever is the steadier, and by a share of
+        the way beside it that counts and is not all of it. Such a plateau is left, and reached, where its trend is, and not its median.
         """
         if self.kinds[index] != "plateau":
             return None
@@ -175,7 +187,8 @@ class _Locator:
         slope = float(np.median((heights[:, 2] - heights[:, 0]) / (at[2] - at[0])))
         trend = _Trend(float(at[2]), slope, on_clock)
         ends = np.array([first, last])
-        return (heights[:, 2], trend) if np.ptp(trend.rise(ends, self._clock(ends))) <= most else None
+        rise = float(np.ptp(trend.rise(ends, self._clock(ends))))
+        return (heights[:, 2], trend) if TREND_SHARES[0] * way <= rise <= TREND_SHARES[1] * way else None
 
     def _first_height(self, first: float, last: float) -> np.ndarray:
         """Height of each line where the initial plateau begins, with the miss of the records that are still up there."""

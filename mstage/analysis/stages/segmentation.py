@@ -19,6 +19,9 @@ from mstage.analysis.stages.knots import choose_knots, shape_sigma
 from mstage.analysis.stages.posterior import Posterior, Prior
 from mstage.analysis.stages.tuning import (
     FLATTER,
+    FLAT_LENGTH,
+    FLATTER_THAN_BOTH,
+    MOST_STEEP,
     HEIGHT_STEP,
     LOWER_BARS,
     PLATEAU_RECORDS,
@@ -237,11 +240,18 @@ def _divided(table: BrokenLines, line: np.ndarray, part: Segment, method: Segmen
     ends = part.last == table.at.size - 1  # what follows the curve may be as steep as anything
     before = np.maximum.accumulate(slope)[:-1]
     after = np.append(np.maximum.accumulate(slope[::-1])[::-1][2:], np.inf if ends else 0.0)
-    flat, steep = np.maximum(slope[1:], method.steepness / FLATTER), np.minimum(before, after)
-    best = int((steep / flat).argmax())
-    if steep[best] < FLATTER * flat[best]:
+    flat = np.maximum(slope[1:], method.steepness / FLATTER)
+    steep, steeper = np.minimum(before, after), np.minimum(np.maximum(before, after), MOST_STEEP * flat)
+    contrast = np.where(steep > FLATTER_THAN_BOTH * flat, np.sqrt(np.maximum(steep * steeper, 0.0)) / flat, 0.0)
+    best = int(contrast.argmax())
+    if contrast[best] < FLATTER:
         return [part]
     bar = float(np.sqrt(steep[best] * flat[best]))
+    flatter = np.append(False, slope[1:] < bar)
+    left = best + 1 - int(np.argmin(flatter[best + 1 :: -1]))
+    right = best + 1 + int(np.argmin(np.append(flatter[best + 1 :], False)))
+    if contrast[best] * (table.at[part.first + right] - table.at[part.first + left + 1]) < FLAT_LENGTH:
+        return [part]
     sceptical = replace(method, steepness=bar, change=SPLIT_DOUBT * method.change).prior()
     found, _ = _most_probable(table.part(part.first, part.last), sceptical, method.least_drop)
     found = _merged(

@@ -44,7 +44,10 @@ BENT_ERROR = 4.0  # of the difference of two pieces where they meet, that is an 
 HEIGHT_STEP = 0.5  # between the heights that are tried at a knot, in standard errors of the smoothed curve
 PLATEAU_RECORDS = 2  # that a plateau has at least, besides the one that it begins with
 TURN_SHARE = 0.15  # of a descent and a rise, that a plateau between them lasts at least
-FLATTER = 20.0  # times that a plateau within a descent is less steep than both of its sides
+FLATTER = 10.0  # times that a plateau within a descent is less steep than its sides, by their geometric mean
+FLATTER_THAN_BOTH = 3.0  # times that it is less steep than either
+MOST_STEEP = 300.0  # times as steep, beyond which a side counts no more
+FLAT_LENGTH = 12.0  # of such a plateau, times the factor by which it is flatter
 LOWER_BARS = (1 / 3, 1 / 9, 1 / 27)  # of the steepness, at which a plateau is looked at again
 WHOLE_DROPS = 4.0  # times `least_drop`, by which a plateau has to change to become one descent or rise at a lower bar
 SPLIT_DOUBT = 0.02  # factor of `change` and `rise` there: several bars in several plateaus are tried
@@ -52,7 +55,7 @@ PROBABILITY_AGREED = 0.96  # measured share of the stages on which all lines dra
 PROBABILITY_DOUBTED = 0.6  # the same of those on which none does, but which the most frequent sequence has
 
 # Boundaries
-TREND_SHARE = 0.5  # of the way beside it, that a plateau with a trend goes at most
+TREND_SHARES = (0.03, 0.5)  # of the way beside it, that a plateau with a trend goes at least and at most
 FASTER = 1.3  # ratio of slopes up to which a plateau goes on steadily
 AGREED_SHARE = 0.5  # of the lines drawn, that have to show the trend
 WIDEN = 1.2  # factor of the spread of a boundary over the lines drawn, which agree more than they should
