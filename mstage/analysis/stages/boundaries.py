@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mstage.analysis.stages.tuning import AGREED_SHARE, FASTER, MIN_RECORDS_OFF, TREND_SHARES, WIDEN
+from mstage.analysis.stages.tuning import BREAK, FASTER, MIN_RECORDS_OFF, TREND_SHARES, WIDEN
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -37,6 +37,7 @@ PARTS = 24  # of a plateau, of which the flattest tells from where it is left
 SURE = 5.0  # standard deviations from the level, at which a record alone is surely on its side
 BESIDE = 12  # records that are looked at besides
 WINDOW = 300  # records or means of records in which a crossing is sought
+CLEAR_TREND = 3.0  # standard errors of the slope of a plateau's second half, beyond which it has a trend
 CLEAR_MISS = 2.0  # standard errors of the records off the line, beyond which a level follows the records
 QUANTILES = (0.05, 0.95)
 
@@ -100,9 +101,11 @@ class _Locator:
         way = index + 1 if early else index
         start, goal, trend = self._start(way), self._goal(way), NO_TREND
         length = abs(float(np.median(goal - start)))
-        if way > 1 and (leaving := self._trend(way - 1, length)):
+        steep = length / (self.edges[way + 1] - self.edges[way])
+        leaving = self._trend(way - 1, length, steep) if way > 0 else None
+        if leaving and (way > 1 or not leaving[1].on_clock):  # the escape from the initial plateau begins linearly
             start, trend = leaving
-        if way + 1 < len(self.kinds) and (arriving := self._trend(way + 1, length)) and arriving[1].on_clock:
+        if way + 1 < len(self.kinds) and (arriving := self._trend(way + 1, length, steep)) and arriving[1].on_clock:
             begin = np.array([self.edges[way + 1]])
             goal = arriving[0] + arriving[1].rise(begin, self._clock(begin))[0]
         falls = 1.0 if self.kinds[way] == "descent" else -1.0
@@ -147,6 +150,17 @@ class _Locator:
         first, last = self.edges[way - 1], self.edges[way]
         return self._first_height(first, last) if way == 1 else self._flattest(first, last)
 
+    def _slope(self, a: int, b: int, on_clock: bool) -> tuple[float, float]:
+        """Of the records from a up to b, on the clock or on the scale of the segmentation, and its standard error."""
+        if b - a < 3:
+            return 0.0, np.inf
+        chosen = slice(a, b, max((b - a) // 2000, 1))
+        x = (self.records.clock if on_clock else self.records.position)[chosen]
+        x = x - x.mean()
+        spread = float(x @ x)
+        variance = float(np.mean(self.records.sigma[chosen] ** 2)) * self.records.noise.inflation / spread
+        return float(x @ self.records.value[chosen]) / spread, float(np.sqrt(variance))
+
     def _flattest(self, first: float, last: float) -> np.ndarray:
         """Level of each line in the two neighbouring parts of a plateau between which the curve changes least."""
         marks = np.linspace(first, last, PARTS + 1)
@@ -162,33 +176,37 @@ class _Locator:
             return self._end_height(self.edges[way + 1])
         return self._level(self.edges[way + 1], self.edges[way + 2])
 
-    def _trend(self, index: int, way: float) -> tuple[np.ndarray, _Trend] | None:
-        """Height of each line at the third quarter of a plateau that goes on steadily, and its trend; else None.
+    def _trend(self, index: int, way: float, steep: float) -> tuple[np.ndarray, _Trend] | None:
+        """Height of each line in the second half of a plateau that goes on steadily, and its trend; else None.
 
-        Steadily on the scale of the segmentation or on the clock itself, whichever is the steadier, and by a share of
-        the way beside it that counts and is not all of it. Such a plateau is left, and reached, where its trend is, and not its median.
+        Steadily on the scale of the segmentation or on the clock itself, whichever is the steadier; by a share of the
+        way beside it that counts and is not all of it; and many times less steeply. Such a plateau is left, and
+        reached, where its trend is, and not its level.
         """
         if self.kinds[index] != "plateau":
             return None
         first, last = self.edges[index], self.edges[index + 1]
-        marks = first + (last - first) * np.array([0.25, 0.5, 0.75])
-        heights = self._heights(marks)
-        best: tuple[float, bool] = (AGREED_SHARE, False)
+        best: tuple[float, bool, np.ndarray] | None = None
         for on_clock in (False, True):
-            at = self._clock(marks) if on_clock else marks
-            before, after = np.diff(heights, axis=1).T / np.diff(at)[:, None]
-            steady = (before * after > 0) & (np.abs(after) < FASTER * np.abs(before))
-            steady &= np.abs(before) < FASTER * np.abs(after)
-            best = max(best, (float(steady.mean()), on_clock))
-        share, on_clock = best
-        if share <= AGREED_SHARE:
+            scale = self.records.clock if on_clock else self.records.position
+            begin, end = self._clock(np.array([first, last])) if on_clock else (first, last)
+            marks = np.searchsorted(scale, begin + (end - begin) * np.array([0.1, 0.5, 0.9]))
+            before, after = self._slope(marks[0], marks[1], on_clock), self._slope(marks[1], marks[2], on_clock)
+            clear = abs(after[0]) > max(CLEAR_TREND * after[1], 2 * before[1])
+            slow, fast = sorted((abs(before[0]), abs(after[0])))
+            same = fast < FASTER * slow or fast - slow < np.hypot(before[1], after[1])
+            if clear and same and before[0] * after[0] > 0 and (best is None or fast < best[0] * slow):
+                best = fast / slow, on_clock, marks
+        if best is None:
             return None
-        at = self._clock(marks) if on_clock else marks
-        slope = float(np.median((heights[:, 2] - heights[:, 0]) / (at[2] - at[0])))
-        trend = _Trend(float(at[2]), slope, on_clock)
+        _, on_clock, (a, b, c) = best
+        origin = self.records.position[[(b + c) // 2]]
+        trend = _Trend(float((self._clock(origin) if on_clock else origin)[0]), self._slope(a, c, on_clock)[0], on_clock)
+        heights = self._heights(origin)[:, 0] + self._miss(b, c)
         ends = np.array([first, last])
         rise = float(np.ptp(trend.rise(ends, self._clock(ends))))
-        return (heights[:, 2], trend) if TREND_SHARES[0] * way <= rise <= TREND_SHARES[1] * way else None
+        counts = TREND_SHARES[0] * way <= rise <= TREND_SHARES[1] * way
+        return (heights, trend) if counts and steep * (last - first) >= BREAK * rise else None
 
     def _first_height(self, first: float, last: float) -> np.ndarray:
         """Height of each line where the initial plateau begins, with the miss of the records that are still up there."""

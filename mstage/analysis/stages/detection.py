@@ -69,8 +69,8 @@ def find_stages(curve: Curve, method: StageMethod) -> tuple[Status, tuple[Stage,
         scaled = replace(curve, clock=in_unit(clock, units[0]), loss=in_unit(loss, units[1]))
         status, stages = find_stages(scaled, method)
         return status, tuple(_out_of_units(stage, *units) for stage in stages)
-    on_scale = clock if method.clock_scale == "linear" else clock[clock > 0]
-    if on_scale.size < MIN_RECORDS:
+    before = np.count_nonzero(clock <= 0) if method.clock_scale == "log" else 0
+    if clock.size - max(before - 1, 0) < MIN_RECORDS:  # all the records before a log clock begins stand at one place
         return "diverged" if curve.diverged else "too short", ()
     scaled = Records.of(clock, loss, method.clock_scale)
     bins = make_bins(scaled, method.bins)

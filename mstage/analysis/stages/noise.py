@@ -122,4 +122,6 @@ def local_scale(values: Float[np.ndarray, " records"]) -> Float[np.ndarray, " re
     if whole == 0 or blocks.max() <= CLEAR_CHANGE**2 * blocks.min():
         return np.ones(values.size)
     scale = np.sqrt(blocks / whole).clip(1 / MOST_CHANGE, MOST_CHANGE)
-    return np.asarray(np.exp(np.interp(np.arange(values.size), (edges[1:] + edges[:-1]) / 2 + 1, np.log(scale))))
+    place = (np.arange(values.size) - 1 - (edges[1] - edges[0]) / 2) * count / size  # in blocks, 0 amid the first
+    before, after = (np.clip(one(place), 0, count - 1).astype(int) for one in (np.floor, np.ceil))
+    return np.asarray(np.maximum(scale[before], scale[after]))

@@ -20,9 +20,9 @@ SMOOTH_RATIO_FAR = 8.0  # the same at lags 4 and 1: noise of any correlation sta
 COMMON_SHARE = 0.1  # of the differences that have to move for those that do not to be left out
 MIN_INDEPENDENT = 12  # independent records that a curve counts for at least: slower wandering is shape
 
-BLOCK_RECORDS = 40  # at least, in a block whose noise is looked at by itself
+BLOCK_RECORDS = 24  # at least, in a block whose noise is looked at by itself
 MOST_BLOCKS = 60
-CLEAR_CHANGE = 2.0  # ratio of the noise of two blocks, below which all have the same
+CLEAR_CHANGE = 2.5  # ratio of the noise of two blocks, below which all have the same
 MOST_CHANGE = 100.0  # factor between the noise of a block and that of the whole curve
 
 # Bins
@@ -45,7 +45,7 @@ HEIGHT_STEP = 0.5  # between the heights that are tried at a knot, in standard e
 PLATEAU_RECORDS = 2  # that a plateau has at least, besides the one that it begins with
 TURN_SHARE = 0.15  # of a descent and a rise, that a plateau between them lasts at least
 FLATTER = 10.0  # times that a plateau within a descent is less steep than its sides, by their geometric mean
-FLATTER_THAN_BOTH = 3.0  # times that it is less steep than either
+FLATTER_THAN_BOTH = 2.0  # times that it is less steep than either
 MOST_STEEP = 300.0  # times as steep, beyond which a side counts no more
 FLAT_LENGTH = 12.0  # of such a plateau, times the factor by which it is flatter
 LOWER_BARS = (1 / 3, 1 / 9, 1 / 27)  # of the steepness, at which a plateau is looked at again
@@ -55,8 +55,8 @@ PROBABILITY_AGREED = 0.96  # measured share of the stages on which all lines dra
 PROBABILITY_DOUBTED = 0.6  # the same of those on which none does, but which the most frequent sequence has
 
 # Boundaries
-TREND_SHARES = (0.03, 0.5)  # of the way beside it, that a plateau with a trend goes at least and at most
+TREND_SHARES = (0.01, 0.5)  # of the way beside it, that a plateau with a trend goes at least and at most
+BREAK = 8.0  # times as steep as the trend of a plateau, that the way beside it is at least
 FASTER = 1.3  # ratio of slopes up to which a plateau goes on steadily
-AGREED_SHARE = 0.5  # of the lines drawn, that have to show the trend
 WIDEN = 1.2  # factor of the spread of a boundary over the lines drawn, which agree more than they should
 MIN_RECORDS_OFF = 0.5  # records to each side of a boundary, that it may be off whatever the noise
