@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -276,17 +277,99 @@ def constant(random: Random) -> tuple[float, list[Piece], bool]:
     return level, [Piece("plateau", 1.0, level, straight)], True
 
 
-KINDS: dict[str, Callable[[Random], tuple[float, list[Piece], bool]]] = {
+Kinds: TypeAlias = dict[str, Callable[[Random], tuple[float, list[Piece], bool]]]
+
+KINDS: Kinds = {
     "lr drops": lr_drops, "wsd": decay, "grokking": grokking, "spike": healing_spike, "blow-up 1%": late_blow_up,
     "blow-up 5%": blow_up, "double descent": double_descent, "epochs": epochs, "late escape": late_escape,
     "negative": negative, "accuracy": accuracy, "rl": noisy_return, "constant": constant,
 }  # fmt: skip
 
 
-def cases(seeds: tuple[int, ...] = TUNING_SEEDS) -> Iterator[Practical]:
+def many_epochs(random: Random) -> tuple[float, list[Piece], bool]:
+    """Twenty epochs, each with a drop at its edge."""
+    level = random.uniform(0.5, 1)
+    start, pieces = beginning(random, level, 0.025)
+    for k in range(1, 20):
+        pieces.append(Piece("plateau", k / 20, level, straight))
+        level -= random.uniform(0.15, 0.3)
+        pieces.append(Piece("descent", k / 20 + 0.003, level, straight))
+    pieces.append(Piece("plateau", 1.0, level, straight))
+    return start, pieces, True
+
+
+def long_staircase(random: Random) -> tuple[float, list[Piece], bool]:
+    """65 stages."""
+    level, ends = 0.0, np.linspace(0.02, 1, 33)
+    pieces = []
+    for k in range(32):
+        pieces.append(Piece("plateau", float(ends[k]), level, straight))
+        level -= random.uniform(0.2, 0.35)
+        pieces.append(Piece("descent", float(ends[k]) + 0.008, level, sigmoid))
+    pieces.append(Piece("plateau", 1.0, level, straight))
+    return 0.0, pieces, True
+
+
+def restarts(random: Random) -> tuple[float, list[Piece], bool]:
+    """Warm restarts: a jump up at once, a descent after it."""
+    level = random.uniform(-0.5, 0.5)
+    start, pieces = beginning(random, level, 0.2)
+    count = int(random.integers(2, 5))
+    for k in range(count):
+        at = 0.2 + 0.8 * k / count
+        pieces.append(Piece("rise", at + 0.001, level + random.uniform(0.8, 1.2), straight))
+        level -= random.uniform(0.1, 0.4)
+        pieces.append(Piece("descent", at + 0.8 / count, level, straight))
+    return start, pieces, True
+
+
+def overfitting(random: Random) -> tuple[float, list[Piece], bool]:
+    """A validation loss: down, flat, slowly up."""
+    level = random.uniform(-0.5, 0.5)
+    start, pieces = beginning(random, level, random.uniform(0.05, 0.1))
+    return start, [
+        *pieces, Piece("plateau", 0.3, level, straight), Piece("rise", 1.0, level + random.uniform(0.5, 1), straight)
+    ], True  # fmt: skip
+
+
+def one_jump(random: Random) -> tuple[float, list[Piece], bool]:
+    """A drop from one record to the next."""
+    at = random.uniform(0.2, 0.9)
+    level = -random.uniform(0.4, 2)
+    return 0.0, [
+        Piece("plateau", at, 0.0, straight), Piece("descent", at + 1e-4, level, straight),
+        Piece("plateau", 1.0, level, straight),
+    ], True  # fmt: skip
+
+
+def drift_and_plunge(random: Random) -> tuple[float, list[Piece], bool]:
+    """A slow drift that breaks off."""
+    at = random.uniform(0.4, 0.7)
+    drift = -random.uniform(0.1, 0.2)
+    return 0.0, [
+        Piece("plateau", at, drift, straight), Piece("descent", 1.0, drift - random.uniform(2, 4), straight)
+    ], True  # fmt: skip
+
+
+def ceiling(random: Random) -> tuple[float, list[Piece], bool]:
+    """A return from below 0 to a ceiling, with a dip."""
+    a = random.uniform(0.05, 0.15)
+    return -5.0, [
+        Piece("plateau", a, -5.0, straight), Piece("rise", 0.35, 6.0, sigmoid), Piece("plateau", 0.6, 6.0, straight),
+        Piece("descent", 0.63, 2.0, straight), Piece("rise", 0.75, 6.0, relaxing), Piece("plateau", 1.0, 6.0, straight),
+    ], False  # fmt: skip
+
+
+FRESH: Kinds = {
+    "many epochs": many_epochs, "65 stages": long_staircase, "restarts": restarts, "overfitting": overfitting,
+    "one jump": one_jump, "drift and plunge": drift_and_plunge, "ceiling": ceiling,
+}  # fmt: skip
+
+
+def cases(seeds: tuple[int, ...] = TUNING_SEEDS, kinds: Kinds = KINDS) -> Iterator[Practical]:
     """Each kind with each noise."""
     for seed in seeds:
-        for number, (name, make) in enumerate(KINDS.items()):
+        for number, (name, make) in enumerate(kinds.items()):
             for level, sigma in enumerate(NOISES):
                 random = np.random.default_rng([seed, number, level])
                 start, pieces, logs = make(random)

@@ -54,10 +54,10 @@ def make_bins(records: Records, count: int) -> Bins:
 
     Args:
         records: The curve.
-        count: Bins at most, before those in which the curve bends are halved.
+        count: Bins at most, on each of the two scales, before those in which the curve bends are halved.
     """
     position, values, sigma, noise = records.position, records.value, records.sigma, records.noise
-    starts = _refined(_even_starts(position, count), position, values, sigma**2 * noise.inflation, MOST_BINS * count)
+    starts = _refined(_even_starts(records, count), position, values, sigma**2 * noise.inflation, MOST_BINS * count)
     sizes = np.diff(np.append(starts, position.size))
     ordered = values[np.lexsort((values, np.repeat(np.arange(starts.size), sizes)))]
     medians = (ordered[starts + (sizes - 1) // 2] + ordered[starts + sizes // 2]) / 2
@@ -75,15 +75,19 @@ def make_bins(records: Records, count: int) -> Bins:
     )
 
 
-def _even_starts(position: np.ndarray, count: int) -> np.ndarray:
-    """First record of each bin of a length that is a power of two, counted from the first record.
+def _even_starts(records: Records, count: int) -> np.ndarray:
+    """First record of each bin: even on the scale of the clock, and late in the run, where these are long, on the clock.
 
-    So that a curve that grows keeps the bins that it has, until its length has doubled.
+    Lengths are powers of two, counted from the first record, so that a curve that grows keeps the bins that it has
+    until its length has doubled.
     """
-    length = position[-1] - position[0]
-    unit = 2.0 ** np.ceil(np.log2(length / count))
-    index = np.floor((position - position[0]) / unit + ROUNDING)
-    return np.flatnonzero(np.diff(index, prepend=-1))
+    first = np.zeros(records.clock.size, bool)
+    for scale in (records.position, records.clock):
+        length = scale[-1] - scale[0]
+        unit = 2.0 ** np.ceil(np.log2(length / count))
+        index = np.floor((scale - scale[0]) / unit + ROUNDING)
+        first |= np.diff(index, prepend=-1.0) > 0
+    return np.flatnonzero(first)
 
 
 def _refined(

@@ -101,11 +101,9 @@ class _Locator:
         way = index + 1 if early else index
         start, goal, trend = self._start(way), self._goal(way), NO_TREND
         length = abs(float(np.median(goal - start)))
-        steep = length / (self.edges[way + 1] - self.edges[way])
-        leaving = self._trend(way - 1, length, steep) if way > 0 else None
-        if leaving and (way > 1 or not leaving[1].on_clock):  # the escape from the initial plateau begins linearly
+        if way > 0 and (leaving := self._trend(way - 1, way, length)):
             start, trend = leaving
-        if way + 1 < len(self.kinds) and (arriving := self._trend(way + 1, length, steep)) and arriving[1].on_clock:
+        if way + 1 < len(self.kinds) and (arriving := self._trend(way + 1, way, length)) and arriving[1].on_clock:
             begin = np.array([self.edges[way + 1]])
             goal = arriving[0] + arriving[1].rise(begin, self._clock(begin))[0]
         falls = 1.0 if self.kinds[way] == "descent" else -1.0
@@ -176,8 +174,13 @@ class _Locator:
             return self._end_height(self.edges[way + 1])
         return self._level(self.edges[way + 1], self.edges[way + 2])
 
-    def _trend(self, index: int, way: float, steep: float) -> tuple[np.ndarray, _Trend] | None:
+    def _trend(self, index: int, way: int, length: float) -> tuple[np.ndarray, _Trend] | None:
         """Height of each line in the second half of a plateau that goes on steadily, and its trend; else None.
+
+        Args:
+            index: The plateau.
+            way: The descent or rise before or after it.
+            length: Of that, from height to height.
 
         Steadily on the scale of the segmentation or on the clock itself, whichever is the steadier; by a share of the
         way beside it that counts and is not all of it; and many times less steeply. Such a plateau is left, and
@@ -203,10 +206,11 @@ class _Locator:
         origin = self.records.position[[(b + c) // 2]]
         trend = _Trend(float((self._clock(origin) if on_clock else origin)[0]), self._slope(a, c, on_clock)[0], on_clock)
         heights = self._heights(origin)[:, 0] + self._miss(b, c)
-        ends = np.array([first, last])
+        ends, sides = np.array([first, last]), np.array(self.edges[way : way + 2])
         rise = float(np.ptp(trend.rise(ends, self._clock(ends))))
-        counts = TREND_SHARES[0] * way <= rise <= TREND_SHARES[1] * way
-        return (heights, trend) if counts and steep * (last - first) >= BREAK * rise else None
+        span = float(np.ptp(self._clock(sides) if on_clock else sides))
+        counts = TREND_SHARES[0] * length <= rise <= TREND_SHARES[1] * length
+        return (heights, trend) if counts and length > BREAK * abs(trend.slope) * span else None
 
     def _first_height(self, first: float, last: float) -> np.ndarray:
         """Height of each line where the initial plateau begins, with the miss of the records that are still up there."""

@@ -27,6 +27,7 @@ from mstage.analysis.stages.tuning import (
     PLATEAU_RECORDS,
     PROBABILITY_AGREED,
     PROBABILITY_DOUBTED,
+    SHARED_DRAWS,
     SPLIT_DOUBT,
     TURN_SHARE,
     WHOLE_DROPS,
@@ -154,11 +155,17 @@ def _most_probable(table: BrokenLines, prior: Prior, least_drop: float) -> tuple
     place = np.pad(np.cumsum(change, axis=1), ((0, 0), (1, 0)))
     np.put_along_axis(sequences, place, labels.astype(np.int8), axis=1)
     _, first, number, often = np.unique(sequences, axis=0, return_index=True, return_inverse=True, return_counts=True)
-    rows = number.ravel() == often.argmax()
-    example = first[often.argmax()]
-    kinds = labels[example, np.append(0, np.flatnonzero(change[example]) + 1)]
-    places = np.nonzero(change[rows])[1].reshape(np.count_nonzero(rows), kinds.size - 1) + 1
-    boundaries = np.median(places, axis=0).astype(int).tolist()
+    if often.max() >= SHARED_DRAWS * DRAWS:
+        rows = number.ravel() == often.argmax()
+        example = first[often.argmax()]
+        kinds = labels[example, np.append(0, np.flatnonzero(change[example]) + 1)]
+        places = np.nonzero(change[rows])[1].reshape(np.count_nonzero(rows), kinds.size - 1) + 1
+        boundaries = np.median(places, axis=0).astype(int).tolist()
+    else:  # of so many stages that few lines agree on all of them: what most say of each place
+        rows = np.ones(DRAWS, bool)
+        likeliest = np.stack([(labels == kind).sum(axis=0) for kind in range(len(KINDS))]).argmax(axis=0)
+        boundaries = (np.flatnonzero(np.diff(likeliest)) + 1).tolist()
+        kinds = likeliest[[0, *boundaries]]
     length = np.diff(table.at)
     found = []
     for kind, (begin, end) in zip(kinds, pairwise([0, *boundaries, labels.shape[1]]), strict=True):

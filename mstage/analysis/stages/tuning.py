@@ -43,6 +43,7 @@ BENT_ERROR = 4.0  # of the difference of two pieces where they meet, that is an 
 # Segments
 HEIGHT_STEP = 0.5  # between the heights that are tried at a knot, in standard errors of the smoothed curve
 PLATEAU_RECORDS = 2  # that a plateau has at least, besides the one that it begins with
+SHARED_DRAWS = 0.2  # of the lines drawn, that have to agree on a whole sequence for it to be taken
 TURN_SHARE = 0.15  # of a descent and a rise, that a plateau between them lasts at least
 FLATTER = 10.0  # times that a plateau within a descent is less steep than its sides, by their geometric mean
 FLATTER_THAN_BOTH = 2.0  # times that it is less steep than either
@@ -59,4 +60,4 @@ TREND_SHARES = (0.01, 0.5)  # of the way beside it, that a plateau with a trend 
 BREAK = 8.0  # times as steep as the trend of a plateau, that the way beside it is at least
 FASTER = 1.3  # ratio of slopes up to which a plateau goes on steadily
 WIDEN = 1.2  # factor of the spread of a boundary over the lines drawn, which agree more than they should
-MIN_RECORDS_OFF = 0.5  # records to each side of a boundary, that it may be off whatever the noise
+MIN_RECORDS_OFF = 0.9  # records to each side of a boundary, that it may be off whatever the noise
