@@ -19,6 +19,7 @@ from mstage.analysis.stages.tuning import (
     BLOCK_RECORDS,
     CLEAR_CHANGE,
     COMMON_SHARE,
+    FAR_LESS,
     MIN_INDEPENDENT,
     MOST_BLOCKS,
     MOST_CHANGE,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 LAGS = np.array([1, 2, 3, 4, 6, 8, 12, 16])
 CORRELATIONS = np.array([0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97])
+NEAR_LAGS = 3  # the first lags, on which a curve of steps has little effect
 MAD_TO_SIGMA = 0.6745
 
 
@@ -72,6 +74,12 @@ def estimate_noise(values: Float[np.ndarray, " records"]) -> Noise:
         return Noise(float(np.sqrt(spreads[0] / 24)), 0.0)  # an upper limit: most of the difference is shape
     inflation = (1 + CORRELATIONS) / (1 - CORRELATIONS)
     correlations = CORRELATIONS[inflation <= max(values.size / MIN_INDEPENDENT, 1.0)]
+    whole, near = (_best_fit(spreads[:count], lags[:count], correlations) for count in (lags.size, NEAR_LAGS))
+    return near if near.correlation < FAR_LESS * whole.correlation else whole  # else steps look like slow noise
+
+
+def _best_fit(spreads: np.ndarray, lags: np.ndarray, correlations: np.ndarray) -> Noise:
+    """The AR(1) noise whose second differences have such variances at such lags."""
     powers = correlations[:, None] ** lags
     expected = 6 - 8 * powers + 2 * powers**2  # of unit AR(1) noise, shape (correlations, lags)
     weights = 1 / np.sqrt(lags)

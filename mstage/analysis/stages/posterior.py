@@ -28,12 +28,14 @@ class Prior:
 
     Attributes:
         steepness: Slope between a plateau and a descent or a rise.
+        least_change: Of the height along a line, below which it is a plateau however steep it is.
         initial: Of the label of the first line, shape (3,).
         final: Of the label of the last line, shape (3,).
         transition: Of a label (second index) after another one (first index) at a knot, shape (3, 3).
     """
 
     steepness: float
+    least_change: float
     initial: Float[np.ndarray, " 3"]
     final: Float[np.ndarray, " 3"]
     transition: Float[np.ndarray, "3 3"]
@@ -85,10 +87,12 @@ class Posterior:
         table, steepness = self._table, self._prior.steepness
         begins = slice(table.lines_from(end), end)
         span = (table.at[end] - table.at[begins])[:, None, None]
-        slope = (table.heights[end] - table.heights[begins, :, None]) / span
-        label = (slope < -steepness).view(np.int8) + 2 * (slope > steepness).view(np.int8)
+        change = table.heights[end] - table.heights[begins, :, None]
+        slope = change / span
+        least = np.maximum(steepness * span, self._prior.least_change)
+        label = (change < -least).view(np.int8) + 2 * (change > least).view(np.int8)
         steep = np.maximum(np.abs(slope), steepness)
-        density = np.where(label == 0, 0.5 / steepness, steepness / steep**2) * (spacing / span)
+        density = np.where(steep == steepness, 0.5 / steepness, steepness / steep**2) * (spacing / span)
         return np.log(density) - table.misfit(end) / 2, label
 
     def draw(

@@ -86,7 +86,7 @@ class SegmentationMethod:
         """What is expected of a curve before it is seen."""
         bend, change, rise = self.bend, self.change, self.rise
         follow: np.ndarray = np.log([[bend, change, rise], [change, bend, rise], [change, change, bend]])
-        return Prior(self.steepness, np.log(self.first), np.log(self.last), follow)
+        import os; return Prior(self.steepness, float(os.environ.get('LCH','.5'))*float(np.log1p(self.least_drop)), np.log(self.first), np.log(self.last), follow)
 
 
 @dataclass(frozen=True)
