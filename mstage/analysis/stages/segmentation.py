@@ -20,6 +20,7 @@ from mstage.analysis.stages.posterior import Posterior, Prior
 from mstage.analysis.stages.tuning import (
     FLATTER,
     FLAT_LENGTH,
+    HIGHER_BARS,
     FLATTER_THAN_BOTH,
     MOST_STEEP,
     HEIGHT_STEP,
@@ -233,8 +234,10 @@ def _split(
     ]
 
 
-def _divided(table: BrokenLines, line: np.ndarray, part: Segment, method: SegmentationMethod) -> list[Segment]:
-    """A descent or a rise with the plateau in it that is many times flatter than both of its sides; else as it is.
+def _divided(
+    table: BrokenLines, line: np.ndarray, part: Segment, method: SegmentationMethod, bars: tuple[float, ...] = HIGHER_BARS
+) -> list[Segment]:
+    """A descent or a rise with the plateaus in it that are many times flatter than their sides; else as it is.
 
     Whatever the bar for steepness: between two drops of a late learning rate, a slow descent is a plateau.
     """
@@ -242,37 +245,51 @@ def _divided(table: BrokenLines, line: np.ndarray, part: Segment, method: Segmen
         return [part]
     fall = -1.0 if part.kind == "descent" else 1.0
     slope = fall * np.diff(line[part.first : part.last + 1]) / np.diff(table.at[part.first : part.last + 1])
-    if slope.size < 3:
-        return [part]
     ends = part.last == table.at.size - 1  # what follows the curve may be as steep as anything
-    before = np.maximum.accumulate(slope)[:-1]
-    after = np.append(np.maximum.accumulate(slope[::-1])[::-1][2:], np.inf if ends else 0.0)
-    flat = np.maximum(slope[1:], method.steepness / FLATTER)
-    steep, steeper = np.minimum(before, after), np.minimum(np.maximum(before, after), MOST_STEEP * flat)
-    contrast = np.where(steep > FLATTER_THAN_BOTH * flat, np.sqrt(np.maximum(steep * steeper, 0.0)) / flat, 0.0)
-    best = int(contrast.argmax())
-    if contrast[best] < FLATTER:
-        return [part]
-    bar = float(np.sqrt(steep[best] * flat[best]))
-    flatter = np.append(False, slope[1:] < bar)
-    left = best + 1 - int(np.argmin(flatter[best + 1 :: -1]))
-    right = best + 1 + int(np.argmin(np.append(flatter[best + 1 :], False)))
-    if contrast[best] * (table.at[part.first + right] - table.at[part.first + left + 1]) < FLAT_LENGTH:
-        return [part]
-    sceptical = replace(method, steepness=bar, change=SPLIT_DOUBT * method.change).prior()
-    found, _ = _most_probable(table.part(part.first, part.last), sceptical, method.least_drop)
-    found = _merged(
-        replace(one, kind=part.kind)
-        if one.kind != part.kind and (place == 0 or (place == len(found) - 1 and not ends) or one.kind != "plateau")
-        else one
-        for place, one in enumerate(found)
-    )  # fmt: skip
-    if len(found) == 1:
-        return [part]
-    moved = [
-        Segment(s.kind, part.first + s.first, part.first + s.last, min(s.probability, part.probability)) for s in found
-    ]
-    return [one for inner in moved for one in _divided(table, line, inner, method)]
+    for place, share in enumerate(bars):
+        bar = share * method.steepness
+        steep = np.flatnonzero(slope > bar)
+        if steep.size == 0:
+            break
+        if not (slope[steep[0] : None if ends else steep[-1]] < bar).any():
+            continue
+        inner = table.part(part.first, part.last)
+        found, heights = _most_probable(inner, replace(method, steepness=bar).prior(), method.least_drop)
+        found = _clear(found, inner, heights, part.kind, ends)
+        if len(found) > 1:
+            moved = (
+                Segment(s.kind, part.first + s.first, part.first + s.last, min(s.probability, part.probability))
+                for s in found
+            )
+            return [one for whole in moved for one in _divided(table, line, whole, method, bars[place + 1 :])]
+    return [part]
+
+
+def _clear(found: list[Segment], table: BrokenLines, heights: np.ndarray, kind: Kind, ends: bool) -> list[Segment]:
+    """Segments of a descent or a rise, of whose plateaus only those are left that are clearly flatter than their sides.
+
+    The steepness of a plateau is taken as large as it may be within the noise. Both sides have to be steeper, and the
+    more so the shorter it is.
+    """
+    rise, error, length = [], [], []
+    for one in found:
+        change = heights[:, one.last] - heights[:, one.first]
+        length.append(table.at[one.last] - table.at[one.first])
+        rise.append(abs(float(change.mean())) / length[-1])
+        error.append(float(change.std()) / length[-1])
+    out = []
+    for place, one in enumerate(found):
+        clear = False
+        if one.kind == "plateau" and place > 0 and (place < len(found) - 1 or ends):
+            flat = rise[place] + error[place]
+            before, after = rise[place - 1], rise[place + 1] if place < len(found) - 1 else np.inf
+            least = min(before, after)
+            contrast = np.sqrt(least * min(max(before, after), MOST_STEEP * flat)) / flat
+            clear = least > FLATTER * flat or (
+                least > FLATTER_THAN_BOTH * flat and contrast > FLATTER and contrast * length[place] > FLAT_LENGTH
+            )
+        out.append(one if clear else replace(one, kind=kind))
+    return _merged(out)
 
 
 def _merged(segments: Iterable[Segment]) -> list[Segment]:

@@ -50,6 +50,7 @@ FLATTER = 10.0  # times that a plateau within a descent is less steep than its s
 FLATTER_THAN_BOTH = 2.0  # times that it is less steep than either
 MOST_STEEP = 300.0  # times as steep, beyond which a side counts no more
 FLAT_LENGTH = 12.0  # of such a plateau, times the factor by which it is flatter
+HIGHER_BARS = (3.0, 9.0, 27.0, 81.0)  # of the steepness, at which a descent or a rise is looked at again
 LOWER_BARS = (1 / 3, 1 / 9, 1 / 27)  # of the steepness, at which a plateau is looked at again
 WHOLE_DROPS = 4.0  # times `least_drop`, by which a plateau has to change to become one descent or rise at a lower bar
 SPLIT_DOUBT = 0.02  # factor of `change` and `rise` there: several bars in several plateaus are tried
