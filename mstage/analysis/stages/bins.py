@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TREND_SHARE = 0.85  # of the pairs of six values: of such without a trend, one in a hundred has so many by chance
 MIN_SIGMA = 1e-9  # of log loss in a bin, so that a curve without any noise has finite weights
+LINC = 0.33
 ROUNDING = 1e-9  # of a bin, so that records on its edge stay in it when the clock is rescaled
 
 
@@ -84,7 +85,7 @@ def _even_starts(records: Records, count: int) -> np.ndarray:
     first = np.zeros(records.clock.size, bool)
     for scale in (records.position, records.clock):
         length = scale[-1] - scale[0]
-        unit = 2.0 ** np.ceil(np.log2(length / count))
+        unit = 2.0 ** np.ceil(np.log2(length / (count if scale is records.position else count * LINC)))
         index = np.floor((scale - scale[0]) / unit + ROUNDING)
         first |= np.diff(index, prepend=-1.0) > 0
     return np.flatnonzero(first)

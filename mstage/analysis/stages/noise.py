@@ -19,6 +19,7 @@ from mstage.analysis.stages.tuning import (
     BLOCK_RECORDS,
     CLEAR_CHANGE,
     COMMON_SHARE,
+    DOUBLING,
     FAR_LESS,
     MIN_INDEPENDENT,
     MOST_BLOCKS,
@@ -69,6 +70,11 @@ def estimate_noise(values: Float[np.ndarray, " records"]) -> Noise:
     spreads = np.array([_spread(values[2 * h :] - 2 * values[h:-h] + values[: -2 * h]) for h in lags])
     if spreads[0] == 0:
         return Noise(0.0, 0.0)
+    for place in range(1, lags.size):  # the second differences of noise at most double with the lag, those of steps do more
+        half = np.flatnonzero(2 * lags == lags[place])
+        if half.size and spreads[place] > DOUBLING * spreads[half[0]] and place > 2:
+            lags, spreads = lags[:place], spreads[:place]
+            break
     third = spreads[min(3, lags.size - 1)]
     if lags.size > 1 and spreads[1] > SMOOTH_RATIO * spreads[0] and third > SMOOTH_RATIO_FAR * spreads[0]:
         return Noise(float(np.sqrt(spreads[0] / 24)), 0.0)  # an upper limit: most of the difference is shape

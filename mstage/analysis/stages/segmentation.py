@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 HEIGHTS = np.arange(-6, 7)  # heights tried at a knot, in steps
 DRAWS = 128
+LCH = 0.3
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class SegmentationMethod:
         """What is expected of a curve before it is seen."""
         bend, change, rise = self.bend, self.change, self.rise
         follow: np.ndarray = np.log([[bend, change, rise], [change, bend, rise], [change, change, bend]])
-        import os; return Prior(self.steepness, float(os.environ.get('LCH','.5'))*float(np.log1p(self.least_drop)), np.log(self.first), np.log(self.last), follow)
+        return Prior(self.steepness, LCH * float(np.log1p(self.least_drop)), np.log(self.first), np.log(self.last), follow)
 
 
 @dataclass(frozen=True)

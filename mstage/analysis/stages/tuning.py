@@ -20,6 +20,7 @@ SMOOTH_RATIO_FAR = 8.0  # the same at lags 4 and 1: noise of any correlation sta
 COMMON_SHARE = 0.1  # of the differences that have to move for those that do not to be left out
 MIN_INDEPENDENT = 12  # independent records that a curve counts for at least: slower wandering is shape
 
+DOUBLING = 2.6  # of the squared differences at a lag and at half of it: noise of any correlation stays below 2
 FAR_LESS = 0.6  # of the correlation that all lags tell, below which that of the first is taken
 BLOCK_RECORDS = 24  # at least, in a block whose noise is looked at by itself
 MOST_BLOCKS = 60
