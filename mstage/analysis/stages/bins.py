@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mstage.analysis.stages.tuning import MOST_BINS, OFF_LINE, OFF_SHAPE, OFF_STEP, SPIKE_SIGMAS
+from mstage.analysis.stages.tuning import LATE_SHARE, MOST_BINS, OFF_LINE, OFF_SHAPE, OFF_STEP, SPIKE_SIGMAS
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 TREND_SHARE = 0.85  # of the pairs of six values: of such without a trend, one in a hundred has so many by chance
 MIN_SIGMA = 1e-9  # of log loss in a bin, so that a curve without any noise has finite weights
-LINC = 0.33
 ROUNDING = 1e-9  # of a bin, so that records on its edge stay in it when the clock is rescaled
 
 
@@ -55,7 +54,7 @@ def make_bins(records: Records, count: int) -> Bins:
 
     Args:
         records: The curve.
-        count: Bins at most, on each of the two scales, before those in which the curve bends are halved.
+        count: Bins at most on the scale of the clock, before those in which the curve bends are halved.
     """
     position, values, sigma, noise = records.position, records.value, records.sigma, records.noise
     starts = _refined(_even_starts(records, count), position, values, sigma**2 * noise.inflation, MOST_BINS * count)
@@ -83,11 +82,9 @@ def _even_starts(records: Records, count: int) -> np.ndarray:
     until its length has doubled.
     """
     first = np.zeros(records.clock.size, bool)
-    for scale in (records.position, records.clock):
-        length = scale[-1] - scale[0]
-        unit = 2.0 ** np.ceil(np.log2(length / (count if scale is records.position else count * LINC)))
-        index = np.floor((scale - scale[0]) / unit + ROUNDING)
-        first |= np.diff(index, prepend=-1.0) > 0
+    for scale, most in ((records.position, count), (records.clock, LATE_SHARE * count)):
+        unit = 2.0 ** np.ceil(np.log2((scale[-1] - scale[0]) / most))
+        first |= np.diff(np.floor((scale - scale[0]) / unit + ROUNDING), prepend=-1.0) > 0
     return np.flatnonzero(first)
 
 

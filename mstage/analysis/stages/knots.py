@@ -73,10 +73,7 @@ def shape_sigma(bins: Bins) -> Float[np.ndarray, " bins"]:
 
 def _even(bins: Bins) -> np.ndarray:
     x = bins.position - bins.position[0]
-    return np.asarray(EW * np.linspace(0, 1, x.size) + (1 - EW) * x / x[-1])
-
-
-EW = 0.5
+    return np.asarray((np.linspace(0, 1, x.size) + x / x[-1]) / 2)
 
 
 def _pieces(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from mstage.analysis.stages.tuning import (
     FLATTER_THAN_BOTH,
     MOST_STEEP,
     HEIGHT_STEP,
+    LINE_SHARE,
     LOWER_BARS,
     PLATEAU_RECORDS,
     PROBABILITY_AGREED,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 HEIGHTS = np.arange(-6, 7)  # heights tried at a knot, in steps
 DRAWS = 128
-LCH = 0.3
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class SegmentationMethod:
         """What is expected of a curve before it is seen."""
         bend, change, rise = self.bend, self.change, self.rise
         follow: np.ndarray = np.log([[bend, change, rise], [change, bend, rise], [change, change, bend]])
-        return Prior(self.steepness, LCH * float(np.log1p(self.least_drop)), np.log(self.first), np.log(self.last), follow)
+        return Prior(self.steepness, LINE_SHARE * float(np.log1p(self.least_drop)), np.log(self.first), np.log(self.last), follow)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ CLEAR_CHANGE = 2.5  # ratio of the noise of two blocks, below which all have the
 MOST_CHANGE = 100.0  # factor between the noise of a block and that of the whole curve
 
 # Bins
+LATE_SHARE = 0.33  # of the number of bins on a logarithmic clock, that there are on the clock itself
 MOST_BINS = 4  # times the even ones
 OFF_LINE = 4.0  # standard errors off the line through its neighbours, beyond which half a bin asks for a finer one
 OFF_SHAPE = 0.003  # of log loss, that it may be off besides
@@ -45,6 +46,7 @@ BENT_ERROR = 4.0  # of the difference of two pieces where they meet, that is an 
 # Segments
 HEIGHT_STEP = 0.5  # between the heights that are tried at a knot, in standard errors of the smoothed curve
 PLATEAU_RECORDS = 2  # that a plateau has at least, besides the one that it begins with
+LINE_SHARE = 0.3  # of `least_drop`, that a single line changes by if it is none of a plateau
 SHARED_DRAWS = 0.2  # of the lines drawn, that have to agree on a whole sequence for it to be taken
 TURN_SHARE = 0.15  # of a descent and a rise, that a plateau between them lasts at least
 FLATTER = 10.0  # times that a plateau within a descent is less steep than its sides, by their geometric mean
