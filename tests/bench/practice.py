@@ -143,11 +143,15 @@ def decay(random: Random) -> tuple[float, list[Piece], bool]:
     first = random.uniform(0.05, 0.2)
     slow = level - random.uniform(0.02, 0.06)
     start, pieces = beginning(random, level, first)
-    return start, [
-        *pieces,
-        Piece("plateau", random.uniform(0.8, 0.9), slow, straight),
-        Piece("descent", 1.0, slow - random.uniform(0.1, 0.3), straight),
-    ], True
+    return (
+        start,
+        [
+            *pieces,
+            Piece("plateau", random.uniform(0.8, 0.9), slow, straight),
+            Piece("descent", 1.0, slow - random.uniform(0.1, 0.3), straight),
+        ],
+        True,
+    )
 
 
 def grokking(random: Random) -> tuple[float, list[Piece], bool]:
@@ -155,11 +159,15 @@ def grokking(random: Random) -> tuple[float, list[Piece], bool]:
     top = random.uniform(0.5, 2)
     begin = random.uniform(0.4, 0.7)
     end = begin + random.uniform(0.05, 0.2)
-    return top, [
-        Piece("plateau", begin, top + random.uniform(-0.02, 0.02), straight),
-        Piece("descent", end, top - random.uniform(7, 10), sigmoid),
-        Piece("plateau", 1.0, 0, straight),
-    ], True
+    return (
+        top,
+        [
+            Piece("plateau", begin, top + random.uniform(-0.02, 0.02), straight),
+            Piece("descent", end, top - random.uniform(7, 10), sigmoid),
+            Piece("plateau", 1.0, 0, straight),
+        ],
+        True,
+    )
 
 
 def healing_spike(random: Random) -> tuple[float, list[Piece], bool]:
@@ -168,23 +176,31 @@ def healing_spike(random: Random) -> tuple[float, list[Piece], bool]:
     at = random.uniform(0.4, 0.8)
     rise = random.uniform(0.001, 0.004)
     start, pieces = beginning(random, level, random.uniform(0.05, 0.15))
-    return start, [
-        *pieces,
-        Piece("plateau", at, level - 0.02, straight),
-        Piece("rise", at + rise, level + random.uniform(0.7, 1.5), straight),
-        Piece("descent", at + rise + random.uniform(0.01, 0.05), level - 0.03, relaxing),
-        Piece("plateau", 1.0, level - 0.05, straight),
-    ], True
+    return (
+        start,
+        [
+            *pieces,
+            Piece("plateau", at, level - 0.02, straight),
+            Piece("rise", at + rise, level + random.uniform(0.7, 1.5), straight),
+            Piece("descent", at + rise + random.uniform(0.01, 0.05), level - 0.03, relaxing),
+            Piece("plateau", 1.0, level - 0.05, straight),
+        ],
+        True,
+    )
 
 
 def _blow_up(random: Random, length: float) -> tuple[float, list[Piece], bool]:
     level = random.uniform(-0.5, 1)
     start, pieces = beginning(random, level, random.uniform(0.05, 0.2))
-    return start, [
-        *pieces,
-        Piece("plateau", 1 - length, level - 0.03, straight),
-        Piece("rise", 1.0, level + random.uniform(0.8, 3), growing),
-    ], True
+    return (
+        start,
+        [
+            *pieces,
+            Piece("plateau", 1 - length, level - 0.03, straight),
+            Piece("rise", 1.0, level + random.uniform(0.8, 3), growing),
+        ],
+        True,
+    )
 
 
 def late_blow_up(random: Random) -> tuple[float, list[Piece], bool]:
@@ -202,13 +218,17 @@ def double_descent(random: Random) -> tuple[float, list[Piece], bool]:
     a = random.uniform(0.05, 0.15)
     b = a + random.uniform(0.1, 0.2)
     c = b + random.uniform(0.15, 0.4)
-    return 1.5, [
-        Piece("plateau", a / 5, 1.5, straight),
-        Piece("descent", a, random.uniform(0, 0.3), straight),
-        Piece("rise", b, random.uniform(0.7, 1.2), straight),
-        Piece("descent", c, random.uniform(-0.8, -0.3), relaxing),
-        Piece("plateau", 1.0, 0, straight),
-    ], True
+    return (
+        1.5,
+        [
+            Piece("plateau", a / 5, 1.5, straight),
+            Piece("descent", a, random.uniform(0, 0.3), straight),
+            Piece("rise", b, random.uniform(0.7, 1.2), straight),
+            Piece("descent", c, random.uniform(-0.8, -0.3), relaxing),
+            Piece("plateau", 1.0, 0, straight),
+        ],
+        True,
+    )
 
 
 def epochs(random: Random) -> tuple[float, list[Piece], bool]:
@@ -229,11 +249,15 @@ def late_escape(random: Random) -> tuple[float, list[Piece], bool]:
     """A second descent in the last tenth."""
     level = random.uniform(0, 0.5)
     start, pieces = beginning(random, level, random.uniform(0.04, 0.1))
-    return start, [
-        *pieces,
-        Piece("plateau", random.uniform(0.91, 0.96), level - 0.02, straight),
-        Piece("descent", 1.0, level - random.uniform(0.7, 2), growing),
-    ], True
+    return (
+        start,
+        [
+            *pieces,
+            Piece("plateau", random.uniform(0.91, 0.96), level - 0.02, straight),
+            Piece("descent", 1.0, level - random.uniform(0.7, 2), growing),
+        ],
+        True,
+    )
 
 
 def negative(random: Random) -> tuple[float, list[Piece], bool]:
@@ -242,33 +266,45 @@ def negative(random: Random) -> tuple[float, list[Piece], bool]:
     a = random.uniform(0.05, 0.2)
     b = random.uniform(0.4, 0.6)
     top = random.uniform(1, 3)
-    return top, [
-        Piece("plateau", a / 5, top, straight),
-        Piece("descent", a, 0.0, sigmoid),
-        Piece("plateau", b, -0.02, straight),
-        Piece("descent", b + random.uniform(0.1, 0.2), low, sigmoid),
-        Piece("plateau", 1.0, low - 0.02, straight),
-    ], False
+    return (
+        top,
+        [
+            Piece("plateau", a / 5, top, straight),
+            Piece("descent", a, 0.0, sigmoid),
+            Piece("plateau", b, -0.02, straight),
+            Piece("descent", b + random.uniform(0.1, 0.2), low, sigmoid),
+            Piece("plateau", 1.0, low - 0.02, straight),
+        ],
+        False,
+    )
 
 
 def accuracy(random: Random) -> tuple[float, list[Piece], bool]:
     """Rises to a ceiling."""
     a = random.uniform(0.05, 0.2)
-    return 0.1, [
-        Piece("plateau", a, 0.1, straight),
-        Piece("rise", a + random.uniform(0.2, 0.4), random.uniform(0.85, 0.95), sigmoid),
-        Piece("plateau", 1.0, 0, straight),
-    ], False
+    return (
+        0.1,
+        [
+            Piece("plateau", a, 0.1, straight),
+            Piece("rise", a + random.uniform(0.2, 0.4), random.uniform(0.85, 0.95), sigmoid),
+            Piece("plateau", 1.0, 0, straight),
+        ],
+        False,
+    )
 
 
 def noisy_return(random: Random) -> tuple[float, list[Piece], bool]:
     """Heavy tails."""
     a = random.uniform(0.1, 0.3)
-    return 1.0, [
-        Piece("plateau", a, 1.0, straight),
-        Piece("descent", a + random.uniform(0.2, 0.4), random.uniform(-2.5, -1.5), sigmoid),
-        Piece("plateau", 1.0, 0, straight),
-    ], True
+    return (
+        1.0,
+        [
+            Piece("plateau", a, 1.0, straight),
+            Piece("descent", a + random.uniform(0.2, 0.4), random.uniform(-2.5, -1.5), sigmoid),
+            Piece("plateau", 1.0, 0, straight),
+        ],
+        True,
+    )
 
 
 def constant(random: Random) -> tuple[float, list[Piece], bool]:
@@ -381,10 +417,8 @@ def cases(seeds: tuple[int, ...] = TUNING_SEEDS, kinds: Kinds = KINDS) -> Iterat
                 clock = np.arange(1, points + 1) / points
                 y = height(start, pieces, clock)
                 rho = float(random.choice([0.0, 0.0, 0.5]))
-                if name == "rl":
-                    noise = 5 * sigma * random.standard_t(3, points)
-                else:
-                    noise = _noise(random, points, sigma, rho)
+                tails = 5 * sigma * random.standard_t(3, points)
+                noise = tails if name == "rl" else _noise(random, points, sigma, rho)
                 loss = np.exp(y + noise) if logs else y + noise * (0.3 if name == "accuracy" else 1)
                 ends = tuple(end * steps for end in borders(start, pieces, float(clock[0]), logs))
                 yield Practical(name, clock * steps, loss, tuple(piece.kind for piece in pieces), ends)

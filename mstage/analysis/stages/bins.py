@@ -76,7 +76,7 @@ def make_bins(records: Records, count: int) -> Bins:
 
 
 def _even_starts(records: Records, count: int) -> np.ndarray:
-    """First record of each bin: even on the scale of the clock, and late in the run, where these are long, on the clock.
+    """First record of each bin: even on the scale of the clock, and on the clock itself where these would be long.
 
     Lengths are powers of two, counted from the first record, so that a curve that grows keeps the bins that it has
     until its length has doubled.
@@ -112,7 +112,10 @@ def _refined(
             return x, y, v / size
 
         x, y, v = mean(starts, ends)
-        before, after = np.maximum(np.arange(starts.size) - 1, 0), np.minimum(np.arange(starts.size) + 1, starts.size - 1)
+        before, after = (
+            np.maximum(np.arange(starts.size) - 1, 0),
+            np.minimum(np.arange(starts.size) + 1, starts.size - 1),
+        )
         gap = np.maximum(x[after] - x[before], np.finfo(float).tiny)
         wanted = np.zeros(starts.size, bool)
         for first, last in ((starts, halves), (halves, ends)):

@@ -53,7 +53,9 @@ class BrokenLines:
         def whitened(values: np.ndarray) -> np.ndarray:
             return np.asarray(values - bins.ar_coefficient * np.append(0.0, values[:-1]))
 
-        one, x, y = (whitened(v) for v in (np.ones(knots[-1] + 1), bins.position - self._origin, bins.value - self._middle))
+        one, x, y = (
+            whitened(v) for v in (np.ones(knots[-1] + 1), bins.position - self._origin, bins.value - self._middle)
+        )
         terms = np.stack([one * one, one * x, one * y, x * x, x * y, y * y])
         sums = np.pad(np.cumsum(weight * terms, axis=1), ((0, 0), (1, 0)))
         self._begins, self._ends = sums[:, np.append(0, knots[1:] + 1)], sums[:, knots + 1]

@@ -23,7 +23,8 @@ from mstage.analysis.stages.names import stage_names
 from mstage.analysis.stages.rates import Rate, fit_rate
 from mstage.analysis.stages.records import Records, ValueScale, clean
 from mstage.analysis.stages.results import MIN_RECORDS, RunStages, Stage, StageMethod, Stages, Status
-from mstage.analysis.stages.segmentation import Segment, segment
+from mstage.analysis.stages.segmentation import segment
+from mstage.analysis.stages.sequences import Segment
 from mstage.history import check_loss_history, clock_name, curves
 
 if TYPE_CHECKING:
@@ -72,18 +73,18 @@ def find_stages(curve: Curve, method: StageMethod) -> tuple[Status, tuple[Stage,
     before = np.count_nonzero(clock <= 0) if method.clock_scale == "log" else 0
     if clock.size - max(before - 1, 0) < MIN_RECORDS:  # all the records before a log clock begins stand at one place
         return "diverged" if curve.diverged else "too short", ()
-    scaled = Records.of(clock, loss, method.clock_scale)
-    bins = make_bins(scaled, method.bins)
+    records = Records.of(clock, loss, method.clock_scale)
+    bins = make_bins(records, method.bins)
     segmentation = segment(bins, method.segmentation)
-    boundaries = locate_boundaries(scaled, segmentation)
+    boundaries = locate_boundaries(records, segmentation)
     names = stage_names([one.kind for one in segmentation.segments])
     ends = [*boundaries, Boundary(*[float(clock[-1])] * 3)]
     starts = [float(clock[0]), *(end.position for end in ends[:-1])]
     line = np.interp(bins.position, segmentation.at, segmentation.lines.mean(axis=0))
     rate_ends = [*starts[1:], _end_of_way(bins, line, starts[-1])]
-    records = replace(curve, clock=clock, loss=loss)
+    cleaned = replace(curve, clock=clock, loss=loss)
     stages = tuple(
-        _stage(name, part, start, end, rate_end, bins, line, records, scaled.scale)
+        _stage(name, part, start, end, rate_end, bins, line, cleaned, records.scale)
         for name, part, start, end, rate_end in zip(names, segmentation.segments, starts, ends, rate_ends, strict=True)
     )
     return "diverged" if curve.diverged else "ok", stages

@@ -45,7 +45,7 @@ def choose_knots(
     size = bins.position.size
     last = np.append(starts[1:], size) - 1
     joints = starts[1:]  # first bin of the piece after
-    left, right = _height(lines, np.arange(joints.size), joints - 1, bins), _height(lines, np.arange(1, starts.size), joints, bins)
+    right = _height(lines, np.arange(1, starts.size), joints, bins)
     across = _height(lines, np.arange(joints.size), joints, bins)
     jump = np.abs(across[0] - right[0]) > JUMP_SIGMAS * np.hypot(across[1], right[1])
     even = np.searchsorted(_even(bins), np.linspace(0, 1, least) - 1e-9).clip(0, size - 1)
@@ -115,7 +115,7 @@ def _pieces(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
         if c < size:
             before[c] = a
         pieces -= 1
-        for first in ((a, before[a]) if before[a] >= 0 else (a,)):
+        for first in (a, before[a]) if before[a] >= 0 else (a,):
             version[first] += 1
             second = after[first]
             if second < size:

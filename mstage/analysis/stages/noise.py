@@ -70,7 +70,9 @@ def estimate_noise(values: Float[np.ndarray, " records"]) -> Noise:
     spreads = np.array([_spread(values[2 * h :] - 2 * values[h:-h] + values[: -2 * h]) for h in lags])
     if spreads[0] == 0:
         return Noise(0.0, 0.0)
-    for place in range(1, lags.size):  # the second differences of noise at most double with the lag, those of steps do more
+    for place in range(
+        1, lags.size
+    ):  # the second differences of noise at most double with the lag, those of steps do more
         half = np.flatnonzero(2 * lags == lags[place])
         if half.size and spreads[place] > DOUBLING * spreads[half[0]] and place > 2:
             lags, spreads = lags[:place], spreads[:place]

@@ -61,8 +61,10 @@ PROBABILITY_AGREED = 0.96  # measured share of the stages on which all lines dra
 PROBABILITY_DOUBTED = 0.6  # the same of those on which none does, but which the most frequent sequence has
 
 # Boundaries
+CLEAR_TREND = 3.0  # standard errors of the slope of a plateau's second half, beyond which it has a trend
 TREND_SHARES = (0.01, 0.5)  # of the way beside it, that a plateau with a trend goes at least and at most
 BREAK = 8.0  # times as steep as the trend of a plateau, that the way beside it is at least
 FASTER = 1.3  # ratio of slopes up to which a plateau goes on steadily
+CLEAR_MISS = 2.0  # standard errors of the records off the line, beyond which a level follows the records
 WIDEN = 1.2  # factor of the spread of a boundary over the lines drawn, which agree more than they should
 MIN_RECORDS_OFF = 0.9  # records to each side of a boundary, that it may be off whatever the noise

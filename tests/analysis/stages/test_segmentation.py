@@ -9,8 +9,10 @@ import pytest
 
 from mstage.analysis.stages.bins import make_bins
 from mstage.analysis.stages.detection import stages_of_curve
+from mstage.analysis.stages.method import SegmentationMethod
 from mstage.analysis.stages.results import StageMethod
-from mstage.analysis.stages.segmentation import Segment, SegmentationMethod, _merged, segment
+from mstage.analysis.stages.segmentation import segment
+from mstage.analysis.stages.sequences import Segment, merged
 from mstage.errors import UsageError
 from mstage.history import Curve
 
@@ -63,7 +65,7 @@ def test_a_lower_bar_splits_a_plateau_of_a_shallow_curve() -> None:
 
 
 def test_neighbours_of_a_kind_are_one_and_as_sure_as_the_surer() -> None:
-    merged = _merged([Segment("plateau", 0, 3, 0.6), Segment("plateau", 3, 9, 0.9), Segment("descent", 9, 12, 0.7)])
+    merged = merged([Segment("plateau", 0, 3, 0.6), Segment("plateau", 3, 9, 0.9), Segment("descent", 9, 12, 0.7)])
     assert merged == [Segment("plateau", 0, 9, 0.9), Segment("descent", 9, 12, 0.7)]
 
 
