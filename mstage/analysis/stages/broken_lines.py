@@ -47,6 +47,7 @@ class BrokenLines:
         self.heights = heights
         self.at = bins.position[knots]
         self.records = np.cumsum(bins.records)[knots]  # up to each knot
+        self.is_last = True  # whether they go to the end of the curve
         self._origin, self._middle = float(bins.position[0]), float(bins.value.mean())
         weight = 1 / bins.innovation_variance
 
@@ -93,6 +94,7 @@ class BrokenLines:
         knots = slice(first, last + 1)
         part.knots, part.heights, part.at = self.knots[knots], self.heights[knots], self.at[knots]
         part.records = self.records[knots]
+        part.is_last = self.is_last and last == self.at.size - 1
         part._origin, part._middle = self._origin, self._middle
         part._begins, part._ends = self._begins[:, knots], self._ends[:, knots]
         return part

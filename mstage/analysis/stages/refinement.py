@@ -21,10 +21,11 @@ from mstage.analysis.stages.tuning import (
     PROBABILITY_DOUBTED,
     SPLIT_DOUBT,
     WHOLE_DROPS,
+    WHOLE_SIDES,
 )
 
 if TYPE_CHECKING:
-    from mstage.analysis.stages.broken_lines import BrokenLines, Kind
+    from mstage.analysis.stages.broken_lines import BrokenLines
     from mstage.analysis.stages.method import SegmentationMethod
 
 
@@ -68,17 +69,18 @@ def divided(
         return [part]
     fall = -1.0 if part.kind == "descent" else 1.0
     slope = fall * np.diff(line[part.first : part.last + 1]) / np.diff(table.at[part.first : part.last + 1])
-    ends = part.last == table.at.size - 1  # what follows the curve may be as steep as anything
     for place, share in enumerate(bars):
         bar = share * method.steepness
         steep = np.flatnonzero(slope > bar)
         if steep.size == 0:
             break
-        if not (slope[steep[0] : None if ends else steep[-1]] < bar).any():
+        if not (slope[steep[0] : None if part.last == table.at.size - 1 else steep[-1]] < bar).any():
             continue
         inner = table.part(part.first, part.last)
         found, heights = most_probable(inner, replace(method, steepness=bar).prior(), method.least_drop)
-        found = _clear(found, inner, heights, part.kind, ends)
+        if {one.kind for one in found} == {"plateau"}:
+            continue
+        found = _clear(found, inner, heights, WHOLE_SIDES * np.log1p(method.least_drop))
         if len(found) > 1:
             moved = (
                 Segment(s.kind, part.first + s.first, part.first + s.last, min(s.probability, part.probability))
@@ -88,31 +90,32 @@ def divided(
     return [part]
 
 
-def _clear(found: list[Segment], table: BrokenLines, heights: np.ndarray, kind: Kind, ends: bool) -> list[Segment]:
+def _clear(found: list[Segment], table: BrokenLines, heights: np.ndarray, least_side: float) -> list[Segment]:
     """Segments of a descent or a rise, of whose plateaus only those are left that are clearly flatter than their sides.
 
-    The steepness of a plateau is taken as large as it may be within the noise. Both sides have to be steeper, and the
-    more so the shorter it is.
+    The steepness of a plateau is taken as large as it may be within the noise. Both sides have to be steeper, the more
+    so the shorter it is, and to change by so much at least; what follows the end of the curve may be as steep as
+    anything.
     """
-    rise, error, length = [], [], []
-    for one in found:
-        change = heights[:, one.last] - heights[:, one.first]
-        length.append(table.at[one.last] - table.at[one.first])
-        rise.append(abs(float(change.mean())) / length[-1])
-        error.append(float(change.std()) / length[-1])
-    out = []
-    for place, one in enumerate(found):
-        clear = False
-        if one.kind == "plateau" and place > 0 and (place < len(found) - 1 or ends):
-            flat = rise[place] + error[place]
-            before, after = rise[place - 1], rise[place + 1] if place < len(found) - 1 else np.inf
-            least = min(before, after)
-            contrast = np.sqrt(least * min(max(before, after), MOST_STEEP * flat)) / flat
-            clear = least > FLATTER * flat or (
-                least > FLATTER_THAN_BOTH * flat and contrast > FLATTER and contrast * length[place] > FLAT_LENGTH
-            )
-        out.append(one if clear else replace(one, kind=kind))
-    return merged(out)
+    first, last = ([getattr(one, name) for one in found] for name in ("first", "last"))
+    change, length = heights[:, last] - heights[:, first], table.at[last] - table.at[first]
+    moved, error = np.abs(change.mean(axis=0)), change.std(axis=0) / length
+    kind = next(one.kind for one in found if one.kind != "plateau")
+    beyond = [np.inf] if table.is_last else [0.0]
+    moved_before, moved_after = np.append(0.0, moved[:-1]), np.append(moved[1:], beyond)
+    steepness = moved / length
+    before, after = np.append(0.0, steepness[:-1]), np.append(steepness[1:], beyond)
+    flat = np.maximum(steepness + error, np.finfo(float).tiny)
+    least, most = np.minimum(before, after), np.minimum(np.maximum(before, after), MOST_STEEP * flat)
+    contrast = np.sqrt(least * most) / flat
+    clear = np.minimum(moved_before, moved_after) >= least_side
+    clear &= (least > FLATTER * flat) | (
+        (least > FLATTER_THAN_BOTH * flat) & (contrast > FLATTER) & (contrast * length > FLAT_LENGTH)
+    )
+    return merged(
+        one if one.kind == "plateau" and stays else replace(one, kind=kind)
+        for one, stays in zip(found, clear, strict=True)
+    )
 
 
 def _moves(table: BrokenLines, line: np.ndarray, part: Segment, bar: float, least: float) -> bool:
