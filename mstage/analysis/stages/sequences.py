@@ -15,7 +15,9 @@ from mstage.analysis.stages.tuning import (
     PROBABILITY_AGREED,
     PROBABILITY_DOUBTED,
     SHARED_DRAWS,
+    SHORT,
     TURN_SHARE,
+    WHOLE_SIDES,
 )
 
 if TYPE_CHECKING:
@@ -77,7 +79,8 @@ def _without_small(labels: np.ndarray, table: BrokenLines, heights: np.ndarray, 
     """The labels of lines, without descents and rises that change too little and plateaus of too few records.
 
     The former become plateau; the latter belong to the stage before, at the beginning of the curve to the one after. A
-    plateau between a descent and a rise, which any smooth curve has for a moment, has to last besides.
+    plateau between a descent and a rise, which any smooth curve has for a moment, has to last besides, and a short one
+    between two descents or two rises has to lie between large ones: else it is a ripple.
     """
     labels = labels.copy()
     row, begin, end = _stretches(labels)
@@ -91,6 +94,9 @@ def _without_small(labels: np.ndarray, table: BrokenLines, heights: np.ndarray, 
     same = row[2:] == row[:-2]
     turn = same & (kind[1:-1] == 0) & (kind[:-2] + kind[2:] == 3)
     few[1:-1] |= turn & (length[1:-1] < TURN_SHARE * (length[:-2] + length[2:]))
+    change = np.abs(heights[row, end] - heights[row, begin])
+    ripple = same & (kind[1:-1] == 0) & (kind[:-2] == kind[2:]) & (length[1:-1] < SHORT)
+    few[1:-1] |= ripple & (np.minimum(change[:-2], change[2:]) < WHOLE_SIDES * np.log1p(least_drop))
     for one in np.flatnonzero(few):
         first, last = begin[one], end[one]
         labels[row[one], first:last] = labels[row[one], first - 1 if first else last]

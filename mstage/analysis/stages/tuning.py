@@ -49,6 +49,7 @@ PLATEAU_RECORDS = 2  # that a plateau has at least, besides the one that it begi
 LINE_SHARE = 0.3  # of `least_drop`, that a single line changes by if it is none of a plateau
 SHARED_DRAWS = 0.2  # of the lines drawn, that have to agree on a whole sequence for it to be taken
 TURN_SHARE = 0.15  # of a descent and a rise, that a plateau between them lasts at least
+SHORT = 0.1  # on the scale of the segmentation, below which a plateau within a descent needs such sides, too
 WHOLE_SIDES = 2.0  # times `least_drop`, that a descent or a rise beside such a plateau changes at least
 FLATTER = 10.0  # times that a plateau within a descent is less steep than its sides, by their geometric mean
 FLATTER_THAN_BOTH = 2.0  # times that it is less steep than either
