@@ -7,11 +7,13 @@ its way. So a boundary is where the records pass a level: where the monotone cur
 only the crossing is needed, which is where the running sum of the records' heights above the level is largest.
 
 Its interval comes from a parametric bootstrap: the same is read off the mean of the lines drawn from the posterior,
-with noise as the records have it and the level that each of them has.
+with noise as the records have it and the level that each of them has. What it is off by there, it is taken to be off by
+on the records (the basic bootstrap).
 
 References:
     Barlow, Bartholomew, Bremner, Brunk 1972, "Statistical inference under order restrictions" (level sets of the
         isotonic regression).
+    Davison, Hinkley 1997, "Bootstrap methods and their application", section 5.2 (the basic bootstrap).
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ DESCENT_SHARE = 0.9  # of the way, on the scale on which stages are seen, that e
 SURE = 5.0  # standard deviations from the level, at which a record alone is surely on its side
 BESIDE = 12  # records that are looked at besides
 WINDOW = 300  # records or means of records in which a crossing is sought
-QUANTILES = (0.05, 0.95)
+QUANTILES = (0.05, 0.5, 0.95)
 NO_TREND = Trend(0.0, 0.0, on_clock=False)
 
 
@@ -191,9 +193,10 @@ def _passed(
     if size > 1:
         sigma = sigma * np.sqrt(records.noise.inflation / sizes)
     drawn = line + noise[0 if size == 1 else 1][:, : sigma.size] * sigma - way.falls * (level - middle)[:, None]
-    at = _crossed(height[None])[0]
-    low, high = np.quantile(_crossed(drawn) - _crossed(line[None])[0], QUANTILES)
-    below, above = (WIDEN * max(reach, 0.0) + MIN_RECORDS_OFF / size for reach in (-low, high))
+    low, middle, high = np.quantile(_crossed(drawn) - _crossed(line[None])[0], QUANTILES)
+    at = _crossed(height[None])[0] - middle
+    off = MIN_RECORDS_OFF / size
+    below, above = WIDEN * (high - middle) + off, WIDEN * (middle - low) + off  # what it was too late by, it may be now
     places = np.interp([at, at - below, at + above], np.arange(clock.size), clock)
     return Boundary(*places.tolist())
 
@@ -203,7 +206,7 @@ def _turn(curve: DrawnCurve, index: int) -> Boundary:
     records, falls = curve.records, 1.0 if curve.kinds[index] == "descent" else -1.0
     inside = np.flatnonzero((curve.at >= curve.edges[index]) & (curve.at <= curve.edges[index + 2]))
     turns = inside[(falls * curve.lines[:, inside]).argmin(axis=1)]
-    low, middle, high = np.quantile(turns, [QUANTILES[0], 0.5, QUANTILES[1]], method="nearest").tolist()
+    low, middle, high = np.quantile(turns, QUANTILES, method="nearest").tolist()
     around = np.array([middle - 1, middle + 1, low - 1, high + 1]).clip(0, curve.at.size - 1)
     a, b, first, last = np.searchsorted(records.position, curve.at[around]).tolist()
     at = a + int(np.argmin(falls * records.value[a : b + 1]))
