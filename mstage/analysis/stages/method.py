@@ -29,7 +29,7 @@ class SegmentationMethod:
 
     steepness: float = 0.3
     least_drop: float = 0.05
-    knots: int = 32
+    knots: int = 40
     bend: float = 0.1
     change: float = 0.06
     rise: float = 0.005

@@ -38,7 +38,7 @@ SPIKE_SIGMAS = 5.0  # from the median around it, beyond which a single value is 
 # Knots
 SHAPE_SIGMA = 0.002  # of log loss: error of a straight line where the curve is flat
 SHAPE_SHARE = 0.02  # of the change of the curve from bin to bin: error of a straight line where it is steep
-JOIN_MISFIT = 6.0  # squared standard errors that two pieces joined to one may misfit more
+JOIN_MISFIT = 5.0  # squared standard errors that two pieces joined to one may misfit more
 MOST_KNOTS = 250
 JUMP_SIGMAS = 3.0  # standard errors between two pieces where they meet, beyond which the curve jumps there
 BENT_ERROR = 4.0  # of the difference of two pieces where they meet, that is an error of the height there
