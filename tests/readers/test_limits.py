@@ -14,6 +14,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ ARRAYS: dict[str, tuple[Callable[[], bytes], str]] = {
     "gigabytes": (lambda: zeros(512 * MIB), r"loss.npy would become 512 MiB of \d{3} KiB"),
     "entries for the same": (overlapping, "more than 12 million numbers"),
     "a shape without values": (lambda: packed({"loss.npy": header((10**12,))}), "has 0 bytes, its shape"),
-    "bzip2": (lambda: packed({"loss.npy": array(np.zeros(30 * MIB))}, zipfile.ZIP_BZIP2), "as numpy.savez does not"),
+    "bzip2": (lambda: packed({"loss.npy": array(np.zeros(MIB))}, zipfile.ZIP_BZIP2), "as numpy.savez does not"),
     "objects": (
         lambda: packed({"loss.npy": header((1,), "|O") + b"cos\nsystem\n"}),
         "without columns|holds Python objects|never unpickled|no column but the target",
@@ -123,17 +124,22 @@ ENTRIES = {
 }
 
 
+@cache
+def archive(kind: str) -> bytes:
+    """Made once: writing one takes longer than reading it."""
+    return ARRAYS[kind][0]()
+
+
 @pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("kind", ARRAYS)
 def test_archives(kind: str, entry: str, limited: Server, tmp_path: Path) -> None:
     if (kind, entry) in {("entries for the same", "checkpoint"), ("objects", "log")}:
         pytest.skip("one layer, or no column: nothing that could be too much")
-    build, said = ARRAYS[kind]
     path, other = tmp_path / "a.npz", tmp_path / "other.npz"
-    path.write_bytes(build())
+    path.write_bytes(archive(kind))
     np.savez(other, loss=np.arange(4.0))
     arguments = [str(other) if one == "other.npz" else one for one in ENTRIES[entry]]
-    check(limited.run([*arguments, str(path)]), said)
+    check(limited.run([*arguments, str(path)]), ARRAYS[kind][1])
 
 
 def test_a_member_that_is_no_array_is_not_unpacked(limited: Server, tmp_path: Path) -> None:
@@ -166,7 +172,7 @@ def table(columns: dict[str, pa.Array], **options: object) -> bytes:
 
 PARQUETS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "groups of rows": (
-        lambda: table({f"c{k}": pa.array(np.zeros(500)) for k in range(400)}, row_group_size=1),
+        lambda: table({f"c{k}": pa.array(np.zeros(150)) for k in range(400)}, row_group_size=1),
         "MiB of metadata",
         "more than 12 million",
     ),
@@ -378,21 +384,24 @@ def test_a_store_that_claims_an_array_of_1e15(name: str, store: Path, limited: S
 
 
 @pytest.mark.parametrize(
-    "chunks", [{"sample": 10**15}, {"dim": 10**15}, {"step": 10**15}, {"seed": 1}, {"seed": 10**5}]
+    ("runs", "chunks"),
+    [
+        *((1, chunks) for chunks in ({"sample": 10**15}, {"dim": 10**15}, {"step": 10**15}, {"seed": 10**5})),
+        *((10**5, chunks) for chunks in ({"sample": 10**15}, {"seed": 1}, {"seed": 10**5})),
+    ],
 )
-@pytest.mark.parametrize("axis", [[0], list(range(10**5))])
 def test_a_store_that_claims_many_runs(
-    chunks: dict[str, int], axis: list[int], store: Path, limited: Server, tmp_path: Path
+    chunks: dict[str, int], runs: int, store: Path, limited: Server, tmp_path: Path
 ) -> None:
     """Runs, records and samples of which there are no files."""
+    axis = list(range(runs))
     shutil.copytree(store, tmp_path / "store")
     root = json.loads((store / "zarr.json").read_text())
     about = root["attributes"]
     about["sweep"] |= {"seed": axis, "alpha": [1 + k / 10**4 for k in axis]}
     about["chunks"] |= {"alpha": len(axis)} | chunks
     (tmp_path / "store" / "zarr.json").write_text(json.dumps(sealed(root)))
-    if (axis, chunks) != ([0], {"seed": 1}):  # which is what it was
-        check(limited.run(["report", str(tmp_path / "store")]), "the sweep is damaged")
+    check(limited.run(["report", str(tmp_path / "store")]), "the sweep is damaged")
 
 
 @pytest.mark.parametrize("name", ["input/c.0.0", "step/c.0", "loss/c.0.0.0.0.0", ".shards/0.commit"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,6 +73,7 @@ def setting(width: int, scale: float = 0.5) -> tuple[Weights, Data]:
     )
 
 
+@cache  # one function to JAX, which compiles each anew
 def network_flow(products: str = "float64", activation: str = "tanh") -> GradientFlow:
     sigma = ACTIVATIONS[activation]
     return GradientFlow(lambda weights, data: linearise_two_layer(sigma, products, weights, data))
@@ -81,9 +82,10 @@ def network_flow(products: str = "float64", activation: str = "tanh") -> Gradien
 def solved(
     flow: GradientFlow, weights: Weights, data: Data, until: float, solver=None, controller=None, dt0=None, ts=None
 ):
-    """The weights at `until`, or at some times, by diffrax's own loop."""
+    """The weights at `until`, or at some times, by diffrax's own loop: one compilation for all ends and first steps."""
     return diffrax.diffeqsolve(
-        diffrax.ODETerm(flow), solver or RosenbrockW(flow), 0.0, until, dt0, weights, data, max_steps=200_000,
+        diffrax.ODETerm(flow), solver or RosenbrockW(flow), 0.0, jnp.asarray(until),
+        None if dt0 is None else jnp.asarray(dt0), weights, data, max_steps=200_000,
         stepsize_controller=controller or PredictiveController(1e-6),
         saveat=diffrax.SaveAt(t1=True) if ts is None else diffrax.SaveAt(ts=jnp.asarray(ts)),
     )  # fmt: skip
@@ -259,24 +261,38 @@ def test_linearisation_is_that_of_jax(activation: str, dim: int) -> None:
         def residual(weights: Weights) -> jax.Array:
             return weights.output_weight @ sigma(weights.input_weight @ x.T)[0] - y
 
-        at = linearise_two_layer(sigma, "float64", weights, Data(x, y))
         flat, unravel = ravel_pytree(weights)
-        jacobian = jax.jacobian(lambda flat: residual(unravel(flat)))(flat)
         direction = random.normal(size=flat.size)
-        np.testing.assert_allclose(at.residual, residual(weights), rtol=1e-13, atol=1e-14)
-        np.testing.assert_allclose(ravel_pytree(at.gradient)[0], jacobian.T @ at.residual, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(at.gram(), jacobian @ jacobian.T, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(at.push(unravel(direction)), jacobian @ direction, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(ravel_pytree(at.pull(y))[0], jacobian.T @ y, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(at.explicit().jacobian, jacobian, rtol=1e-10, atol=1e-12)
-        padded = linearise_two_layer(sigma, "float32", weights, Data(x, y)).explicit()
-        np.testing.assert_allclose(padded.jacobian, jacobian, rtol=1e-5, atol=1e-5)
-        general = linearise(residual, "float64", weights)
-        np.testing.assert_allclose(general.jacobian, jacobian, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(ravel_pytree(general.gradient)[0], jacobian.T @ at.residual, rtol=1e-10, atol=1e-12)
-        moved = ravel_pytree(velocity(at))[0]
-        gradient = twin.gradient(activation, *map(np.asarray, (*weights, x, y)))
-        np.testing.assert_allclose(moved, -np.concatenate([part.ravel() for part in gradient]), rtol=1e-9, atol=1e-12)
+
+        @jax.jit  # once, for each operation would be compiled on its own
+        def both(weights: Weights) -> dict[str, tuple[jax.Array, jax.Array]]:
+            at = linearise_two_layer(sigma, "float64", weights, Data(x, y))
+            general = linearise(residual, "float64", weights)
+            jacobian = jax.jacobian(lambda flat: residual(unravel(flat)))(ravel_pytree(weights)[0])
+            gradient, known = jacobian.T @ at.residual, residual(weights)
+            padded = linearise_two_layer(sigma, "float32", weights, Data(x, y)).explicit()
+            return {
+                "residual": (at.residual, known),
+                "gradient": (ravel_pytree(at.gradient)[0], gradient),
+                "gram": (at.gram(), jacobian @ jacobian.T),
+                "push": (at.push(unravel(direction)), jacobian @ direction),
+                "pull": (ravel_pytree(at.pull(y))[0], jacobian.T @ y),
+                "explicit": (at.explicit().jacobian, jacobian),
+                "padded": (padded.jacobian, jacobian),
+                "general": (general.jacobian, jacobian),
+                "general gradient": (ravel_pytree(general.gradient)[0], gradient),
+                "velocity": (ravel_pytree(velocity(at))[0], -gradient / y.size),
+            }
+
+        found = both(weights)
+        tolerances = {"residual": (1e-13, 1e-14), "padded": (1e-5, 1e-5), "velocity": (1e-9, 1e-12)}
+        for name, (one, other) in found.items():
+            rtol, atol = tolerances.get(name, (1e-10, 1e-12))
+            np.testing.assert_allclose(one, other, rtol=rtol, atol=atol, err_msg=name)
+        by_hand = twin.gradient(activation, *map(np.asarray, (*weights, x, y)))
+        np.testing.assert_allclose(
+            found["velocity"][0], -np.concatenate([part.ravel() for part in by_hand]), rtol=1e-9, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("width", [3, 25])
@@ -287,17 +303,23 @@ def test_three_ways_to_one_inverse(width: int, shift: float) -> None:
         weights, data = setting(width)
         flat, unravel = ravel_pytree(weights)
         direction = unravel(jnp.asarray(np.random.default_rng(2).normal(size=flat.size)))
-        known = linearise(partial(residuals, data=data), "float64", weights)
-        assert isinstance(known, ExplicitLinearisation)
-        dense = np.eye(flat.size) + shift * np.asarray(known.jacobian.T @ known.jacobian)
+        *found, narrow, jacobian = inverses(weights, data, direction, jnp.asarray(shift))
+        dense = np.eye(flat.size) + shift * np.asarray(jacobian.T @ jacobian)
         expected = np.linalg.solve(dense, ravel_pytree(direction)[0])
-        network = linearise_two_layer(ACTIVATIONS["tanh"], "float64", weights, data)
-        for at in (known, network, network.explicit()):
-            found = ravel_pytree(at.inverse(jnp.asarray(shift))(direction))[0]
-            np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-9)
-        narrow = linearise_two_layer(ACTIVATIONS["tanh"], "float32", weights, data)
-        found = ravel_pytree(narrow.inverse(jnp.asarray(shift))(direction))[0]
-        np.testing.assert_allclose(found, expected, atol=2e-3)  # of numbers of size 1
+        for one in found:
+            np.testing.assert_allclose(one, expected, rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(narrow, expected, atol=2e-3)  # of numbers of size 1
+
+
+@jax.jit
+def inverses(weights: Weights, data: Data, direction: Weights, shift: jax.Array) -> list[jax.Array]:
+    """(1 + shift J'J)^-1 of a direction in each way, that of float32 the last of them, and J."""
+    known = linearise(partial(residuals, data=data), "float64", weights)
+    assert isinstance(known, ExplicitLinearisation)
+    network = linearise_two_layer(ACTIVATIONS["tanh"], "float64", weights, data)
+    narrow = linearise_two_layer(ACTIVATIONS["tanh"], "float32", weights, data)
+    ways = (known, network, network.explicit(), narrow)
+    return [*(ravel_pytree(at.inverse(shift)(direction))[0] for at in ways), known.jacobian]
 
 
 def test_fewer_weights_than_samples_take_the_other_matrix() -> None:
