@@ -18,15 +18,31 @@ import xarray as xr
 
 from mstage.store.commits import read_commit
 from mstage.store.reader import StoredSweep, is_store, open_sweep
-from tests.cli.run import MSTAGE, environment, files_of, shell, start, wait_until
+from tests.cli.run import environment, files_of, shell, start, wait_until
 
 pytestmark = pytest.mark.slow
 
 DRY_RUN = "mstage train --dry-run --width 8 --steps 30"
 TINY = "mstage train --width 8 --steps 30 --snapshots 2 -o x"
-# Many commits, however fast the machine.
-LONG = ["train", "--width", "30,50", "--seeds", "2", "--until", "36000", "--snapshots", "20"]
-LONGER = [*LONG[:-3], "60000", *LONG[-2:]]  # to be looked at while it trains
+LONG = ["train", "--width", "30,50", "--seeds", "2", "--until", "3000", "--snapshots", "20"]
+SHORTER = [*LONG[:-3], "600", *LONG[-2:]]
+# A sweep that is interrupted or looked at has to be in training still, however fast the machine: calls of few steps, a
+# pause after each and many commits make LONG last at least 20 s and SHORTER 4 s.
+PACE = """
+import importlib, sys, time
+from mstage.__main__ import main
+
+class Pace:
+    steps = 300
+    def measured(self, steps):
+        time.sleep(0.1)
+
+training = importlib.import_module("mstage.workflows.train")
+training._Pace = Pace
+training.train.__kwdefaults__["commit_seconds"] = 0.3
+sys.exit(main())
+"""
+PACED = [sys.executable, "-c", PACE]
 CLOSING = re.compile(r"x: \d runs? trained (to the end )?in [\d.]+ s\. Next: mstage report x\n")
 INTERRUPTED = re.compile(
     r"mstage: interrupted at \d+ %, [024] of 4 runs done\. Go on with: mstage train --resume -o x\n"
@@ -92,7 +108,7 @@ def test_interrupted_again_and_again(whole: Path, tmp_path: Path) -> None:
     ]
     for number, (signals, done) in enumerate(moments):
         before = committed_records(tmp_path / "x")
-        process = start(tmp_path, *(["train", "--resume", "-o", "x"] if number else [*LONG, "-o", "x"]))
+        process = start(tmp_path, *(["train", "--resume", "-o", "x"] if number else [*LONG, "-o", "x"]), program=PACED)
         wait_until(partial(has_gone_on, tmp_path / "x", before), process)
         for one in signals:
             with contextlib.suppress(ProcessLookupError):
@@ -107,9 +123,12 @@ def test_interrupted_again_and_again(whole: Path, tmp_path: Path) -> None:
 
 
 def test_ignored_ctrl_c_does_not_stop_it(tmp_path: Path) -> None:
-    done = shell(tmp_path, f"trap '' INT; {TINY} & pid=$!; sleep 1; kill -INT $pid; wait $pid")
-    assert (done.returncode, done.stdout) == (0, "")
-    assert CLOSING.fullmatch(done.stderr)
+    process = start(tmp_path, *SHORTER, "-o", "x", program=["bash", "-c", "trap '' INT; exec \"$@\"", "bash", *PACED])
+    wait_until(partial(has_gone_on, tmp_path / "x", 0), process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (0, "")
+    assert CLOSING.fullmatch(err)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
@@ -128,7 +147,7 @@ def test_full_disk_under_the_store(whole: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (3, "")
     assert re.fullmatch(r"mstage: x: cannot be written \(File too large\)[^\n]*\n", done.stderr)
     assert files_of(tmp_path) == []
-    process = start(tmp_path, *LONG, "-o", "x")
+    process = start(tmp_path, *LONG, "-o", "x", program=PACED)
     wait_until(partial(has_gone_on, tmp_path / "x", 0), process)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (50, 50))
     out, err = process.communicate(timeout=120)
@@ -164,11 +183,11 @@ def test_closed_standard_input(follow: str, tmp_path: Path) -> None:
 
 
 def in_terminal(folder: Path, *arguments: str, ctrl_c_at: str | None = None) -> tuple[int, str]:
-    """Run a command in a pseudo-terminal of 80 columns; type Ctrl-C as soon as something is seen."""
+    """Run a paced command in a pseudo-terminal of 80 columns; type Ctrl-C as soon as something is seen."""
     terminal, inner = pty.openpty()
     takes_it = "import os, sys; os.close(os.open(os.ttyname(0), os.O_RDWR)); os.execv(sys.argv[1], sys.argv[1:])"
     process = subprocess.Popen(  # not `pty.fork`: the other tests in this process have started the threads of JAX
-        [sys.executable, "-c", takes_it, *MSTAGE, *arguments], cwd=folder, start_new_session=True,
+        [sys.executable, "-c", takes_it, *PACED, *arguments], cwd=folder, start_new_session=True,
         stdin=inner, stdout=inner, stderr=inner, env=environment() | {"TERM": "xterm", "COLUMNS": "80"},
     )  # fmt: skip
     os.close(inner)
@@ -184,7 +203,7 @@ def in_terminal(folder: Path, *arguments: str, ctrl_c_at: str | None = None) -> 
 
 
 def test_bar_in_a_terminal(tmp_path: Path) -> None:
-    code, seen = in_terminal(tmp_path, *LONGER, "-o", "x")
+    code, seen = in_terminal(tmp_path, *SHORTER, "-o", "x")
     assert code == 0
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen)
     assert text.startswith("Training 4 runs into x\r\n")
@@ -196,7 +215,7 @@ def test_bar_in_a_terminal(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
-    code, seen = in_terminal(tmp_path, *LONGER, "-o", "x", ctrl_c_at="s left")
+    code, seen = in_terminal(tmp_path, *LONG, "-o", "x", ctrl_c_at="s left")
     assert code == 130
     assert INTERRUPTED.fullmatch(seen.splitlines()[-1].rpartition("\x1b[2K")[2] + "\n")
     assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1

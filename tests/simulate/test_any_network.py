@@ -77,20 +77,23 @@ def test_descent_equals_a_plain_loop(network: Network, batch: int | None, optimi
     for step in range(steps):  # the order of each epoch is the trainer's own
         position, _ = trainer.advance(position, step + 1, 1)
         orders.append(trainer._layout.by_run(position.state.order))
-    with jax.enable_x64(True):
-        loss = loss_of(network)
-        gradient = jax.jit(jax.grad(loss))
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
+        loss, rule = loss_of(network), getattr(optax, optimizer)(0.05)
+
+        @jax.jit
+        def one_step(params: Any, state: Any, x: jax.Array, y: jax.Array) -> tuple[jax.Array, Any, Any]:
+            updates, state = rule.update(jax.grad(loss)(params, x, y), state, params)
+            return loss(params), optax.apply_updates(params, updates), state
+
         for index in range(3):
-            params, rule, expected = drawn(network, index), getattr(optax, optimizer)(0.05), []
+            params, expected = drawn(network, index), []
             state = rule.init(params)
             for step in range(steps + 1):
-                expected.append(float(loss(params)))
                 place = step % (Y.size // (batch or Y.size))
                 rows = np.arange(Y.size) if batch is None else orders[min(step, steps - 1)][index]
                 rows = rows[place * (batch or Y.size) :][: batch or Y.size]
-                with jax.numpy_dtype_promotion("standard"):
-                    updates, state = rule.update(gradient(params, X[rows], Y[rows]), state, params)
-                params = optax.apply_updates(params, updates)
+                value, params, state = one_step(params, state, X[rows], Y[rows])
+                expected.append(float(value))
             np.testing.assert_allclose(found[index], expected, rtol=1e-10)
 
 
@@ -109,7 +112,7 @@ def test_flow_agrees_with_a_high_order_runge_kutta_method(network: Network) -> N
                 stepsize_controller=diffrax.PIDController(rtol=1e-11, atol=1e-14),
                 saveat=diffrax.SaveAt(ts=jnp.asarray(trainer.record_steps * until / TICKS)),
             ).ys  # fmt: skip
-            np.testing.assert_allclose(losses[index], jax.vmap(loss)(path), rtol=1e-6)
+            np.testing.assert_allclose(losses[index], jax.jit(jax.vmap(loss))(path), rtol=1e-6)
             for (name, values), expected in zip(weights.items(), jax.tree.leaves(path), strict=True):
                 np.testing.assert_allclose(values[index], expected[-1], rtol=1e-6, atol=1e-7, err_msg=name)
 
@@ -132,7 +135,7 @@ def test_parameters_have_the_names_of_their_tree() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("make", [lambda: descent(Perceptron(6, 2), 5), lambda: flow(Perceptron(6, 2), 5.0)])
+@pytest.mark.parametrize("make", [lambda: descent(Perceptron(5, 2), 5), lambda: flow(Perceptron(5, 2), 5.0)])
 def test_one_compilation_and_none_for_new_values(make: Callable[[], Trainer], monkeypatch: pytest.MonkeyPatch) -> None:
     to_the_end(make())
     with compilations() as seen:
@@ -170,7 +173,7 @@ def test_a_run_depends_on_no_other(change: dict[str, Any]) -> None:
     program, runs = sweep.programs[0], sweep.runs_of_a_program
     together, position = to_the_end(whole := trainer_of(sweep, DATA, program))
     leaves = whole.leaves(position)
-    for some in ([5], [2, 7], [7, 0, 3, 4, 1]):
+    for some in ([5], [7, 0, 3, 4, 1]):
         part = trainer_of(sweep, DATA, program, [runs[index] for index in some])
         losses, position = to_the_end(part)
         np.testing.assert_array_equal(losses, together[some])
