@@ -150,13 +150,18 @@ def test_resumed_sweep_equals_one_never_interrupted(calls: int, whole: Path, tmp
 
 @pytest.mark.slow
 def test_resumed_after_sigkill_at_random_moments(tmp_path: Path) -> None:
-    """Six kills of a real process, at moments from before its first commit to its last."""
+    """Six kills of a real process, at moments from before its first commit to its last.
+
+    Its calls are so short that it cannot come to its end before, however fast the machine.
+    """
     sweep = changed(SMALL, width=(60, 90), until=400.0, seed=(0, 1, 2))
     whole = train(sweep, tmp_path / "whole.zarr").load()
     path = tmp_path / "killed.zarr"
     code = (
         "import sys; from mstage.workflows.train import train; from mstage.store.reader import stored_sweep;"
-        "from mstage.spec import Sweep; import json, os;"
+        "from mstage.spec import Sweep; import importlib, json, os;"
+        "importlib.import_module('mstage.workflows.train')._Pace ="
+        " type('Short', (), {'steps': 20, 'measured': lambda self, steps: None});"
         f"path = {str(path)!r}; sweep = Sweep.from_dict(json.loads({json.dumps(sweep.to_dict())!r}));"
         "print('ready', flush=True);"
         "train(sweep, path, resume=os.path.exists(path), commit_seconds=0,"

@@ -1,4 +1,4 @@
-"""Scaling laws: slopes of lines that are known, intervals over seeds, theory's slopes, a real sweep."""
+"""Scaling laws: slopes of lines that are known, intervals over seeds, theory's slopes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.stats import linregress, t
 
-import mstage
 from mstage.analysis.measured.quantity import Measured
 from mstage.analysis.measured.sweep import MeasuredRun, SweepMeasurements
 from mstage.analysis.scaling.laws import ScalingLaw, scaling_laws
@@ -90,14 +89,3 @@ def test_one_seed_has_no_interval_and_one_width_no_law() -> None:
     assert laws_of(made(2, (400,))) == ()
     silent = SweepTheory("cub1d", CONSTANTS, tuple(Theory(CONSTANTS, "relu", 1.0, width, 0.1) for width in WIDTHS))
     assert all(one.predicted is None for one in laws_of(made(2), silent))
-
-
-@pytest.mark.slow
-def test_a_real_sweep_scales_as_theory_says() -> None:
-    sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.5,), width=(200, 400, 800)), seed=(0, 1, 2, 3), until=400.0)
-    laws = {law.law.quantity: law for law in mstage.report(mstage.train(sweep)).laws}
-    assert set(laws) == {"exit time", "escape time", "secondary level", "relative distance at exit"}
-    assert laws["exit time"].slope == pytest.approx(laws["exit time"].predicted, rel=0.06)
-    assert laws["secondary level"].slope == pytest.approx(-1, abs=0.1)
-    assert laws["relative distance at exit"].slope == pytest.approx(1.0, abs=0.1)  # alpha - 1/2
-    assert 0.5 < laws["escape time"].slope < 0.95

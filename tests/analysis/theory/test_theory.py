@@ -118,9 +118,9 @@ def test_initial_plateau_against_simulation(problem: str, activation: str) -> No
 @pytest.mark.parametrize("activation", ["tanh", "shifted-tanh", "sin"])
 def test_secondary_plateau_against_simulation(activation: str) -> None:
     """Level within 0.3 % (and the scatter of its sign), escape within its stated range."""
-    theory = Theory(known("cub1d"), activation, 1.0, 800)
+    theory = Theory(known("cub1d"), activation, 1.0, 400)
     high = theory.escape_time.high
-    sweep = mstage.Sweep(mstage.TwoLayer(activation=activation, width=(800,)), seed=(0, 1, 2), until=1.5 * high)
+    sweep = mstage.Sweep(mstage.TwoLayer(activation=activation, width=(400,)), seed=(0, 1, 2), until=1.5 * high)
     level = theory.secondary_level
     for one in mstage.detect_stages(mstage.train(sweep)).runs:
         plateau = one.stages[2]
