@@ -44,6 +44,7 @@ def test_the_diabetes_table_can_be_learnt() -> None:
     np.testing.assert_allclose(data.input[:, :10], load_diabetes().data * np.sqrt(442), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "printed"),
     [

@@ -12,7 +12,10 @@ from tests.cli.run import mstage
 
 def test_each_format(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     store = str(tmp_path / "sweep")
-    assert mstage(capsys, "train", "--width", "20,30", "--seeds", "2", "--until", "9", "-o", store).code == 0
+    assert (
+        mstage(capsys, "train", "--width", "20", "--alpha", "1,1.5", "--seeds", "2", "--until", "9", "-o", store).code
+        == 0
+    )
     table = mstage(capsys, "condensation", store)
     assert (table.code, table.err) == (0, "")
     assert "rank from step 0" in table.out

@@ -156,6 +156,7 @@ def test_logs(source: str, output: str, listing: bool, run: Run) -> None:
     run("detect-stages", f"{IN_PATH}{source}", "--format", output, *(["--list"] if listing else []))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", STREAMS[:2], indirect=True)
 @pytest.mark.parametrize("output", ["table", "csv", "json"])
 def test_commands_on_a_sweep(output: str, run: Run) -> None:
@@ -166,6 +167,7 @@ def test_commands_on_a_sweep(output: str, run: Run) -> None:
     run("report", IN_PATH, "--format", output)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", STREAMS[1:2], indirect=True)
 def test_figures(run: Run, tmp_path: Path) -> None:
     run("report", IN_PATH, "--figures", str(tmp_path / IN_PATH))
@@ -259,6 +261,7 @@ def test_following(run: Run) -> None:
     run("detect-stages", f"{IN_PATH}.csv", "--follow", "--until", "initial plateau", "--format", "csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

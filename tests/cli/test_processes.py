@@ -20,8 +20,6 @@ from mstage.store.commits import read_commit
 from mstage.store.reader import StoredSweep, is_store, open_sweep
 from tests.cli.run import environment, files_of, shell, start, wait_until
 
-pytestmark = pytest.mark.slow
-
 DRY_RUN = "mstage train --dry-run --width 8 --steps 30"
 TINY = "mstage train --width 8 --steps 30 --snapshots 2 -o x"
 LONG = ["train", "--width", "30,50", "--seeds", "2", "--until", "3000", "--snapshots", "20"]
@@ -87,6 +85,7 @@ def imports_jaxlib(process: subprocess.Popen[str]) -> bool:
     return "jaxlib" in Path(f"/proc/{process.pid}/maps").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc to see the imports")
 @pytest.mark.parametrize("option", ["--output=x", "--dry-run"])
 def test_ctrl_c_during_imports_leaves_nothing(option: str, tmp_path: Path) -> None:
@@ -98,6 +97,7 @@ def test_ctrl_c_during_imports_leaves_nothing(option: str, tmp_path: Path) -> No
     assert files_of(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_interrupted_again_and_again(whole: Path, tmp_path: Path) -> None:
     """During each compilation, each training, by each signal and by somebody impatient: resumed in the end."""
     moments = [
@@ -122,6 +122,7 @@ def test_interrupted_again_and_again(whole: Path, tmp_path: Path) -> None:
     assert_resumes_to(whole, tmp_path)
 
 
+@pytest.mark.slow
 def test_ignored_ctrl_c_does_not_stop_it(tmp_path: Path) -> None:
     process = start(tmp_path, *SHORTER, "-o", "x", program=["bash", "-c", "trap '' INT; exec \"$@\"", "bash", *PACED])
     wait_until(partial(has_gone_on, tmp_path / "x", 0), process)
@@ -131,6 +132,7 @@ def test_ignored_ctrl_c_does_not_stop_it(tmp_path: Path) -> None:
     assert CLOSING.fullmatch(err)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
 def test_full_disk_under_stdout(tmp_path: Path) -> None:
     done = shell(tmp_path, f"{DRY_RUN} --format csv > /dev/full")
@@ -140,6 +142,7 @@ def test_full_disk_under_stdout(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (3, "", line)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")
 def test_full_disk_under_the_store(whole: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands in for a full disk: from the start, and in the middle of training."""
@@ -156,12 +159,14 @@ def test_full_disk_under_the_store(whole: Path, tmp_path: Path) -> None:
     assert_resumes_to(whole, tmp_path)
 
 
+@pytest.mark.slow
 def test_reader_that_has_enough(tmp_path: Path) -> None:
     for command in (f"{DRY_RUN} --format json", "mstage train --help"):
         done = shell(tmp_path, f"{command} | head -1 > /dev/null; echo ${{PIPESTATUS[0]}}")
         assert (done.stdout, done.stderr) == ("0\n", "")
 
 
+@pytest.mark.slow
 def test_closed_streams(tmp_path: Path) -> None:
     done = shell(tmp_path, f"{DRY_RUN} >&-")
     assert (done.returncode, done.stdout) == (0, "")
@@ -175,7 +180,7 @@ def test_closed_streams(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
-@pytest.mark.parametrize("follow", ["", "--follow"])
+@pytest.mark.parametrize("follow", ["", pytest.param("--follow", marks=pytest.mark.slow)])
 def test_closed_standard_input(follow: str, tmp_path: Path) -> None:
     done = shell(tmp_path, f"mstage detect-stages {follow} - <&-")
     assert (done.returncode, done.stdout) == (3, "")
@@ -202,6 +207,7 @@ def in_terminal(folder: Path, *arguments: str, ctrl_c_at: str | None = None) -> 
     return process.wait(), seen.decode()
 
 
+@pytest.mark.slow
 def test_bar_in_a_terminal(tmp_path: Path) -> None:
     code, seen = in_terminal(tmp_path, *SHORTER, "-o", "x")
     assert code == 0
@@ -214,6 +220,7 @@ def test_bar_in_a_terminal(tmp_path: Path) -> None:
     assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1  # the cursor comes back
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
     code, seen = in_terminal(tmp_path, *LONG, "-o", "x", ctrl_c_at="s left")
     assert code == 130

@@ -130,6 +130,7 @@ def archive(kind: str) -> bytes:
     return ARRAYS[kind][0]()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("kind", ARRAYS)
 def test_archives(kind: str, entry: str, limited: Server, tmp_path: Path) -> None:
@@ -142,6 +143,7 @@ def test_archives(kind: str, entry: str, limited: Server, tmp_path: Path) -> Non
     check(limited.run([*arguments, str(path)]), ARRAYS[kind][1])
 
 
+@pytest.mark.slow
 def test_a_member_that_is_no_array_is_not_unpacked(limited: Server, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("loss.npy", array(np.geomspace(9, 1, 30)))
@@ -191,6 +193,7 @@ PARQUETS: dict[str, tuple[Callable[[], bytes], str, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PARQUETS)
 def test_parquet(kind: str, limited: Server, tmp_path: Path) -> None:
     build, as_log, as_table = PARQUETS[kind]
@@ -228,6 +231,7 @@ EVENTS: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", EVENTS)
 def test_event_files(kind: str, limited: Server, tmp_path: Path) -> None:
     begin = whole(Event(wall_time=1.0, file_version="brain.Event:2").SerializeToString())
@@ -275,6 +279,7 @@ TEXTS: dict[str, tuple[Callable[[], bytes], str | None]] = {
 SLOW = {"a text of numbers", "numbers alone", "more numbers alone", "names of all kinds", "a million columns"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pytest.param(one, marks=pytest.mark.slow if one in SLOW else ()) for one in TEXTS])
 def test_texts(kind: str, limited: Server, tmp_path: Path) -> None:
     build, said = TEXTS[kind]
@@ -282,11 +287,13 @@ def test_texts(kind: str, limited: Server, tmp_path: Path) -> None:
     check(limited.run(["detect-stages", str(tmp_path / "log")]), said)
 
 
+@pytest.mark.slow
 def test_a_table_of_texts(limited: Server, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"step,loss\n" + b"1,1%\n" * 5 * MIB)
     check(limited.run([*ENTRIES["table"], str(tmp_path / "t.csv")]), "4 million rows")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["(?P<loss>(a+)+b)"])
 def test_a_pattern_that_goes_back(pattern: str, limited: Server, tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"loss 1\n" + b"a" * 60 + b"\n")
@@ -310,6 +317,7 @@ def test_64_mib_that_are_good(line: bytes, said: str | None, limited: Server, tm
 # What is no file
 
 
+@pytest.mark.slow
 def test_devices_sockets_and_loops(limited: Server, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as one:
         one.bind(str(tmp_path / "socket"))
@@ -353,6 +361,7 @@ def test_a_fifo_with_a_writer_is_read(limited: Server, tmp_path: Path) -> None:
         assert "loss against step, 100 values" in taken.err
 
 
+@pytest.mark.slow
 def test_a_folder_of_very_many_files(limited: Server, tmp_path: Path) -> None:
     for name in range(21_000):
         (tmp_path / str(name)).touch()
@@ -371,6 +380,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["input", "step", "loss", "final_loss", "width_4/input_weight"])
 def test_a_store_that_claims_an_array_of_1e15(name: str, store: Path, limited: Server, tmp_path: Path) -> None:
     shutil.copytree(store, tmp_path / "store")
@@ -383,6 +393,7 @@ def test_a_store_that_claims_an_array_of_1e15(name: str, store: Path, limited: S
         check(limited.run([command, str(tmp_path / "store")]), "the sweep is damaged")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("runs", "chunks"),
     [
@@ -404,6 +415,7 @@ def test_a_store_that_claims_many_runs(
     check(limited.run(["report", str(tmp_path / "store")]), "the sweep is damaged")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["input/c.0.0", "step/c.0", "loss/c.0.0.0.0.0", ".shards/0.commit"])
 def test_a_store_whose_chunk_is_a_hole(name: str, store: Path, limited: Server, tmp_path: Path) -> None:
     shutil.copytree(store, tmp_path / "store")

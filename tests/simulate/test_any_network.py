@@ -97,6 +97,7 @@ def test_descent_equals_a_plain_loop(network: Network, batch: int | None, optimi
             np.testing.assert_allclose(found[index], expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 def test_flow_agrees_with_a_high_order_runge_kutta_method(network: Network) -> None:
     until = 20.0
@@ -117,6 +118,7 @@ def test_flow_agrees_with_a_high_order_runge_kutta_method(network: Network) -> N
                 np.testing.assert_allclose(values[index], expected[-1], rtol=1e-6, atol=1e-7, err_msg=name)
 
 
+@pytest.mark.slow
 def test_flow_of_a_product_keeps_u2_minus_v2() -> None:
     trainer = flow(Product(), 60.0)
     start = trainer.weights(trainer.start())
@@ -135,6 +137,7 @@ def test_parameters_have_the_names_of_their_tree() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda: descent(Perceptron(5, 2), 5), lambda: flow(Perceptron(5, 2), 5.0)])
 def test_one_compilation_and_none_for_new_values(make: Callable[[], Trainer], monkeypatch: pytest.MonkeyPatch) -> None:
     to_the_end(make())
@@ -153,6 +156,7 @@ def test_memory_holds_the_state_and_the_work(network: Network, stepper: str) -> 
     assert trainer.memory_bytes() > 3 * held + 2 * (X.nbytes + Y.nbytes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -181,6 +185,7 @@ def test_a_run_depends_on_no_other(change: dict[str, Any]) -> None:
             np.testing.assert_array_equal(leaf, expected[some])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda: descent(Product(), 400), lambda: flow(Product(), 40.0)])
 def test_a_checkpoint_goes_on_with_another_number_of_devices(
     make: Callable[[], Trainer], monkeypatch: pytest.MonkeyPatch
@@ -199,6 +204,7 @@ def test_a_checkpoint_goes_on_with_another_number_of_devices(
         again.restore(20, leaves[:-1])
 
 
+@pytest.mark.slow
 def test_a_network_of_its_own_form_equals_what_jax_derives() -> None:
     """The flow of more weights than samples; that of fewer, which solves another system, is compared above."""
     for width, make in ((9, lambda network: descent(network, 60)), (30, lambda network: flow(network, 10.0))):

@@ -128,6 +128,7 @@ def test_tableau_is_l_stable() -> None:
         assert abs(1 + 1j * y * b @ np.linalg.solve(np.eye(4) - 1j * y * both, ones)) <= 1 + 1e-14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jacobian", ["-J'J/n", "-J'J/n of float32", "0"])
 def test_order_by_regression(jacobian: str) -> None:
     with jax.enable_x64(True):
@@ -151,6 +152,7 @@ def test_order_by_regression(jacobian: str) -> None:
         assert expected - 0.15 < last < expected + 0.15
 
 
+@pytest.mark.slow
 def test_an_error_along_the_motion_is_one_in_time() -> None:
     """From y + s y' the flow arrives where it is s later from y, to first order in s."""
     with jax.enable_x64(True):
@@ -198,6 +200,7 @@ def test_share_of_steps_that_are_too_small_to_be_squared() -> None:
     np.testing.assert_allclose(found, 0.01 / 10, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_closed_form_of_a_linear_network() -> None:
     """Of balanced weights along an eigenvector z of Sigma, s = sum_k a_k w_k.z obeys s' = 2 s (lambda - s sigma)."""
     with jax.enable_x64(True):
@@ -217,6 +220,7 @@ def test_closed_form_of_a_linear_network() -> None:
         np.testing.assert_allclose(found, top / (1 + (top / s0 - 1) * np.exp(-2 * lam * ts)), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_agrees_with_a_high_order_runge_kutta_method() -> None:
     """Losses at every record and weights at the end, at a tight tolerance, against Dopri8 at 1e-10."""
     sweep = changed(FLOW, tolerance=1e-9, until=20.0)
@@ -237,6 +241,7 @@ def test_agrees_with_a_high_order_runge_kutta_method() -> None:
             np.testing.assert_allclose(weights["input_weight"][index], path.input_weight[-1], rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_descent_tends_to_it_linearly_in_the_learning_rate() -> None:
     sweep = changed(FLOW, tolerance=1e-8, until=8.0)
     flow, _, _ = run(sweep)
@@ -250,6 +255,7 @@ def test_descent_tends_to_it_linearly_in_the_learning_rate() -> None:
     assert 1.95 < gaps[1] / gaps[2] < 2.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("activation", "dim"), [*((name, 2) for name in ACTIVATIONS), ("tanh", 7)])
 def test_linearisation_is_that_of_jax(activation: str, dim: int) -> None:
     with jax.enable_x64(True):
@@ -322,6 +328,7 @@ def inverses(weights: Weights, data: Data, direction: Weights, shift: jax.Array)
     return [*(ravel_pytree(at.inverse(shift)(direction))[0] for at in ways), known.jacobian]
 
 
+@pytest.mark.slow
 def test_fewer_weights_than_samples_take_the_other_matrix() -> None:
     sweep = changed(FLOW, width=(5,), seed=(0,), tolerance=1e-8, until=30.0)
     losses, _, _ = run(sweep)
@@ -333,6 +340,7 @@ def test_fewer_weights_than_samples_take_the_other_matrix() -> None:
     np.testing.assert_allclose(losses[0, -1], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_one_compilation_a_width_and_none_for_new_values() -> None:
     sweep = changed(FLOW, width=(17,), until=5.0)
     with compilations() as seen:
@@ -342,6 +350,7 @@ def test_one_compilation_a_width_and_none_for_new_values() -> None:
         assert len(seen) == 1
 
 
+@pytest.mark.slow
 def test_same_bits_however_the_calls_are_cut() -> None:
     sweep = changed(FLOW, alpha=(0.8, 1.0), seed=(2,))
     losses, ends, weights = run(sweep)
@@ -354,6 +363,7 @@ def test_same_bits_however_the_calls_are_cut() -> None:
         np.testing.assert_array_equal(again_weights["input_weight"], weights["input_weight"])
 
 
+@pytest.mark.slow
 def test_a_run_depends_neither_on_its_company_nor_on_what_is_recorded() -> None:
     """Each run has its own steps: beside an easy run or a hard one, with other records, it ends in the same bits."""
     sweep = changed(FLOW, alpha=(1.0, 2.5), seed=(1,))
@@ -366,6 +376,7 @@ def test_a_run_depends_neither_on_its_company_nor_on_what_is_recorded() -> None:
     np.testing.assert_array_equal(own["input_weight"][1], weights["input_weight"][1])
 
 
+@pytest.mark.slow
 def test_the_loss_never_rises_and_the_error_follows_the_tolerance() -> None:
     truth, _, _ = run(changed(FLOW, tolerance=1e-9))
     errors = []
@@ -399,6 +410,7 @@ def test_stop_at_ends_a_run_when_its_loss_is_there() -> None:
     assert (at_once["status"] == RunStatus.STOPPED).all()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_finite_is_marked_and_touches_no_other_bit(tmp_path: Path) -> None:
     """Inputs whose square float32 cannot hold: small weights are carried along them, weights of size 1 are not."""
     (tmp_path / "huge.csv").write_text("x,y\n-1e19,-1e-19\n1e19,3e-19\n5e18,-2e-19\n")
@@ -413,6 +425,7 @@ def test_a_run_that_is_not_finite_is_marked_and_touches_no_other_bit(tmp_path: P
     assert np.isnan(wild[1, 1:]).all()
 
 
+@pytest.mark.slow
 def test_float32_is_near() -> None:
     double, _, _ = run(FLOW)
     single, _, weights = run(changed(FLOW, dtype="float32"))
@@ -420,6 +433,7 @@ def test_float32_is_near() -> None:
     np.testing.assert_allclose(single, double, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_dense_output_of_diffrax_has_its_order() -> None:
     """Between two steps, at a fixed step: the cubic is as good as the steps are."""
     with jax.enable_x64(True):
@@ -434,6 +448,7 @@ def test_dense_output_of_diffrax_has_its_order() -> None:
         assert 2.8 < np.log2(errors[0] / errors[1]) < 3.4
 
 
+@pytest.mark.slow
 def test_no_weights_at_all_stay_at_rest() -> None:
     """alpha so large that products of weights underflow: nothing moves, and nothing fails."""
     losses, ends, _ = run(changed(FLOW, alpha=(25.0,), dtype="float32", until=5.0))
@@ -441,6 +456,7 @@ def test_no_weights_at_all_stay_at_rest() -> None:
     np.testing.assert_allclose(losses, losses[0, 0], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_no_loss_rises_between_steps_that_are_far_apart() -> None:
     """Late in training the steps are hundreds of times longer than the residuals take to settle."""
     sweep = changed(FLOW, width=(200,), seed=(0, 2), until=600.0)

@@ -48,6 +48,7 @@ def test_gradient_is_that_of_reverse_mode(name: str) -> None:
     np.testing.assert_allclose(gradient.input_weight, expected.input_weight, rtol=1e-11, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [4, 7, 11, 24])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_tiles_and_their_zeros_change_nothing(name: str, size: int) -> None:

@@ -43,18 +43,22 @@ def test_scaling() -> None:
     assert all(0.5 < one.measured < 0.95 for one in escapes)  # nearer than that at greater widths
 
 
+@pytest.mark.slow
 def test_early_flow() -> None:
     assert_all_hold(acceptance.early_flow())
 
 
+@pytest.mark.slow
 def test_logistic_rise() -> None:
     assert_all_hold(acceptance.logistic_rise(800))
 
 
+@pytest.mark.slow
 def test_participation() -> None:
     assert_all_hold(acceptance.participation())
 
 
+@pytest.mark.slow
 def test_escape_is_decided_by_the_sign() -> None:
     assert_all_hold(acceptance.escape_is_decided_by_the_sign(4000.0))
 

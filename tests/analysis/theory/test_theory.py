@@ -69,6 +69,7 @@ def test_discrete_steps_grow_slower() -> None:
     assert Theory(known("gauss5"), "tanh", 1.0, 1600, 0.05).exit_time.value == pytest.approx(1.84, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["tanh", "gelu", "shifted-tanh", "sin"])
 @pytest.mark.parametrize("problem", ["cub1d", "gauss5"])
 def test_initial_plateau_against_simulation(problem: str, activation: str) -> None:

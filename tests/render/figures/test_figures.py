@@ -143,6 +143,7 @@ def test_colours_stay_apart_for_the_colour_blind() -> None:
             assert distances.min() > 0.1
 
 
+@pytest.mark.slow
 def test_files_are_whole_and_the_same_again(data, tmp_path) -> None:
     formats = FigureFormat.parse("png, PDF,svg,png")
     assert formats == ("png", "pdf", "svg")
@@ -162,6 +163,7 @@ def test_files_are_whole_and_the_same_again(data, tmp_path) -> None:
         assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.slow
 def test_what_there_is_none_of_has_a_reason(bare, tmp_path) -> None:
     assert set(bare.missing) == {"distances", "amplitudes", "maps", "laws"}
     assert "--snapshots" in bare.missing["maps"]
@@ -176,6 +178,7 @@ def test_a_run_that_diverged_does_not_flatten_the_others(data) -> None:
     assert figure.axes[0].get_ylim()[1] <= 30
 
 
+@pytest.mark.slow
 def test_refusals(data, tmp_path) -> None:
     with pytest.raises(UsageError, match="--figure-format jpg: expected one or several of png, pdf, svg"):
         FigureFormat.parse("jpg")
@@ -184,6 +187,7 @@ def test_refusals(data, tmp_path) -> None:
         write_figures(data, tmp_path / "file")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", ["write_bytes", "replace"])
 def test_a_figure_that_fails_leaves_nothing(data, fails, tmp_path, monkeypatch) -> None:
     def full(path, *_):
@@ -196,6 +200,7 @@ def test_a_figure_that_fails_leaves_nothing(data, fails, tmp_path, monkeypatch) 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_processes_do_not_share_the_unfinished_file(bare, tmp_path, monkeypatch) -> None:
     names = set()
     for process in (1, 2):
