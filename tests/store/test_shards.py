@@ -59,6 +59,7 @@ def values(tree: xr.DataTree) -> xr.DataTree:
     return tree
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("parts", "alpha", "seed"), [(2, 2, 3), (5, 1, 2), (99, 1, 1)])
 @pytest.mark.parametrize("dynamics", ["descent", "flow"])
 def test_shards_change_no_bit(
@@ -113,6 +114,7 @@ def trainer(path: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_processes_share_a_store(whole: xr.DataTree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each takes shards that nobody has; what one leaves behind that is killed, another takes."""
     cut(monkeypatch, 1.0)
@@ -138,6 +140,7 @@ def commits(path: Path) -> list:
     return [writer.commit_of(shard) for shard in writer.layout.shards]
 
 
+@pytest.mark.slow
 def test_each_takes_what_nobody_has(whole: xr.DataTree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cut(monkeypatch, 0.99 * WORK / 2)
     path = tmp_path / "sweep"
@@ -160,6 +163,7 @@ def test_each_takes_what_nobody_has(whole: xr.DataTree, monkeypatch: pytest.Monk
     xr.testing.assert_identical(values(train(SWEEP, path, resume=True)), values(whole))
 
 
+@pytest.mark.slow
 def test_a_process_opens_a_store_once(tmp_path: Path) -> None:
     """A second descriptor of the file would take the locks away from the first when it is closed."""
     path = tmp_path / "sweep"
@@ -179,6 +183,7 @@ def test_a_process_opens_a_store_once(tmp_path: Path) -> None:
     StoreLock(path, alone=True).close()
 
 
+@pytest.mark.slow
 def test_a_resumed_store_keeps_its_cut(whole: xr.DataTree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """However large shards of new stores are there."""
     path = tmp_path / "sweep"
@@ -192,6 +197,7 @@ def test_a_resumed_store_keeps_its_cut(whole: xr.DataTree, monkeypatch: pytest.M
     assert_same(open_sweep(path), tree)
 
 
+@pytest.mark.slow
 def test_weights_are_read_as_far_as_they_are_wanted(
     whole: xr.DataTree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
