@@ -117,6 +117,7 @@ def test_zarr_of_others_is_no_sweep(capsys: pytest.CaptureFixture[str], tmp_path
     assert_refused(outcome, 3, "neither safetensors nor npz|holds no|no checkpoint")
 
 
+@pytest.mark.slow
 def test_a_sweep_without_snapshots_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "bare"
     package.train(

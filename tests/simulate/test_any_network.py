@@ -28,7 +28,11 @@ from tests.sweeps import changed
 DATA = load_problem("cub1d")
 X, Y = DATA.input, DATA.target
 RUNS = {"alpha": np.array([0.5, 0.9, 0.9]), "seed": np.array([0, 0, 3], np.uint32)}
-NETWORKS = [Product(), Perceptron(5, 2), PlainTwoLayer(TwoLayerNetwork("tanh", 9, 2, "float64"))]
+NETWORKS = [
+    Product(),
+    pytest.param(Perceptron(5, 2), marks=pytest.mark.slow),
+    pytest.param(PlainTwoLayer(TwoLayerNetwork("tanh", 9, 2, "float64")), marks=pytest.mark.slow),
+]
 TICKS = 1000
 
 

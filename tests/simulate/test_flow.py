@@ -301,6 +301,7 @@ def test_linearisation_is_that_of_jax(activation: str, dim: int) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [3, 25])
 @pytest.mark.parametrize("shift", [1.0, 1e4])
 def test_three_ways_to_one_inverse(width: int, shift: float) -> None:
@@ -390,6 +391,7 @@ def test_the_loss_never_rises_and_the_error_follows_the_tolerance() -> None:
     assert errors[-1] < 1e-4
 
 
+@pytest.mark.slow
 def test_stop_at_ends_a_run_when_its_loss_is_there() -> None:
     sweep = changed(FLOW, until=40.0, tolerance=1e-5)
     times = np.array(sweep.loss_steps) * sweep.tick

@@ -68,6 +68,7 @@ def test_escape_does_not_depend_on_alpha() -> None:
     assert_all_hold(acceptance.escape_does_not_depend_on_alpha(800))
 
 
+@pytest.mark.slow
 def test_linear_network() -> None:
     assert_all_hold(acceptance.linear_network())
 
