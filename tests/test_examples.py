@@ -85,6 +85,7 @@ def test_the_log_is_the_one_that_the_script_writes(tmp_path: Path, monkeypatch: 
     pd.testing.assert_frame_equal(made, kept, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_figure_of_an_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = tmp_path / "plateaus.png"
     monkeypatch.setattr("sys.argv", ["02_length_of_the_first_plateau.py", "--quick", str(made)])

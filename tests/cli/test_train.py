@@ -298,6 +298,7 @@ def test_options_win_over_another_sweep(
     assert {key: found[key] for key in kept} == kept
 
 
+@pytest.mark.slow
 def test_one_sweep_to_be_like(other: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "sweep.toml"
     file.write_text("steps = 3")

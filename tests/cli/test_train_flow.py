@@ -101,6 +101,7 @@ def test_a_flow_ends_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert_refused(mstage(capsys, *flow, "--steps", "9"), 2, "steps: a gradient flow chooses its own steps; .* --until")
 
 
+@pytest.mark.slow
 def test_dry_run_of_a_flow(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(mstage(capsys, *FLOW, "--dry-run", "--format", "json").out)
     assert 20 < found["programs"][0]["steps"] < 200

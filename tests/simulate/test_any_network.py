@@ -72,7 +72,7 @@ def loss_of(network: Network) -> Callable[..., jax.Array]:
     return lambda params, x=X, y=Y: jnp.mean((network.outputs(params, jnp.asarray(x)) - y) ** 2) / 2
 
 
-@pytest.mark.parametrize(("batch", "optimizer"), [(None, "sgd"), (13, "adam")])
+@pytest.mark.parametrize(("batch", "optimizer"), [(None, "sgd"), pytest.param(13, "adam", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_descent_equals_a_plain_loop(network: Network, batch: int | None, optimizer: str) -> None:
     trainer, steps = descent(network, 30, optimizer, batch, rate=0.05), 30

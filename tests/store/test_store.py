@@ -227,6 +227,7 @@ def test_nothing_is_overwritten_unasked(whole: Path, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["thesis"]
 
 
+@pytest.mark.slow
 def test_overwrite_replaces_the_whole_sweep(tmp_path: Path) -> None:
     path = tmp_path / "sweep.zarr"
     train(SMALL, path)
