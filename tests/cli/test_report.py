@@ -16,7 +16,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mstage.__main__ import main
 
     path = tmp_path_factory.mktemp("report") / "sweep"
-    assert main(["train", "--width", "30,60", "--seeds", "2", "--until", "40", "-o", str(path)]) == 0
+    assert main(["train", "--width", "20,30", "--seeds", "2", "--until", "40", "-o", str(path)]) == 0
     return path
 
 
