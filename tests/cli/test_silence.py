@@ -117,6 +117,7 @@ def test_what_was_done_to_a_table(
     )
 
 
+@pytest.mark.slow
 def test_a_diverged_group_has_no_stages_of_theory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its plateau at 1e147 is no exit time that is off by 58,000 %."""
     sweep = ("train", "--learning-rate", "50", "--width", "20", "--steps", "60", "-o", tmp_path / "wild")

@@ -132,6 +132,7 @@ def test_flow_of_a_product_keeps_u2_minus_v2() -> None:
     np.testing.assert_allclose(end["u"] * end["v"], X[:, 0] @ Y / (X[:, 0] @ X[:, 0]), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_parameters_have_the_names_of_their_tree() -> None:
     trainer = descent(Perceptron(5, 2), 3)
     shapes = {name: values.shape for name, values in trainer.weights(trainer.start()).items()}

@@ -27,6 +27,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_what_the_store_of_a_flow_holds(whole: Path) -> None:
     assert stored_sweep(whole) == FLOW
     tree = xr.open_datatree(whole, engine="zarr")

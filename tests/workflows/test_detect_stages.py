@@ -61,6 +61,7 @@ def test_descent_from_small_weights(problem: str) -> None:
         assert all(stage.probability > 0.9 for stage in one.stages[:4])
 
 
+@pytest.mark.slow
 def test_every_way_to_give_a_sweep(tmp_path: Path) -> None:
     sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.0,), width=(20, 30)), seed=(0, 1), until=30.0)
     tree = mstage.train(sweep, tmp_path / "sweep")
