@@ -174,7 +174,7 @@ def table(columns: dict[str, pa.Array], **options: object) -> bytes:
 
 PARQUETS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "groups of rows": (
-        lambda: table({f"c{k}": pa.array(np.zeros(150)) for k in range(400)}, row_group_size=1),
+        lambda: table({f"c{k}": pa.array(np.zeros(500)) for k in range(400)}, row_group_size=1),
         "MiB of metadata",
         "more than 12 million",
     ),

@@ -23,8 +23,8 @@ def known(problem: str) -> ProblemConstants:
     return problem_constants(data.input, data.target)
 
 
-def on_a_line(y: np.ndarray, intercept: bool = True) -> ProblemConstants:
-    x = np.linspace(-1, 1, 40)
+def on_a_line(y: np.ndarray, intercept: bool = True, scale: float = 1.0) -> ProblemConstants:
+    x = scale * np.linspace(-1, 1, 40)
     columns = [x, np.ones_like(x)] if intercept else [x]
     return problem_constants(np.stack(columns, axis=1), y)
 
@@ -216,6 +216,8 @@ def test_what_is_refused() -> None:
         problem_constants(np.ones((3, 2)), np.ones(4))
     with pytest.raises(InputError, match="not finite"):
         problem_constants(np.ones((3, 2)), np.array([1.0, np.nan, 2]))
+    with pytest.raises(InputError, match="of sizes too unlike"):  # the square of its best fit overflowed
+        on_a_line(1e69 * np.linspace(-1, 1, 40), intercept=False, scale=1e-100)
     with pytest.raises(UsageError, match=r"unknown activation `tan`.*`tanh`"):
         Theory(known("cub1d"), "tan", 1.0, 400)
     assert replace(Theory(known("cub1d"), "tanh", 1.0, 400), width=800).width == 800
