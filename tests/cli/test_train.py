@@ -218,6 +218,7 @@ def test_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]
     assert files_of(folder) == []
 
 
+@pytest.mark.slow
 def test_dry_run_as_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["train", "--dry-run", *TINY, "--format"]
     csv = mstage(capsys, *arguments, "csv")

@@ -73,6 +73,7 @@ def test_every_way_to_give_a_sweep(tmp_path: Path) -> None:
     assert stages.clock == "time"
 
 
+@pytest.mark.slow
 def test_a_diverged_run_keeps_its_stages_and_says_so() -> None:
     sweep = mstage.Sweep(
         mstage.TwoLayer(activation="relu", alpha=(1.0,), width=(20,)),
