@@ -173,6 +173,7 @@ def test_figures(run: Run, tmp_path: Path) -> None:
     run("report", IN_PATH, "--figures", str(tmp_path / IN_PATH))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["table", "csv", "json"])
 def test_commands_on_a_table_and_checkpoints(output: str, run: Run) -> None:
     table = ["--data", f"{IN_PATH}-table.csv", "--target", "y\u202e", "--width", "20"]

@@ -153,7 +153,7 @@ def test_one_compilation_and_none_for_new_values(make: Callable[[], Trainer], mo
     assert seen == []
 
 
-@pytest.mark.parametrize("stepper", ["descent", "flow"])
+@pytest.mark.parametrize("stepper", ["descent", pytest.param("flow", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_memory_holds_the_state_and_the_work(network: Network, stepper: str) -> None:
     trainer = descent(network, 5) if stepper == "descent" else flow(network, 5.0)

@@ -48,6 +48,7 @@ def holds_line(axes, x, y):
     return any(one.shape == (2, len(x)) and np.array_equal(one, [x, y], equal_nan=True) for one in line_data(axes))
 
 
+@pytest.mark.slow
 def test_loss_curves_show_runs_stages_and_predictions(data) -> None:
     panels = loss_curves(data).axes
     assert len(panels) == len(data.curves) == 4
@@ -62,6 +63,7 @@ def test_loss_curves_show_runs_stages_and_predictions(data) -> None:
         assert axes.get_title() == f"alpha {group.run['alpha']:g}, width {group.run['width']}"
 
 
+@pytest.mark.slow
 def test_plateau_ends_stand_at_alpha_log_m(data) -> None:
     left, right = plateau_ends(data).axes
     ends = data.ends
@@ -71,6 +73,7 @@ def test_plateau_ends_stand_at_alpha_log_m(data) -> None:
         np.testing.assert_allclose(shown[np.lexsort(shown.T)], expected[np.lexsort(expected.T)])
 
 
+@pytest.mark.slow
 def test_distance_v_stands_below_the_loss(data) -> None:
     axes = distance_v(data).axes
     count = len(data.distances)
@@ -82,6 +85,7 @@ def test_distance_v_stands_below_the_loss(data) -> None:
             assert holds_line(axes[count + column], clock, distance)
 
 
+@pytest.mark.slow
 def test_distance_v_is_that_of_drift(tree, data) -> None:
     drift = mstage.measure_drift(tree, mstage.DriftMethod(2)).distances
     panel = data.distances[0]
@@ -89,6 +93,7 @@ def test_distance_v_is_that_of_drift(tree, data) -> None:
     np.testing.assert_allclose(panel.distances[0], drift["output_input"].sel(run).values)
 
 
+@pytest.mark.slow
 def test_amplitudes_over_time_and_beside_chi_squared(data) -> None:
     left, right = amplitude_distributions(data).axes[:2]
     history = data.amplitudes
@@ -101,6 +106,7 @@ def test_amplitudes_over_time_and_beside_chi_squared(data) -> None:
         assert holds_line(right, values, 1 - np.arange(values.size) / values.size)
 
 
+@pytest.mark.slow
 def test_cosine_maps_before_during_after(data) -> None:
     axes = [one for one in cosine_maps(data).axes if one.get_images()]
     assert len(axes) == len(data.maps.maps) >= 4
@@ -109,6 +115,7 @@ def test_cosine_maps_before_during_after(data) -> None:
         assert " ".join(panel.get_title().split()).startswith(one.moment)
 
 
+@pytest.mark.slow
 def test_scaling_fits_show_points_fit_and_prediction(data) -> None:
     panels = scaling_fits(data).axes
     quantities = list(dict.fromkeys(one.law.quantity for one in data.laws))
@@ -120,6 +127,7 @@ def test_scaling_fits_show_points_fit_and_prediction(data) -> None:
         assert holds_line(axes, np.tile(one.widths, one.seeds), one.points.ravel())
 
 
+@pytest.mark.slow
 def test_every_axis_has_a_name(data) -> None:
     for draw in (loss_curves, plateau_ends, distance_v, amplitude_distributions, scaling_fits):
         figure = draw(data)
@@ -163,13 +171,13 @@ def test_files_are_whole_and_the_same_again(data, tmp_path) -> None:
         assert one.read_bytes() == other.read_bytes()
 
 
-@pytest.mark.slow
 def test_what_there_is_none_of_has_a_reason(bare, tmp_path) -> None:
     assert set(bare.missing) == {"distances", "amplitudes", "maps", "laws"}
     assert "--snapshots" in bare.missing["maps"]
     assert [path.name for path in write_figures(bare, tmp_path)] == ["loss_curves.png", "plateau_ends.png"]
 
 
+@pytest.mark.slow
 def test_a_run_that_diverged_does_not_flatten_the_others(data) -> None:
     group = data.curves[0]
     curve = group.representative.curve
