@@ -11,6 +11,7 @@ from mstage.analysis.measured.quantity import Measured
 from mstage.analysis.measured.snapshots import measure_weights, turning_point
 from mstage.analysis.theory.constants import problem_constants
 from mstage.analysis.theory.linear_flow import LinearFlow
+from mstage.analysis.weights.distances import over_linear_flow
 from mstage.simulate.problems import load_problem
 
 
@@ -80,6 +81,19 @@ def test_the_linear_flow_is_the_matrix_exponential() -> None:
     np.testing.assert_allclose(norms, [np.linalg.norm(inputs, axis=1), np.linalg.norm(w, axis=1)], rtol=1e-4)
 
 
+def test_where_the_linear_flow_has_left_all_numbers_behind_there_is_no_closed_form() -> None:
+    """A snapshot long after the plateau was a warning, and with it an error."""
+    data = load_problem("gauss5")
+    flow = LinearFlow(1.5, 1.0, 1.0, problem_constants(data.input, data.target))
+    random = np.random.default_rng(0)
+    output, inputs = random.standard_normal((3, 30)), random.standard_normal((3, 30, 5))
+    run = xr.DataArray(output, dims=("snapshot", "neuron"), coords={"snapshot_time": ("snapshot", [0.0, 0.5, 1e4])})
+    for order in (1, 2):
+        found = over_linear_flow(output, inputs, run, flow, order)
+        assert np.isfinite(found).tolist() == [True, True, False]
+
+
+@pytest.mark.slow
 def test_the_slope_of_the_distance_does_not_depend_on_the_number_of_snapshots() -> None:
     slopes = []
     for snapshots in (20, 120):
@@ -91,6 +105,7 @@ def test_the_slope_of_the_distance_does_not_depend_on_the_number_of_snapshots() 
     assert slopes[0] == pytest.approx(slopes[1], rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("problem", "alpha"), [("cub1d", 1.5), ("cub1d", 2.0), ("gauss5", 1.5), ("sin1d", 1.0)])
 def test_where_the_v_turns_and_how_long_the_linear_flow_holds(problem: str, alpha: float) -> None:
     """Within 8 % of the prediction where theory gives one: before the exit at alpha 2, at it at 1.5, none at 1."""

@@ -83,6 +83,18 @@ def test_seeds_that_lack_a_width_are_counted() -> None:
     assert [row[3] for row in rows] == ["3/3", "2/3", "3/3"]
 
 
+def test_times_whose_squares_overflow() -> None:
+    """Their scatter was an overflow; in another unit the slope and its interval are those of ordinary times."""
+
+    def law(scale: float) -> ScalingLaw:
+        runs = (run(width, seed, exit_time=scale * (3 + seed) * np.log(width)) for width in WIDTHS for seed in range(3))
+        return laws_of(SweepMeasurements("time", tuple(runs)))[0]
+
+    one, other = law(1.0), law(1e200)
+    for name in ("slope", "low", "high"):
+        assert getattr(other, name) == pytest.approx(1e200 * getattr(one, name))
+
+
 def test_one_seed_has_no_interval_and_one_width_no_law() -> None:
     law = laws_of(made(1))[0]
     assert (law.low, law.high) == (None, None)
