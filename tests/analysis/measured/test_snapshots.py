@@ -9,9 +9,11 @@ import xarray as xr
 import mstage
 from mstage.analysis.measured.quantity import Measured
 from mstage.analysis.measured.snapshots import measure_weights, turning_point
+from mstage.analysis.measured.sweep import measure_sweep
 from mstage.analysis.theory.constants import problem_constants
 from mstage.analysis.theory.linear_flow import LinearFlow
 from mstage.analysis.weights.distances import over_linear_flow
+from mstage.history import RunStatus
 from mstage.simulate.problems import load_problem
 
 
@@ -27,6 +29,15 @@ def test_a_later_dip_is_not_the_turning_point() -> None:
     values = np.exp(np.log(clock / 7.3) ** 2)
     values[230] = values.min() / 10
     assert turning_point(clock, values).value == pytest.approx(7.3, rel=1e-3)
+
+
+def test_times_that_have_one_logarithm() -> None:
+    """The slope between them was a division by 0."""
+    clock = np.geomspace(1e5, 1e8, 61)
+    values = np.exp(np.log(clock / clock[30]) ** 2)
+    assert np.log(np.nextafter(clock[30], 0)) == np.log(clock[30])
+    twice = np.insert(clock, 30, np.nextafter(clock[30], 0)), np.insert(values, 30, values[30])
+    assert turning_point(*twice).value == pytest.approx(turning_point(clock, values).value)
 
 
 def test_what_has_not_turned() -> None:
@@ -126,3 +137,18 @@ def test_where_the_v_turns_and_how_long_the_linear_flow_holds(problem: str, alph
         assert ratio.measured.spread.median > 1.015
     else:
         assert ratio.measured.spread.median == pytest.approx(1, abs=0.015)
+
+
+@pytest.mark.parametrize(("losses", "why"), [([np.nan] * 4, "no loss recorded"), ([1.0, 1.0, 1.7e308, 1.7e308], "")])
+def test_losses_that_are_missing_or_at_the_end_of_all_numbers(losses: list[float], why: str) -> None:
+    """Snapshots of runs without a loss, or with losses of any size, were errors."""
+    data = load_problem("cub1d")
+    sizes = {"alpha": [1.0], "width": [400], "seed": [0], "learning_rate": [0.1], "step": np.arange(4)}
+    loss = xr.DataArray(np.reshape(losses, (1, 1, 1, 1, 4)), coords=sizes, dims=tuple(sizes), name="loss")
+    loss = loss.assign_coords(time=("step", 0.1 * np.arange(4)), status=RunStatus.RUNNING)
+    kept = {**{name: sizes[name] for name in ("alpha", "width", "seed", "learning_rate")}, "snapshot": [0, 3]}
+    names = ("spread", "closed_form", "relative_distance", "alignment")
+    weights = xr.Dataset({name: (tuple(kept), np.ones((1, 1, 1, 1, 2))) for name in names}, coords=kept)
+    weights = weights.assign_coords(snapshot_time=("snapshot", [0.0, 0.3]))
+    (one,) = measure_sweep(loss, problem_constants(data.input, data.target), weights).runs
+    assert one.quantities["initial level"].why == why
