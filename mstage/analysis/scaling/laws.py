@@ -145,6 +145,8 @@ def _fit(
     if not np.isfinite(points).all() or (law.logarithmic and (points <= 0).any()):
         return None  # as where a level equals that of the best linear fit exactly, and the gap has no logarithm
     slopes = _line(law, widths, points.T)[0]
+    if not np.isfinite(slopes).all():
+        return None  # the line through numbers near the end of float64 has overflowed
     exponent = unit_exponent(slopes, SQUARED)
     scaled, reach = in_unit(slopes, exponent), None
     if slopes.size > 1:

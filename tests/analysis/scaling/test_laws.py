@@ -93,6 +93,9 @@ def test_times_whose_squares_overflow() -> None:
     one, other = law(1.0), law(1e200)
     for name in ("slope", "low", "high"):
         assert getattr(other, name) == pytest.approx(1e200 * getattr(one, name))
+    ends = {200: 0.0, 400: 1.7e308, 800: 1.7e308}
+    runs = tuple(run(width, seed, exit_time=end) for width, end in ends.items() for seed in range(2))
+    assert laws_of(SweepMeasurements("time", runs)) == ()
 
 
 def test_one_seed_has_no_interval_and_one_width_no_law() -> None:
