@@ -31,7 +31,7 @@ demo: $(VENV)/installed ## Train a sweep on cub1d, find its stages, report them
 test: $(VENV)/installed-dev ## Run every test
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-test-quick: $(VENV)/installed-dev ## Run the tests that take no more than a few seconds each
+test-quick: $(VENV)/installed-dev ## Run tests of everything that together take less than a minute
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m 'not slow'
 
 lint: $(VENV)/installed-dev ## Check style and types

@@ -70,7 +70,7 @@ def exit_and_level(problem: str | mstage.Table, widths: tuple[int, ...] = (400, 
 
 
 def scaling(widths: tuple[int, ...], seeds: int, activation: str = "tanh") -> list[Check]:
-    """Slopes over widths: T1 against log m, the gap to R_lin, T2."""
+    """Slopes over widths: T1 against log m, the gap to R_lin, T2, the relative distance at T1."""
     sweep = mstage.Sweep(
         mstage.TwoLayer(activation=activation, alpha=(1.0, 1.5), width=widths),
         seed=tuple(range(seeds)),
@@ -83,6 +83,9 @@ def scaling(widths: tuple[int, ...], seeds: int, activation: str = "tanh") -> li
             checks.append(relative(f"slope of T1 in log m ({label})", one.slope, one.predicted, 0.06))
         if one.law.quantity == "secondary level" and activation == "tanh":
             checks.append(Check(f"slope of log(R_lin - R) in log m ({label})", one.slope, -1.1, -0.9))
+        if one.law.quantity == "relative distance at exit" and activation == "tanh":
+            slope = one.run["alpha"] - 0.5
+            checks.append(Check(f"exponent of the distance at T1 in m ({label})", one.slope, slope - 0.1, slope + 0.1))
         if one.law.quantity == "escape time":
             low, high = (0.65, 0.95) if activation == "tanh" else (0.4, 0.6)
             checks.append(Check(f"exponent of T2 in m ({label})", one.slope, low, high))

@@ -44,6 +44,7 @@ def test_the_diabetes_table_can_be_learnt() -> None:
     np.testing.assert_allclose(data.input[:, :10], load_diabetes().data * np.sqrt(442), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "printed"),
     [
@@ -84,6 +85,7 @@ def test_the_log_is_the_one_that_the_script_writes(tmp_path: Path, monkeypatch: 
     pd.testing.assert_frame_equal(made, kept, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_figure_of_an_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = tmp_path / "plateaus.png"
     monkeypatch.setattr("sys.argv", ["02_length_of_the_first_plateau.py", "--quick", str(made)])

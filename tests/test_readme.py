@@ -46,6 +46,7 @@ def test_commands_work_in_their_order(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {field for field in stages["runs"][0]["stages"][0] if f"`{field}`" in README} >= {"end", "level", "rate"}
 
 
+@pytest.mark.slow
 def test_python_block(capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = blocks("python")
     exec(code, {})

@@ -48,6 +48,7 @@ def test_nearest_against_a_rival_solver() -> None:
     assert oracle._nearest(root, slope, steep, changed) == pytest.approx(2 * rival.cost, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_more_noise_and_fewer_records_hide_more() -> None:
     loss, clock = curves.staircase((1.0, 0.25), 1e-3, 0.01), np.geomspace(0.1, 100, 400)
     one = case(loss, clock, 0.1)

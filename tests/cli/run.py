@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +43,10 @@ def assert_refused(outcome: Outcome, code: int, message: str) -> None:
     assert re.search(message, outcome.err)
 
 
-def start(folder: Path, *arguments: str, **options: object) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str, program: Sequence[str] = MSTAGE, **options: object) -> subprocess.Popen[str]:
     """Start a command as a process."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen([*MSTAGE, *arguments], cwd=folder, text=True, env=environment(), **pipes)  # type: ignore[call-overload]
+    return subprocess.Popen([*program, *arguments], cwd=folder, text=True, env=environment(), **pipes)  # type: ignore[call-overload]
 
 
 def shell(folder: Path, command: str) -> subprocess.CompletedProcess[str]:

@@ -22,7 +22,10 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def test_the_second_training_compiles_nothing(cache: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_the_second_training_compiles_nothing(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All programs are kept here: one that takes about as long as the least that is kept would be so now and then."""
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     train = "mstage train --width 10 --until 2 --overwrite -o runs/one"
     assert shell(tmp_path, train).returncode == 0
     kept = [name for name in files_of(cache) if name.endswith("-cache")]

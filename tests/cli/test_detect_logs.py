@@ -157,6 +157,7 @@ def test_usage(arguments: str, message: str, capsys: pytest.CaptureFixture[str])
     assert_refused(mstage(capsys, "detect-stages", *arguments.split()), 2, message)
 
 
+@pytest.mark.slow
 def test_options_of_logs_are_not_for_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     assert mstage(capsys, "train", "--steps", "40", "--width", "20", "-o", "sweep").code == 0
     assert_refused(mstage(capsys, "detect-stages", "sweep", "--loss", "loss"), 2, "are for logs, not for a sweep")
@@ -165,6 +166,7 @@ def test_options_of_logs_are_not_for_a_sweep(capsys: pytest.CaptureFixture[str])
     )
 
 
+@pytest.mark.slow
 def test_follow_ends_when_a_run_enters_a_stage(folder: Path) -> None:
     lines = WRITERS["json lines"][0](LOSSES).splitlines(keepends=True)
     log = folder / "growing.jsonl"
@@ -188,6 +190,7 @@ def test_follow_ends_with_the_stream_and_says_what_did_not_come(folder: Path) ->
     assert "--until: the log has ended, and no run has entered its fifth rise." in err
 
 
+@pytest.mark.slow
 def test_follow_ends_with_ctrl_c_and_prints_what_it_knows(folder: Path) -> None:
     process = start(folder, "detect-stages", "metrics.csv", "--follow", "--format", "csv")
     assert process.stderr is not None
@@ -199,6 +202,7 @@ def test_follow_ends_with_ctrl_c_and_prints_what_it_knows(folder: Path) -> None:
     assert out.startswith("log,series,status,number,name")
 
 
+@pytest.mark.slow
 def test_follow_fails_on_what_it_is_told(folder: Path) -> None:
     process = start(
         folder, "detect-stages", "rising.jsonl", "--follow", "--fail-on", "rise", "--until", "ninth-plateau"

@@ -31,6 +31,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_the_warning_comes_before_the_escape(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(mstage(capsys, "drift", store, "--format", "json").out)
     assert (found["clock"], found["order"]) == ("time", 1)
@@ -43,6 +44,7 @@ def test_the_warning_comes_before_the_escape(store: str, capsys: pytest.CaptureF
     assert len(found["snapshots"]) == 2 * 8 * 60
 
 
+@pytest.mark.slow
 def test_table_and_csv(store: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     outcome = mstage(capsys, "drift", store)
     assert (outcome.code, outcome.err) == (0, "")
@@ -59,6 +61,7 @@ def test_table_and_csv(store: str, capsys: pytest.CaptureFixture[str], tmp_path:
     assert (table.joint[table.snapshot == 0] < 1e-6).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joint", [[], ["--joint"]])
 def test_no_array_library_is_imported(joint: list[str], store: str, tmp_path: Path) -> None:
     """POT imports every one that is installed: here some that would not survive it."""
@@ -83,6 +86,7 @@ def test_the_names_of_pot() -> None:
     assert keys == {f"POT_BACKEND_DISABLE_{name}" for name in POT_BACKENDS}
 
 
+@pytest.mark.slow
 def test_no_clock_no_warning(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "adam"
     adam = package.Optimizer("adam")
@@ -113,6 +117,7 @@ def test_zarr_of_others_is_no_sweep(capsys: pytest.CaptureFixture[str], tmp_path
     assert_refused(outcome, 3, "neither safetensors nor npz|holds no|no checkpoint")
 
 
+@pytest.mark.slow
 def test_a_sweep_without_snapshots_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "bare"
     package.train(

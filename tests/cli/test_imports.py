@@ -47,6 +47,7 @@ def test_version_is_that_of_the_package() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_log_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     """scipy.stats, Zarr and JAX each take longer to import than a log takes to be read."""
     log = tmp_path / "metrics.csv"

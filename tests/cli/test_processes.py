@@ -18,15 +18,29 @@ import xarray as xr
 
 from mstage.store.commits import read_commit
 from mstage.store.reader import StoredSweep, is_store, open_sweep
-from tests.cli.run import MSTAGE, environment, files_of, shell, start, wait_until
-
-pytestmark = pytest.mark.slow
+from tests.cli.run import environment, files_of, shell, start, wait_until
 
 DRY_RUN = "mstage train --dry-run --width 8 --steps 30"
 TINY = "mstage train --width 8 --steps 30 --snapshots 2 -o x"
-# Many commits, however fast the machine.
-LONG = ["train", "--width", "30,50", "--seeds", "2", "--until", "36000", "--snapshots", "20"]
-LONGER = [*LONG[:-3], "60000", *LONG[-2:]]  # to be looked at while it trains
+LONG = ["train", "--width", "30,50", "--seeds", "2", "--until", "3000", "--snapshots", "20"]
+SHORTER = [*LONG[:-3], "600", *LONG[-2:]]
+# A sweep that is interrupted or looked at has to be in training still, however fast the machine: calls of few steps, a
+# pause after each and many commits make LONG last at least 20 s and SHORTER 4 s.
+PACE = """
+import importlib, sys, time
+from mstage.__main__ import main
+
+class Pace:
+    steps = 300
+    def measured(self, steps):
+        time.sleep(0.1)
+
+training = importlib.import_module("mstage.workflows.train")
+training._Pace = Pace
+training.train.__kwdefaults__["commit_seconds"] = 0.3
+sys.exit(main())
+"""
+PACED = [sys.executable, "-c", PACE]
 CLOSING = re.compile(r"x: \d runs? trained (to the end )?in [\d.]+ s\. Next: mstage report x\n")
 INTERRUPTED = re.compile(
     r"mstage: interrupted at \d+ %, [024] of 4 runs done\. Go on with: mstage train --resume -o x\n"
@@ -71,6 +85,7 @@ def imports_jaxlib(process: subprocess.Popen[str]) -> bool:
     return "jaxlib" in Path(f"/proc/{process.pid}/maps").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc to see the imports")
 @pytest.mark.parametrize("option", ["--output=x", "--dry-run"])
 def test_ctrl_c_during_imports_leaves_nothing(option: str, tmp_path: Path) -> None:
@@ -82,6 +97,7 @@ def test_ctrl_c_during_imports_leaves_nothing(option: str, tmp_path: Path) -> No
     assert files_of(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_interrupted_again_and_again(whole: Path, tmp_path: Path) -> None:
     """During each compilation, each training, by each signal and by somebody impatient: resumed in the end."""
     moments = [
@@ -92,7 +108,7 @@ def test_interrupted_again_and_again(whole: Path, tmp_path: Path) -> None:
     ]
     for number, (signals, done) in enumerate(moments):
         before = committed_records(tmp_path / "x")
-        process = start(tmp_path, *(["train", "--resume", "-o", "x"] if number else [*LONG, "-o", "x"]))
+        process = start(tmp_path, *(["train", "--resume", "-o", "x"] if number else [*LONG, "-o", "x"]), program=PACED)
         wait_until(partial(has_gone_on, tmp_path / "x", before), process)
         for one in signals:
             with contextlib.suppress(ProcessLookupError):
@@ -106,12 +122,17 @@ def test_interrupted_again_and_again(whole: Path, tmp_path: Path) -> None:
     assert_resumes_to(whole, tmp_path)
 
 
+@pytest.mark.slow
 def test_ignored_ctrl_c_does_not_stop_it(tmp_path: Path) -> None:
-    done = shell(tmp_path, f"trap '' INT; {TINY} & pid=$!; sleep 1; kill -INT $pid; wait $pid")
-    assert (done.returncode, done.stdout) == (0, "")
-    assert CLOSING.fullmatch(done.stderr)
+    process = start(tmp_path, *SHORTER, "-o", "x", program=["bash", "-c", "trap '' INT; exec \"$@\"", "bash", *PACED])
+    wait_until(partial(has_gone_on, tmp_path / "x", 0), process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (0, "")
+    assert CLOSING.fullmatch(err)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
 def test_full_disk_under_stdout(tmp_path: Path) -> None:
     done = shell(tmp_path, f"{DRY_RUN} --format csv > /dev/full")
@@ -121,6 +142,7 @@ def test_full_disk_under_stdout(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (3, "", line)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")
 def test_full_disk_under_the_store(whole: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands in for a full disk: from the start, and in the middle of training."""
@@ -128,7 +150,7 @@ def test_full_disk_under_the_store(whole: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (3, "")
     assert re.fullmatch(r"mstage: x: cannot be written \(File too large\)[^\n]*\n", done.stderr)
     assert files_of(tmp_path) == []
-    process = start(tmp_path, *LONG, "-o", "x")
+    process = start(tmp_path, *LONG, "-o", "x", program=PACED)
     wait_until(partial(has_gone_on, tmp_path / "x", 0), process)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (50, 50))
     out, err = process.communicate(timeout=120)
@@ -137,12 +159,14 @@ def test_full_disk_under_the_store(whole: Path, tmp_path: Path) -> None:
     assert_resumes_to(whole, tmp_path)
 
 
+@pytest.mark.slow
 def test_reader_that_has_enough(tmp_path: Path) -> None:
     for command in (f"{DRY_RUN} --format json", "mstage train --help"):
         done = shell(tmp_path, f"{command} | head -1 > /dev/null; echo ${{PIPESTATUS[0]}}")
         assert (done.stdout, done.stderr) == ("0\n", "")
 
 
+@pytest.mark.slow
 def test_closed_streams(tmp_path: Path) -> None:
     done = shell(tmp_path, f"{DRY_RUN} >&-")
     assert (done.returncode, done.stdout) == (0, "")
@@ -156,7 +180,7 @@ def test_closed_streams(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
-@pytest.mark.parametrize("follow", ["", "--follow"])
+@pytest.mark.parametrize("follow", ["", pytest.param("--follow", marks=pytest.mark.slow)])
 def test_closed_standard_input(follow: str, tmp_path: Path) -> None:
     done = shell(tmp_path, f"mstage detect-stages {follow} - <&-")
     assert (done.returncode, done.stdout) == (3, "")
@@ -164,11 +188,11 @@ def test_closed_standard_input(follow: str, tmp_path: Path) -> None:
 
 
 def in_terminal(folder: Path, *arguments: str, ctrl_c_at: str | None = None) -> tuple[int, str]:
-    """Run a command in a pseudo-terminal of 80 columns; type Ctrl-C as soon as something is seen."""
+    """Run a paced command in a pseudo-terminal of 80 columns; type Ctrl-C as soon as something is seen."""
     terminal, inner = pty.openpty()
     takes_it = "import os, sys; os.close(os.open(os.ttyname(0), os.O_RDWR)); os.execv(sys.argv[1], sys.argv[1:])"
     process = subprocess.Popen(  # not `pty.fork`: the other tests in this process have started the threads of JAX
-        [sys.executable, "-c", takes_it, *MSTAGE, *arguments], cwd=folder, start_new_session=True,
+        [sys.executable, "-c", takes_it, *PACED, *arguments], cwd=folder, start_new_session=True,
         stdin=inner, stdout=inner, stderr=inner, env=environment() | {"TERM": "xterm", "COLUMNS": "80"},
     )  # fmt: skip
     os.close(inner)
@@ -183,8 +207,9 @@ def in_terminal(folder: Path, *arguments: str, ctrl_c_at: str | None = None) -> 
     return process.wait(), seen.decode()
 
 
+@pytest.mark.slow
 def test_bar_in_a_terminal(tmp_path: Path) -> None:
-    code, seen = in_terminal(tmp_path, *LONGER, "-o", "x")
+    code, seen = in_terminal(tmp_path, *SHORTER, "-o", "x")
     assert code == 0
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen)
     assert text.startswith("Training 4 runs into x\r\n")
@@ -195,8 +220,9 @@ def test_bar_in_a_terminal(tmp_path: Path) -> None:
     assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1  # the cursor comes back
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
-    code, seen = in_terminal(tmp_path, *LONGER, "-o", "x", ctrl_c_at="s left")
+    code, seen = in_terminal(tmp_path, *LONG, "-o", "x", ctrl_c_at="s left")
     assert code == 130
     assert INTERRUPTED.fullmatch(seen.splitlines()[-1].rpartition("\x1b[2K")[2] + "\n")
     assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1

@@ -16,10 +16,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mstage.__main__ import main
 
     path = tmp_path_factory.mktemp("report") / "sweep"
-    assert main(["train", "--width", "30,60", "--seeds", "2", "--until", "40", "-o", str(path)]) == 0
+    assert main(["train", "--width", "20,30", "--seeds", "2", "--until", "40", "-o", str(path)]) == 0
     return path
 
 
+@pytest.mark.slow
 def test_markdown_has_the_rows_of_the_tables(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("report", "detect-stages", "drift", "condensation", "predict"):
         table = mstage(capsys, command, store).out.split("One run: loss")[0]
@@ -31,6 +32,7 @@ def test_markdown_has_the_rows_of_the_tables(store: Path, capsys: pytest.Capture
         assert marked.count("| --- ") + marked.count("| ---:") > 4
 
 
+@pytest.mark.slow
 def test_figures_beside_any_format(store: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     plain = mstage(capsys, "report", store, "--format", "json")
     drawn = mstage(capsys, "report", store, "--format", "json", "--figures", tmp_path / "f", "--figure-format", "svg")
@@ -45,6 +47,7 @@ def test_figures_beside_any_format(store: Path, capsys: pytest.CaptureFixture[st
     assert (tmp_path / "f" / "loss_curves.png").exists()
 
 
+@pytest.mark.slow
 def test_a_figure_that_there_is_none_of_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     store = tmp_path / "one"
     assert mstage(capsys, "train", "--width", "20", "--snapshots", "0", "--until", "9", "-o", store).code == 0

@@ -36,6 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["adam", "momentum", "--optimizer adam", "--optimizer sgd:momentum=0.9"])
 def test_theory_is_of_plain_descent(source: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = source.split() if source.startswith("-") else [str(folder / source)]
@@ -48,6 +49,7 @@ def test_theory_is_of_plain_descent(source: str, folder: Path, capsys: pytest.Ca
     assert plain["runs"][0]["predictions"]["exit time"]["value"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["adam", "momentum"])
 def test_what_needs_a_time_says_that_there_is_none(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outcome = mstage(capsys, "report", folder / name)
@@ -58,6 +60,7 @@ def test_what_needs_a_time_says_that_there_is_none(name: str, folder: Path, caps
     assert "Early warning: none, because" in outcome.out + outcome.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["short", "flow"])
 def test_what_was_not_reached_has_its_horizon(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "not by 8" in mstage(capsys, "report", folder / name).out
@@ -70,6 +73,7 @@ def test_what_was_not_reached_has_its_horizon(name: str, folder: Path, capsys: p
     assert warning["escape"] == escape["measured"]
 
 
+@pytest.mark.slow
 def test_what_theory_does_not_know_is_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of ReLU theory gives no T2; by its definition it is where the loss has first fallen below 0.9 R_lin."""
     theory = json.loads(mstage(capsys, "report", folder / "relu", "--format", "json").out)["theory"]
@@ -83,6 +87,7 @@ def test_what_theory_does_not_know_is_measured(folder: Path, capsys: pytest.Capt
     assert found["secondary level"]["measured"]["absent"][0]["why"] == "escaped before the loss came to rest"
 
 
+@pytest.mark.slow
 def test_a_run_without_stages_says_so_everywhere(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "too short" in mstage(capsys, "report", folder / "tiny").out
     for one in json.loads(mstage(capsys, "report", folder / "tiny", "--format", "json").out)["theory"]:
@@ -112,6 +117,7 @@ def test_what_was_done_to_a_table(
     )
 
 
+@pytest.mark.slow
 def test_a_diverged_group_has_no_stages_of_theory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its plateau at 1e147 is no exit time that is off by 58,000 %."""
     sweep = ("train", "--learning-rate", "50", "--width", "20", "--steps", "60", "-o", tmp_path / "wild")
@@ -164,6 +170,7 @@ def test_weights_that_are_not_small_have_no_plateaus_in_theory(capsys: pytest.Ca
     assert all(one["value"] is None and "at most 1/2" in one["why"] for one in found.values())
 
 
+@pytest.mark.slow
 def test_sweeps_that_have_not_ended_say_so_everywhere(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = folder / "short"
     layout = StoredSweep(store).layout

@@ -79,6 +79,7 @@ def test_runs_that_reach_stop_at_are_counted(loss: str, count: int, capsys: pyte
     assert outcome == Outcome(0, "", said)
 
 
+@pytest.mark.slow
 def test_diverged_runs_are_counted_and_the_others_kept(capsys: pytest.CaptureFixture[str]) -> None:
     said = (
         "1 of 2 runs diverged. A smaller --learning-rate may keep them finite.\n"
@@ -217,6 +218,7 @@ def test_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]
     assert files_of(folder) == []
 
 
+@pytest.mark.slow
 def test_dry_run_as_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["train", "--dry-run", *TINY, "--format"]
     csv = mstage(capsys, *arguments, "csv")
@@ -268,12 +270,14 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_sweep_like_another(other: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "new"
     assert mstage(capsys, "train", "--like", other, "--seed", "4,5", "-o", path).code == 0
     assert stored_sweep(path) == replace(stored_sweep(other), seed=(4, 5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -295,6 +299,7 @@ def test_options_win_over_another_sweep(
     assert {key: found[key] for key in kept} == kept
 
 
+@pytest.mark.slow
 def test_one_sweep_to_be_like(other: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "sweep.toml"
     file.write_text("steps = 3")
@@ -304,6 +309,7 @@ def test_one_sweep_to_be_like(other: Path, tmp_path: Path, capsys: pytest.Captur
     assert (refused.code, "is not a sweep" in refused.err) == (3, True)
 
 
+@pytest.mark.slow
 def test_a_store_of_arrays_is_resumed_and_is_an_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No command line can name arrays; what a store holds of them was once refused by its own commands."""
     from mstage.workflows.train import train

@@ -29,6 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_every_command_takes_it(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("detect-stages", "report", "drift", "condensation", "predict"):
         for form in ("table", "json", "csv"):
@@ -40,6 +41,7 @@ def test_every_command_takes_it(trained: Path, capsys: pytest.CaptureFixture[str
     assert resumed == Outcome(0, "", f"{trained}: 2 runs had been trained already. Next: mstage report {trained}\n")
 
 
+@pytest.mark.slow
 def test_what_diverged_is_told_in_time(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The steps of a flow are ticks, which mean nothing to a reader."""
     flow = ["--dynamics", "flow", "--until", "5", "--width", "100", "--activation", "gelu", "--dtype", "float32"]
@@ -52,6 +54,7 @@ def test_what_diverged_is_told_in_time(folder: Path, capsys: pytest.CaptureFixtu
     assert (one["run"]["alpha"], one["step"], one["time"]) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_report_tells_what_integration_took(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(mstage(capsys, "report", trained, "--format", "json").out)["integration"]
     assert 10 < found["steps"]["least"] <= found["steps"]["greatest"] < 60
@@ -59,6 +62,7 @@ def test_report_tells_what_integration_took(trained: Path, capsys: pytest.Captur
     assert f"{found['factorisations']} factorisations" in mstage(capsys, "report", trained).out
 
 
+@pytest.mark.slow
 def test_theory_of_a_flow_has_no_learning_rate(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = json.loads(mstage(capsys, "predict", trained, "--format", "json").out)["runs"]
     given = mstage(capsys, "predict", "--width", "30", "--dynamics", "flow", "--format", "json")
@@ -97,6 +101,7 @@ def test_a_flow_ends_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert_refused(mstage(capsys, *flow, "--steps", "9"), 2, "steps: a gradient flow chooses its own steps; .* --until")
 
 
+@pytest.mark.slow
 def test_dry_run_of_a_flow(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(mstage(capsys, *FLOW, "--dry-run", "--format", "json").out)
     assert 20 < found["programs"][0]["steps"] < 200
@@ -104,6 +109,7 @@ def test_dry_run_of_a_flow(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert files_of(folder) == []
 
 
+@pytest.mark.slow
 def test_runs_that_stop_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = mstage(capsys, *FLOW, "--stop-at", "0.2", "--snapshots", "2", "-o", "x")
     said = "x: 2 runs trained in T, 2 of them as far as --stop-at. Next: mstage report x\n"

@@ -28,7 +28,11 @@ from tests.sweeps import changed
 DATA = load_problem("cub1d")
 X, Y = DATA.input, DATA.target
 RUNS = {"alpha": np.array([0.5, 0.9, 0.9]), "seed": np.array([0, 0, 3], np.uint32)}
-NETWORKS = [Product(), Perceptron(5, 2), PlainTwoLayer(TwoLayerNetwork("tanh", 9, 2, "float64"))]
+NETWORKS = [
+    Product(),
+    pytest.param(Perceptron(5, 2), marks=pytest.mark.slow),
+    pytest.param(PlainTwoLayer(TwoLayerNetwork("tanh", 9, 2, "float64")), marks=pytest.mark.slow),
+]
 TICKS = 1000
 
 
@@ -68,7 +72,7 @@ def loss_of(network: Network) -> Callable[..., jax.Array]:
     return lambda params, x=X, y=Y: jnp.mean((network.outputs(params, jnp.asarray(x)) - y) ** 2) / 2
 
 
-@pytest.mark.parametrize(("batch", "optimizer"), [(None, "sgd"), (13, "adam")])
+@pytest.mark.parametrize(("batch", "optimizer"), [(None, "sgd"), pytest.param(13, "adam", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_descent_equals_a_plain_loop(network: Network, batch: int | None, optimizer: str) -> None:
     trainer, steps = descent(network, 30, optimizer, batch, rate=0.05), 30
@@ -77,23 +81,27 @@ def test_descent_equals_a_plain_loop(network: Network, batch: int | None, optimi
     for step in range(steps):  # the order of each epoch is the trainer's own
         position, _ = trainer.advance(position, step + 1, 1)
         orders.append(trainer._layout.by_run(position.state.order))
-    with jax.enable_x64(True):
-        loss = loss_of(network)
-        gradient = jax.jit(jax.grad(loss))
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
+        loss, rule = loss_of(network), getattr(optax, optimizer)(0.05)
+
+        @jax.jit
+        def one_step(params: Any, state: Any, x: jax.Array, y: jax.Array) -> tuple[jax.Array, Any, Any]:
+            updates, state = rule.update(jax.grad(loss)(params, x, y), state, params)
+            return loss(params), optax.apply_updates(params, updates), state
+
         for index in range(3):
-            params, rule, expected = drawn(network, index), getattr(optax, optimizer)(0.05), []
+            params, expected = drawn(network, index), []
             state = rule.init(params)
             for step in range(steps + 1):
-                expected.append(float(loss(params)))
                 place = step % (Y.size // (batch or Y.size))
                 rows = np.arange(Y.size) if batch is None else orders[min(step, steps - 1)][index]
                 rows = rows[place * (batch or Y.size) :][: batch or Y.size]
-                with jax.numpy_dtype_promotion("standard"):
-                    updates, state = rule.update(gradient(params, X[rows], Y[rows]), state, params)
-                params = optax.apply_updates(params, updates)
+                value, params, state = one_step(params, state, X[rows], Y[rows])
+                expected.append(float(value))
             np.testing.assert_allclose(found[index], expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 def test_flow_agrees_with_a_high_order_runge_kutta_method(network: Network) -> None:
     until = 20.0
@@ -109,11 +117,12 @@ def test_flow_agrees_with_a_high_order_runge_kutta_method(network: Network) -> N
                 stepsize_controller=diffrax.PIDController(rtol=1e-11, atol=1e-14),
                 saveat=diffrax.SaveAt(ts=jnp.asarray(trainer.record_steps * until / TICKS)),
             ).ys  # fmt: skip
-            np.testing.assert_allclose(losses[index], jax.vmap(loss)(path), rtol=1e-6)
+            np.testing.assert_allclose(losses[index], jax.jit(jax.vmap(loss))(path), rtol=1e-6)
             for (name, values), expected in zip(weights.items(), jax.tree.leaves(path), strict=True):
                 np.testing.assert_allclose(values[index], expected[-1], rtol=1e-6, atol=1e-7, err_msg=name)
 
 
+@pytest.mark.slow
 def test_flow_of_a_product_keeps_u2_minus_v2() -> None:
     trainer = flow(Product(), 60.0)
     start = trainer.weights(trainer.start())
@@ -123,6 +132,7 @@ def test_flow_of_a_product_keeps_u2_minus_v2() -> None:
     np.testing.assert_allclose(end["u"] * end["v"], X[:, 0] @ Y / (X[:, 0] @ X[:, 0]), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_parameters_have_the_names_of_their_tree() -> None:
     trainer = descent(Perceptron(5, 2), 3)
     shapes = {name: values.shape for name, values in trainer.weights(trainer.start()).items()}
@@ -132,7 +142,8 @@ def test_parameters_have_the_names_of_their_tree() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("make", [lambda: descent(Perceptron(6, 2), 5), lambda: flow(Perceptron(6, 2), 5.0)])
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [lambda: descent(Perceptron(5, 2), 5), lambda: flow(Perceptron(5, 2), 5.0)])
 def test_one_compilation_and_none_for_new_values(make: Callable[[], Trainer], monkeypatch: pytest.MonkeyPatch) -> None:
     to_the_end(make())
     with compilations() as seen:
@@ -142,7 +153,7 @@ def test_one_compilation_and_none_for_new_values(make: Callable[[], Trainer], mo
     assert seen == []
 
 
-@pytest.mark.parametrize("stepper", ["descent", "flow"])
+@pytest.mark.parametrize("stepper", ["descent", pytest.param("flow", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_memory_holds_the_state_and_the_work(network: Network, stepper: str) -> None:
     trainer = descent(network, 5) if stepper == "descent" else flow(network, 5.0)
@@ -150,6 +161,7 @@ def test_memory_holds_the_state_and_the_work(network: Network, stepper: str) -> 
     assert trainer.memory_bytes() > 3 * held + 2 * (X.nbytes + Y.nbytes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -170,7 +182,7 @@ def test_a_run_depends_on_no_other(change: dict[str, Any]) -> None:
     program, runs = sweep.programs[0], sweep.runs_of_a_program
     together, position = to_the_end(whole := trainer_of(sweep, DATA, program))
     leaves = whole.leaves(position)
-    for some in ([5], [2, 7], [7, 0, 3, 4, 1]):
+    for some in ([5], [7, 0, 3, 4, 1]):
         part = trainer_of(sweep, DATA, program, [runs[index] for index in some])
         losses, position = to_the_end(part)
         np.testing.assert_array_equal(losses, together[some])
@@ -178,6 +190,7 @@ def test_a_run_depends_on_no_other(change: dict[str, Any]) -> None:
             np.testing.assert_array_equal(leaf, expected[some])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda: descent(Product(), 400), lambda: flow(Product(), 40.0)])
 def test_a_checkpoint_goes_on_with_another_number_of_devices(
     make: Callable[[], Trainer], monkeypatch: pytest.MonkeyPatch
@@ -196,8 +209,10 @@ def test_a_checkpoint_goes_on_with_another_number_of_devices(
         again.restore(20, leaves[:-1])
 
 
+@pytest.mark.slow
 def test_a_network_of_its_own_form_equals_what_jax_derives() -> None:
-    own = TwoLayerNetwork("tanh", 30, 2, "float64")
-    for make in (lambda network: descent(network, 60), lambda network: flow(network, 10.0)):
+    """The flow of more weights than samples; that of fewer, which solves another system, is compared above."""
+    for width, make in ((9, lambda network: descent(network, 60)), (30, lambda network: flow(network, 10.0))):
+        own = TwoLayerNetwork("tanh", width, 2, "float64")
         (one, _), (other, _) = (to_the_end(make(network)) for network in (own, PlainTwoLayer(own)))
         np.testing.assert_allclose(one, other, rtol=1e-7)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,6 +73,7 @@ def setting(width: int, scale: float = 0.5) -> tuple[Weights, Data]:
     )
 
 
+@cache  # one function to JAX, which compiles each anew
 def network_flow(products: str = "float64", activation: str = "tanh") -> GradientFlow:
     sigma = ACTIVATIONS[activation]
     return GradientFlow(lambda weights, data: linearise_two_layer(sigma, products, weights, data))
@@ -81,9 +82,10 @@ def network_flow(products: str = "float64", activation: str = "tanh") -> Gradien
 def solved(
     flow: GradientFlow, weights: Weights, data: Data, until: float, solver=None, controller=None, dt0=None, ts=None
 ):
-    """The weights at `until`, or at some times, by diffrax's own loop."""
+    """The weights at `until`, or at some times, by diffrax's own loop: one compilation for all ends and first steps."""
     return diffrax.diffeqsolve(
-        diffrax.ODETerm(flow), solver or RosenbrockW(flow), 0.0, until, dt0, weights, data, max_steps=200_000,
+        diffrax.ODETerm(flow), solver or RosenbrockW(flow), 0.0, jnp.asarray(until),
+        None if dt0 is None else jnp.asarray(dt0), weights, data, max_steps=200_000,
         stepsize_controller=controller or PredictiveController(1e-6),
         saveat=diffrax.SaveAt(t1=True) if ts is None else diffrax.SaveAt(ts=jnp.asarray(ts)),
     )  # fmt: skip
@@ -126,6 +128,7 @@ def test_tableau_is_l_stable() -> None:
         assert abs(1 + 1j * y * b @ np.linalg.solve(np.eye(4) - 1j * y * both, ones)) <= 1 + 1e-14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jacobian", ["-J'J/n", "-J'J/n of float32", "0"])
 def test_order_by_regression(jacobian: str) -> None:
     with jax.enable_x64(True):
@@ -149,6 +152,7 @@ def test_order_by_regression(jacobian: str) -> None:
         assert expected - 0.15 < last < expected + 0.15
 
 
+@pytest.mark.slow
 def test_an_error_along_the_motion_is_one_in_time() -> None:
     """From y + s y' the flow arrives where it is s later from y, to first order in s."""
     with jax.enable_x64(True):
@@ -196,6 +200,7 @@ def test_share_of_steps_that_are_too_small_to_be_squared() -> None:
     np.testing.assert_allclose(found, 0.01 / 10, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_closed_form_of_a_linear_network() -> None:
     """Of balanced weights along an eigenvector z of Sigma, s = sum_k a_k w_k.z obeys s' = 2 s (lambda - s sigma)."""
     with jax.enable_x64(True):
@@ -215,6 +220,7 @@ def test_closed_form_of_a_linear_network() -> None:
         np.testing.assert_allclose(found, top / (1 + (top / s0 - 1) * np.exp(-2 * lam * ts)), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_agrees_with_a_high_order_runge_kutta_method() -> None:
     """Losses at every record and weights at the end, at a tight tolerance, against Dopri8 at 1e-10."""
     sweep = changed(FLOW, tolerance=1e-9, until=20.0)
@@ -235,6 +241,7 @@ def test_agrees_with_a_high_order_runge_kutta_method() -> None:
             np.testing.assert_allclose(weights["input_weight"][index], path.input_weight[-1], rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_descent_tends_to_it_linearly_in_the_learning_rate() -> None:
     sweep = changed(FLOW, tolerance=1e-8, until=8.0)
     flow, _, _ = run(sweep)
@@ -248,6 +255,7 @@ def test_descent_tends_to_it_linearly_in_the_learning_rate() -> None:
     assert 1.95 < gaps[1] / gaps[2] < 2.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("activation", "dim"), [*((name, 2) for name in ACTIVATIONS), ("tanh", 7)])
 def test_linearisation_is_that_of_jax(activation: str, dim: int) -> None:
     with jax.enable_x64(True):
@@ -259,26 +267,41 @@ def test_linearisation_is_that_of_jax(activation: str, dim: int) -> None:
         def residual(weights: Weights) -> jax.Array:
             return weights.output_weight @ sigma(weights.input_weight @ x.T)[0] - y
 
-        at = linearise_two_layer(sigma, "float64", weights, Data(x, y))
         flat, unravel = ravel_pytree(weights)
-        jacobian = jax.jacobian(lambda flat: residual(unravel(flat)))(flat)
         direction = random.normal(size=flat.size)
-        np.testing.assert_allclose(at.residual, residual(weights), rtol=1e-13, atol=1e-14)
-        np.testing.assert_allclose(ravel_pytree(at.gradient)[0], jacobian.T @ at.residual, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(at.gram(), jacobian @ jacobian.T, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(at.push(unravel(direction)), jacobian @ direction, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(ravel_pytree(at.pull(y))[0], jacobian.T @ y, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(at.explicit().jacobian, jacobian, rtol=1e-10, atol=1e-12)
-        padded = linearise_two_layer(sigma, "float32", weights, Data(x, y)).explicit()
-        np.testing.assert_allclose(padded.jacobian, jacobian, rtol=1e-5, atol=1e-5)
-        general = linearise(residual, "float64", weights)
-        np.testing.assert_allclose(general.jacobian, jacobian, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(ravel_pytree(general.gradient)[0], jacobian.T @ at.residual, rtol=1e-10, atol=1e-12)
-        moved = ravel_pytree(velocity(at))[0]
-        gradient = twin.gradient(activation, *map(np.asarray, (*weights, x, y)))
-        np.testing.assert_allclose(moved, -np.concatenate([part.ravel() for part in gradient]), rtol=1e-9, atol=1e-12)
+
+        @jax.jit  # once, for each operation would be compiled on its own
+        def both(weights: Weights) -> dict[str, tuple[jax.Array, jax.Array]]:
+            at = linearise_two_layer(sigma, "float64", weights, Data(x, y))
+            general = linearise(residual, "float64", weights)
+            jacobian = jax.jacobian(lambda flat: residual(unravel(flat)))(ravel_pytree(weights)[0])
+            gradient, known = jacobian.T @ at.residual, residual(weights)
+            padded = linearise_two_layer(sigma, "float32", weights, Data(x, y)).explicit()
+            return {
+                "residual": (at.residual, known),
+                "gradient": (ravel_pytree(at.gradient)[0], gradient),
+                "gram": (at.gram(), jacobian @ jacobian.T),
+                "push": (at.push(unravel(direction)), jacobian @ direction),
+                "pull": (ravel_pytree(at.pull(y))[0], jacobian.T @ y),
+                "explicit": (at.explicit().jacobian, jacobian),
+                "padded": (padded.jacobian, jacobian),
+                "general": (general.jacobian, jacobian),
+                "general gradient": (ravel_pytree(general.gradient)[0], gradient),
+                "velocity": (ravel_pytree(velocity(at))[0], -gradient / y.size),
+            }
+
+        found = both(weights)
+        tolerances = {"residual": (1e-13, 1e-14), "padded": (1e-5, 1e-5), "velocity": (1e-9, 1e-12)}
+        for name, (one, other) in found.items():
+            rtol, atol = tolerances.get(name, (1e-10, 1e-12))
+            np.testing.assert_allclose(one, other, rtol=rtol, atol=atol, err_msg=name)
+        by_hand = twin.gradient(activation, *map(np.asarray, (*weights, x, y)))
+        np.testing.assert_allclose(
+            found["velocity"][0], -np.concatenate([part.ravel() for part in by_hand]), rtol=1e-9, atol=1e-12
+        )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [3, 25])
 @pytest.mark.parametrize("shift", [1.0, 1e4])
 def test_three_ways_to_one_inverse(width: int, shift: float) -> None:
@@ -287,19 +310,26 @@ def test_three_ways_to_one_inverse(width: int, shift: float) -> None:
         weights, data = setting(width)
         flat, unravel = ravel_pytree(weights)
         direction = unravel(jnp.asarray(np.random.default_rng(2).normal(size=flat.size)))
-        known = linearise(partial(residuals, data=data), "float64", weights)
-        assert isinstance(known, ExplicitLinearisation)
-        dense = np.eye(flat.size) + shift * np.asarray(known.jacobian.T @ known.jacobian)
+        *found, narrow, jacobian = inverses(weights, data, direction, jnp.asarray(shift))
+        dense = np.eye(flat.size) + shift * np.asarray(jacobian.T @ jacobian)
         expected = np.linalg.solve(dense, ravel_pytree(direction)[0])
-        network = linearise_two_layer(ACTIVATIONS["tanh"], "float64", weights, data)
-        for at in (known, network, network.explicit()):
-            found = ravel_pytree(at.inverse(jnp.asarray(shift))(direction))[0]
-            np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-9)
-        narrow = linearise_two_layer(ACTIVATIONS["tanh"], "float32", weights, data)
-        found = ravel_pytree(narrow.inverse(jnp.asarray(shift))(direction))[0]
-        np.testing.assert_allclose(found, expected, atol=2e-3)  # of numbers of size 1
+        for one in found:
+            np.testing.assert_allclose(one, expected, rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(narrow, expected, atol=2e-3)  # of numbers of size 1
 
 
+@jax.jit
+def inverses(weights: Weights, data: Data, direction: Weights, shift: jax.Array) -> list[jax.Array]:
+    """(1 + shift J'J)^-1 of a direction in each way, that of float32 the last of them, and J."""
+    known = linearise(partial(residuals, data=data), "float64", weights)
+    assert isinstance(known, ExplicitLinearisation)
+    network = linearise_two_layer(ACTIVATIONS["tanh"], "float64", weights, data)
+    narrow = linearise_two_layer(ACTIVATIONS["tanh"], "float32", weights, data)
+    ways = (known, network, network.explicit(), narrow)
+    return [*(ravel_pytree(at.inverse(shift)(direction))[0] for at in ways), known.jacobian]
+
+
+@pytest.mark.slow
 def test_fewer_weights_than_samples_take_the_other_matrix() -> None:
     sweep = changed(FLOW, width=(5,), seed=(0,), tolerance=1e-8, until=30.0)
     losses, _, _ = run(sweep)
@@ -311,6 +341,7 @@ def test_fewer_weights_than_samples_take_the_other_matrix() -> None:
     np.testing.assert_allclose(losses[0, -1], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_one_compilation_a_width_and_none_for_new_values() -> None:
     sweep = changed(FLOW, width=(17,), until=5.0)
     with compilations() as seen:
@@ -320,6 +351,7 @@ def test_one_compilation_a_width_and_none_for_new_values() -> None:
         assert len(seen) == 1
 
 
+@pytest.mark.slow
 def test_same_bits_however_the_calls_are_cut() -> None:
     sweep = changed(FLOW, alpha=(0.8, 1.0), seed=(2,))
     losses, ends, weights = run(sweep)
@@ -332,6 +364,7 @@ def test_same_bits_however_the_calls_are_cut() -> None:
         np.testing.assert_array_equal(again_weights["input_weight"], weights["input_weight"])
 
 
+@pytest.mark.slow
 def test_a_run_depends_neither_on_its_company_nor_on_what_is_recorded() -> None:
     """Each run has its own steps: beside an easy run or a hard one, with other records, it ends in the same bits."""
     sweep = changed(FLOW, alpha=(1.0, 2.5), seed=(1,))
@@ -344,6 +377,7 @@ def test_a_run_depends_neither_on_its_company_nor_on_what_is_recorded() -> None:
     np.testing.assert_array_equal(own["input_weight"][1], weights["input_weight"][1])
 
 
+@pytest.mark.slow
 def test_the_loss_never_rises_and_the_error_follows_the_tolerance() -> None:
     truth, _, _ = run(changed(FLOW, tolerance=1e-9))
     errors = []
@@ -357,6 +391,7 @@ def test_the_loss_never_rises_and_the_error_follows_the_tolerance() -> None:
     assert errors[-1] < 1e-4
 
 
+@pytest.mark.slow
 def test_stop_at_ends_a_run_when_its_loss_is_there() -> None:
     sweep = changed(FLOW, until=40.0, tolerance=1e-5)
     times = np.array(sweep.loss_steps) * sweep.tick
@@ -377,6 +412,7 @@ def test_stop_at_ends_a_run_when_its_loss_is_there() -> None:
     assert (at_once["status"] == RunStatus.STOPPED).all()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_finite_is_marked_and_touches_no_other_bit(tmp_path: Path) -> None:
     """Inputs whose square float32 cannot hold: small weights are carried along them, weights of size 1 are not."""
     (tmp_path / "huge.csv").write_text("x,y\n-1e19,-1e-19\n1e19,3e-19\n5e18,-2e-19\n")
@@ -391,6 +427,7 @@ def test_a_run_that_is_not_finite_is_marked_and_touches_no_other_bit(tmp_path: P
     assert np.isnan(wild[1, 1:]).all()
 
 
+@pytest.mark.slow
 def test_float32_is_near() -> None:
     double, _, _ = run(FLOW)
     single, _, weights = run(changed(FLOW, dtype="float32"))
@@ -398,6 +435,7 @@ def test_float32_is_near() -> None:
     np.testing.assert_allclose(single, double, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_dense_output_of_diffrax_has_its_order() -> None:
     """Between two steps, at a fixed step: the cubic is as good as the steps are."""
     with jax.enable_x64(True):
@@ -412,6 +450,7 @@ def test_dense_output_of_diffrax_has_its_order() -> None:
         assert 2.8 < np.log2(errors[0] / errors[1]) < 3.4
 
 
+@pytest.mark.slow
 def test_no_weights_at_all_stay_at_rest() -> None:
     """alpha so large that products of weights underflow: nothing moves, and nothing fails."""
     losses, ends, _ = run(changed(FLOW, alpha=(25.0,), dtype="float32", until=5.0))
@@ -419,6 +458,7 @@ def test_no_weights_at_all_stay_at_rest() -> None:
     np.testing.assert_allclose(losses, losses[0, 0], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_no_loss_rises_between_steps_that_are_far_apart() -> None:
     """Late in training the steps are hundreds of times longer than the residuals take to settle."""
     sweep = changed(FLOW, width=(200,), seed=(0, 2), until=600.0)

@@ -36,6 +36,7 @@ def units_off(found: np.ndarray, at: np.ndarray) -> np.ndarray:
         return np.array(off) / np.spacing(np.array([float(e) for e in expected]).astype(at.dtype))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", FITS)
 def test_within_four_units_in_the_last_place_and_nearer_than_that_of_jax(dtype: str) -> None:
     at = points(dtype)
@@ -97,6 +98,7 @@ def lawson(fit: Fit, nodes: int, rounds: int) -> tuple[list[mpmath.mpf], list[mp
     return tuple([c * s for c, s in zip(part, scales, strict=True)] for part in (found[:degree], found[degree:]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", FITS)
 def test_coefficients_are_found_again(dtype: str) -> None:
     fit = FITS[dtype]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -66,8 +65,8 @@ def compilations() -> Iterator[list[str]]:
         jax.monitoring.unregister_event_duration_listener(listen)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("problem", ["cub1d", "gauss5"])
+@pytest.mark.slow
+@pytest.mark.parametrize(("activation", "problem"), [*((one, "cub1d") for one in ACTIVATIONS), ("tanh", "gauss5")])
 def test_equals_a_plain_numpy_loop(activation: str, problem: str) -> None:
     sweep = Sweep(
         TwoLayer(activation=activation, alpha=(0.6, 1.0), width=(23,)),
@@ -93,6 +92,7 @@ def test_equals_a_plain_numpy_loop(activation: str, problem: str) -> None:
         np.testing.assert_allclose(weights["w"][index], w, rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer",
     ["sgd:momentum=0.9,nesterov=true", "adam:b1=0.8", "adamw:weight_decay=0.01", "rmsprop", "lion", "adagrad", "lbfgs"],
@@ -112,28 +112,29 @@ def test_equals_optax_used_by_hand(optimizer: str) -> None:
         residual = weights["a"] @ jnp.tanh(weights["w"] @ data.input.T) - data.target
         return jnp.mean(residual**2) / 2
 
+    def rule_of(rate: jax.Array) -> optax.GradientTransformationExtraArgs:
+        return optax.with_extra_args_support(getattr(optax, spec.name)(rate, **spec.options))
+
+    @jax.jit
+    def step(weights: dict, state: object, rate: jax.Array) -> tuple:
+        value, gradient = jax.value_and_grad(loss)(weights)
+        extra = {"value": value, "grad": gradient, "value_fn": loss}
+        updates, state = rule_of(rate).update(gradient, state, weights, **extra)
+        return value, optax.apply_updates(weights, updates), state
+
     for index, rate in enumerate(sweep.dynamics.learning_rate):
         with jax.enable_x64(True):
             a, w = drawn(1.0, 0, 11, 2)
             weights = {"a": jnp.asarray(a), "w": jnp.asarray(w)}
-            rule = optax.with_extra_args_support(getattr(optax, spec.name)(rate, **spec.options))
-            state = rule.init(weights)
-            expected = []
-
-            @partial(jax.jit, static_argnames="rule")
-            def step(weights: dict, state: object, rule: optax.GradientTransformationExtraArgs = rule) -> tuple:
-                value, gradient = jax.value_and_grad(loss)(weights)
-                extra = {"value": value, "grad": gradient, "value_fn": loss}
-                updates, state = rule.update(gradient, state, weights, **extra)
-                return value, optax.apply_updates(weights, updates), state
-
+            state, expected = rule_of(jnp.asarray(rate)).init(weights), []
             for _ in range(41):
-                value, weights, state = step(weights, state)
+                value, weights, state = step(weights, state, jnp.asarray(rate))
                 expected.append(float(value))
         # A line search takes its decisions on differences of losses, so rounding shows earlier there.
         np.testing.assert_allclose(losses[index], expected, rtol=1e-6 if spec.name == "lbfgs" else 1e-10)
 
 
+@pytest.mark.slow
 def test_one_compilation_a_width_and_none_for_new_values() -> None:
     sweep = Sweep(
         TwoLayer(alpha=(0.8, 1.0), width=(17, 19)), dynamics=Descent(learning_rate=(0.1,)), seed=(0, 1), until=5.0
@@ -150,6 +151,7 @@ def test_one_compilation_a_width_and_none_for_new_values() -> None:
         assert len(seen) == 2
 
 
+@pytest.mark.slow
 def test_same_spec_same_bits_however_the_calls_are_cut() -> None:
     sweep = Sweep(TwoLayer(alpha=(0.8, 1.0), width=(40,)), seed=(0, 1, 2), until=60.0, recording=Recording("log:90", 0))
     losses, ends, weights = run(sweep)
@@ -160,6 +162,7 @@ def test_same_spec_same_bits_however_the_calls_are_cut() -> None:
         np.testing.assert_array_equal(again_weights["w"], weights["w"])
 
 
+@pytest.mark.slow
 def test_a_diverging_run_is_marked_and_touches_no_other_bit() -> None:
     calm = Sweep(
         TwoLayer(activation="relu", alpha=(0.6, 1.0), width=(30,)),
@@ -198,6 +201,7 @@ def test_stop_at_ends_a_run_at_the_first_loss_below_it() -> None:
         assert np.isnan(stopped[index, first + 1 :]).all()
 
 
+@pytest.mark.slow
 def test_each_learning_rate_ends_at_its_own_step_of_the_same_time() -> None:
     sweep = Sweep(TwoLayer(alpha=(1.0,), width=(20,)), dynamics=Descent(learning_rate=(0.05, 0.1)), until=10.0)
     losses, ends, _ = run(sweep)
@@ -207,6 +211,7 @@ def test_each_learning_rate_ends_at_its_own_step_of_the_same_time() -> None:
     assert np.isnan(losses[1, 101:]).all()
 
 
+@pytest.mark.slow
 def test_batches_go_once_through_the_samples_each_epoch() -> None:
     sweep = Sweep(
         TwoLayer(alpha=(0.6,), width=(9,)), dynamics=Descent(batch_size=13), seed=(3,), steps=30, recording=EVERY_STEP
@@ -230,6 +235,7 @@ def test_batches_go_once_through_the_samples_each_epoch() -> None:
     np.testing.assert_allclose(losses[0, :30], expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{}, {"batch_size": 33}, {"dtype": "float32"}, {"optimizer": Optimizer("lbfgs")}])
 def test_tiles_change_no_run(change: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch of 33 ends in a tile with zeros; the line search differentiates the loss of all tiles."""
@@ -250,6 +256,7 @@ def test_tiles_change_no_run(change: dict, monkeypatch: pytest.MonkeyPatch) -> N
         np.testing.assert_allclose(weights["w"][1], w, rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_float32_starts_from_the_weights_of_float64() -> None:
     sweep = Sweep(TwoLayer(alpha=(1.0,), width=(60,)), steps=50, recording=EVERY_STEP)
     double, _, _ = run(sweep)

@@ -56,6 +56,7 @@ def assert_sound(found: xr.DataTree, whole: xr.DataTree) -> bool:
     return is_same
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_is_found_or_changes_nothing(store: Path, tmp_path: Path) -> None:
     whole = open_sweep(store).load()
     random = np.random.default_rng(0)
@@ -87,6 +88,7 @@ def test_a_flipped_bit_is_found_or_changes_nothing(store: Path, tmp_path: Path) 
     assert found > 3 * len(unread)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -125,6 +127,7 @@ def test_a_damaged_chunk_of_weights_is_no_number(tmp_path: Path) -> None:
         tree["width_4"].output_weight.load()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["loss/c.0.0.0.0.0", "alpha/c.0", "target/c.0", "status/c.0.0.0.0"])
 def test_xarray_alone_finds_it_too(name: str, tmp_path: Path) -> None:
     train(SWEEP, tmp_path / "sweep")

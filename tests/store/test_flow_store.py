@@ -27,6 +27,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_what_the_store_of_a_flow_holds(whole: Path) -> None:
     assert stored_sweep(whole) == FLOW
     tree = xr.open_datatree(whole, engine="zarr")
@@ -44,6 +45,7 @@ def test_what_the_store_of_a_flow_holds(whole: Path) -> None:
     assert 10 < group.accepted_steps.min() <= group.accepted_steps.max() < 60
 
 
+@pytest.mark.slow
 def test_snapshots_are_the_weights_that_the_losses_speak_of(whole: Path) -> None:
     tree = open_sweep(whole)
     group = tree["width_30"].to_dataset().isel(alpha=0, seed=1)
@@ -55,6 +57,7 @@ def test_snapshots_are_the_weights_that_the_losses_speak_of(whole: Path) -> None
         np.testing.assert_allclose(float(losses.sel(step=snapshot)), loss, rtol=1e-3)  # both are interpolated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [1, 3, 6, 9])
 def test_resumed_flow_equals_one_never_interrupted(calls: int, whole: Path, tmp_path: Path) -> None:
     path = tmp_path / "flow"
@@ -64,6 +67,7 @@ def test_resumed_flow_equals_one_never_interrupted(calls: int, whole: Path, tmp_
     assert_same(train(FLOW, path, resume=True), open_sweep(whole))
 
 
+@pytest.mark.slow
 def test_a_run_that_stops_keeps_no_later_weights(tmp_path: Path) -> None:
     tree = train(replace(FLOW, stop_at=0.2), tmp_path / "flow")
     group = tree.to_dataset().sel(width=30).assign(output_weight=tree["width_30"].output_weight)

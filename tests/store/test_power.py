@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -112,35 +111,46 @@ def disks(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     return events
 
 
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Event]]:
+@dataclass(frozen=True)
+class Account:
+    """What was done below a folder, and the sweep that lies there now."""
+
+    folder: Path
+    events: list[Event]
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Account:
     """What a sweep writes that is interrupted, resumed, and replaced by the same one."""
-    events = disks(monkeypatch)
-    path = tmp_path / "account" / "sweep"
-    with pytest.raises(StopHereError):
-        train(SWEEP, path, progress=stop_after(5), commit_seconds=0)
-    train(SWEEP, path, resume=True, commit_seconds=0)
-    train(SWEEP, path, overwrite=True, commit_seconds=0)
-    monkeypatch.undo()
-    return events
+    folder = tmp_path_factory.mktemp("account")
+    path = folder / "sweep"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        events = disks(monkeypatch)
+        with pytest.raises(StopHereError):
+            train(SWEEP, path, progress=stop_after(5), commit_seconds=0)
+        train(SWEEP, path, resume=True, commit_seconds=0)
+        train(SWEEP, path, overwrite=True, commit_seconds=0)
+    return Account(folder, events)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the names of open files are read there")
-def test_a_loss_of_power_at_any_moment(account: list[Event], tmp_path: Path) -> None:
-    chance, whole = random.Random(0), open_sweep(tmp_path / "account" / "sweep").load()
-    created = next(k for k, (kind, _, what) in enumerate(account) if kind == "rename" and what.name == "sweep")
-    assert len(account) > 150
-    assert {kind for kind, _, _ in account} == {"write", "new folder", "rename", "sync"}
+def test_a_loss_of_power_at_any_moment(account: Account, tmp_path: Path) -> None:
+    chance, whole = random.Random(0), open_sweep(account.folder / "sweep").load()
+    events, written = account.events, account.folder.name
+    created = next(k for k, (kind, _, what) in enumerate(events) if kind == "rename" and what.name == "sweep")
+    assert len(events) > 150
+    assert {kind for kind, _, _ in events} == {"write", "new folder", "rename", "sync"}
     resumed = 0
-    for end in range(created - 3, len(account) + 1):
-        top = after(account[:end], tmp_path / "account")
+    for end in range(created - 3, len(events) + 1):
+        top = after(events[:end], account.folder)
         how = ("all", "torn", "safe", "any")[end % 4]
         place = tmp_path / f"{end}"
         place.mkdir()
         put(top, place, how, chance)
         path = place / "sweep"
         if not path.exists():
-            is_created = any((kind, file.name) == ("sync", "account") for kind, file, _ in account[created:end])
+            is_created = any((kind, file.name) == ("sync", written) for kind, file, _ in events[created:end])
             assert not is_created or list(place.glob(".sweep.old-*"))  # it is about to be replaced
             continue
         assert is_store(path)
@@ -151,11 +161,12 @@ def test_a_loss_of_power_at_any_moment(account: list[Event], tmp_path: Path) -> 
     assert resumed > 5
 
 
-def test_what_is_committed_was_synced_before(account: list[Event]) -> None:
+@pytest.mark.slow
+def test_what_is_committed_was_synced_before(account: Account) -> None:
     """Of every file whose name a commit makes valid, and of the folders they lie in."""
     dirty: set[Path] = set()
     commits = 0
-    for kind, path, what in account:
+    for kind, path, what in account.events:
         if kind == "write":
             dirty |= {path, path.parent}
         elif kind == "sync":
@@ -166,14 +177,15 @@ def test_what_is_committed_was_synced_before(account: list[Event]) -> None:
     assert commits > 10
 
 
-def test_a_test_of_the_test(account: list[Event], tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_test_of_the_test(account: Account, tmp_path: Path) -> None:
     """Without its syncs, the same account leaves stores that are damaged or not there."""
-    events = [event for event in account if event[0] != "sync"]
+    events = [event for event in account.events if event[0] != "sync"]
     place = tmp_path / "place"
     place.mkdir()
-    put(after(events, tmp_path / "account"), place, "safe", random.Random(0))
+    put(after(events, account.folder), place, "safe", random.Random(0))
     assert not any(place.iterdir())
-    put(after(events, tmp_path / "account"), place, "torn", random.Random(0))
+    put(after(events, account.folder), place, "torn", random.Random(0))
     with pytest.raises(Exception, match="damaged"):
         open_sweep(place / "sweep")
 

@@ -81,6 +81,7 @@ def assert_is_part(partial: xr.DataTree, whole: xr.DataTree) -> None:
             np.testing.assert_array_equal(group.dataset[weights], expected.transpose(*group.dataset[weights].dims))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_xarray_alone_reads_it(whole: Path) -> None:
     code = (
@@ -139,6 +140,7 @@ def test_disk_estimate_is_what_is_taken(whole: Path) -> None:
     assert estimated <= taken < 1.01 * estimated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [1, 3, 8, 15, 22])
 def test_resumed_sweep_equals_one_never_interrupted(calls: int, whole: Path, tmp_path: Path) -> None:
     path = tmp_path / "sweep.zarr"
@@ -150,13 +152,18 @@ def test_resumed_sweep_equals_one_never_interrupted(calls: int, whole: Path, tmp
 
 @pytest.mark.slow
 def test_resumed_after_sigkill_at_random_moments(tmp_path: Path) -> None:
-    """Six kills of a real process, at moments from before its first commit to its last."""
+    """Six kills of a real process, at moments from before its first commit to its last.
+
+    Its calls are so short that it cannot come to its end before, however fast the machine.
+    """
     sweep = changed(SMALL, width=(60, 90), until=400.0, seed=(0, 1, 2))
     whole = train(sweep, tmp_path / "whole.zarr").load()
     path = tmp_path / "killed.zarr"
     code = (
         "import sys; from mstage.workflows.train import train; from mstage.store.reader import stored_sweep;"
-        "from mstage.spec import Sweep; import json, os;"
+        "from mstage.spec import Sweep; import importlib, json, os;"
+        "importlib.import_module('mstage.workflows.train')._Pace ="
+        " type('Short', (), {'steps': 20, 'measured': lambda self, steps: None});"
         f"path = {str(path)!r}; sweep = Sweep.from_dict(json.loads({json.dumps(sweep.to_dict())!r}));"
         "print('ready', flush=True);"
         "train(sweep, path, resume=os.path.exists(path), commit_seconds=0,"
@@ -185,6 +192,7 @@ def test_resumed_after_sigkill_at_random_moments(tmp_path: Path) -> None:
     assert_same(train(sweep, path, resume=True), whole)
 
 
+@pytest.mark.slow
 def test_second_process_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "sweep.zarr"
     with pytest.raises(StopHereError):
@@ -219,6 +227,7 @@ def test_nothing_is_overwritten_unasked(whole: Path, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["thesis"]
 
 
+@pytest.mark.slow
 def test_overwrite_replaces_the_whole_sweep(tmp_path: Path) -> None:
     path = tmp_path / "sweep.zarr"
     train(SMALL, path)
@@ -343,6 +352,7 @@ def test_other_versions_do_not_go_on(tmp_path: Path) -> None:
         train(SMALL, path, resume=True)
 
 
+@pytest.mark.slow
 def test_full_disk_loses_nothing_committed(whole: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands in for a full disk: the write fails in the same way."""
     path = tmp_path / "sweep.zarr"
@@ -436,6 +446,7 @@ def test_a_note_that_comes_while_it_trains_stays(tmp_path: Path, monkeypatch: py
     assert [file.name for file in path.rglob("*")] == ["notes.txt"]
 
 
+@pytest.mark.slow
 def test_what_kills_leave_is_swept_up(whole: Path, tmp_path: Path) -> None:
     """Unfinished files within a store, and unfinished or replaced stores beside it."""
     path = tmp_path / "sweep.zarr"
@@ -454,6 +465,7 @@ def test_what_kills_leave_is_swept_up(whole: Path, tmp_path: Path) -> None:
         assert sorted(file.name for file in tmp_path.iterdir()) == [".sweep.zarr.new-3", "sweep.zarr"]
 
 
+@pytest.mark.slow
 def test_an_output_that_is_a_link_or_a_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "runs").symlink_to(tmp_path / "disk")

@@ -41,11 +41,11 @@ def constants(problem: str) -> dict[str, float]:
 def test_descent_from_small_weights(problem: str) -> None:
     """Every run has the four stages, T1 within 15 % of the asinh formula, the level within 1 % of theory's."""
     sweep = mstage.Sweep(
-        mstage.TwoLayer(alpha=(1.0, 1.5), width=(400, 1600)),
+        mstage.TwoLayer(alpha=(1.0, 1.5), width=(200, 400)),
         problem=problem,
         dynamics=mstage.Descent(learning_rate=(0.1,)),
         seed=(0, 1),
-        until=900.0,
+        until=350.0,
         recording=mstage.Recording(snapshots=0),
     )
     known = constants(problem)
@@ -61,6 +61,7 @@ def test_descent_from_small_weights(problem: str) -> None:
         assert all(stage.probability > 0.9 for stage in one.stages[:4])
 
 
+@pytest.mark.slow
 def test_every_way_to_give_a_sweep(tmp_path: Path) -> None:
     sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.0,), width=(20, 30)), seed=(0, 1), until=30.0)
     tree = mstage.train(sweep, tmp_path / "sweep")
@@ -72,6 +73,7 @@ def test_every_way_to_give_a_sweep(tmp_path: Path) -> None:
     assert stages.clock == "time"
 
 
+@pytest.mark.slow
 def test_a_diverged_run_keeps_its_stages_and_says_so() -> None:
     sweep = mstage.Sweep(
         mstage.TwoLayer(activation="relu", alpha=(1.0,), width=(20,)),

@@ -40,6 +40,7 @@ def test_a_report_says_what_is_missing_of_the_others(half: Path) -> None:
     assert turn is None or turn.absent[0].why in ("no weights were kept", "fewer than three snapshots of its weights")
 
 
+@pytest.mark.slow
 def test_figures_of_the_widths_that_are_there(half: Path) -> None:
     data = collect_figures(half)
     assert {panel.representative.run["width"] for panel in data.distances} == {30}

@@ -68,6 +68,7 @@ def test_few_curves_begin_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert many_curves.stages_of_curves([], StageMethod()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_processes")
 @pytest.mark.parametrize("code", BREAKS.values(), ids=BREAKS)
 def test_share_of_a_worker_that_fails_is_done_here(
@@ -102,6 +103,7 @@ def test_interruption_does_not_wait_for_workers(monkeypatch: pytest.MonkeyPatch)
         many_curves.stages_of_curves(staircases(4), METHOD)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_processes")
 @pytest.mark.parametrize(("first", "here"), [([], [0, 2]), ([""], [0, 2, 1, 3])])
 def test_modules_are_found_as_in_this_process(
@@ -117,6 +119,7 @@ def test_modules_are_found_as_in_this_process(
     assert seeds == here
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_processes")
 def test_print_at_import_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mstage").mkdir()

@@ -73,6 +73,7 @@ def test_its_parameters_are_options(tmp_path: Path) -> None:
     assert "two-layer, product" in page
 
 
+@pytest.mark.slow
 def test_its_parameters_are_axes(folder: Path) -> None:
     tree = xr.open_datatree(folder / "product", engine="zarr")
     assert tree.loss.kappa.values.tolist() == [0.5, 1, 2]
@@ -81,6 +82,7 @@ def test_its_parameters_are_axes(folder: Path) -> None:
     assert tree.kappa.attrs["long_name"] == "balance of u and v"
 
 
+@pytest.mark.slow
 def test_what_it_trains_keeps_its_law(folder: Path) -> None:
     """u^2 - v^2 of each term does not move in gradient flow, and u v tends to the slope of the best fit."""
     tree = xr.open_datatree(folder / "product", engine="zarr").load()
@@ -94,6 +96,7 @@ def test_what_it_trains_keeps_its_law(folder: Path) -> None:
         np.testing.assert_allclose(reached, x @ y / (x @ x), rtol=0.02)
 
 
+@pytest.mark.slow
 def test_its_parameters_are_columns(folder: Path) -> None:
     stages = pd.read_csv(io.StringIO(mstage(folder, "detect-stages", "product", "--format", "csv")))
     assert set(stages.kappa) == {0.5, 1, 2}
@@ -103,6 +106,7 @@ def test_its_parameters_are_columns(folder: Path) -> None:
     assert "Theory: none, because theory is of two-layer networks alone" in report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["drift", "condensation", "predict"])
 def test_what_is_of_two_layer_networks_alone_says_so(command: str, folder: Path) -> None:
     done = subprocess.run(

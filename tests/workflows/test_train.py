@@ -81,6 +81,7 @@ def sweep_of(random_: random.Random, dynamics: str, count: int) -> Sweep:
     return Sweep(**common, dynamics=Descent((0.02, 0.05)), seed=(count,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dynamics", ["descent", "flow"])
 def test_any_calls_and_any_kills_give_the_same_store(
     dynamics: str, tmp_path: Path, pinned: Callable[[Iterable[int]], None]
@@ -120,6 +121,7 @@ def test_a_commit_that_lacks_what_it_owes_is_an_error_at_that_moment(tmp_path: P
         assert writer.commit_of(shard.shard).records == size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("varied", [{"batch_size": (5, 8)}, {"tolerance": (1e-4, 2e-3)}])
 def test_what_is_compiled_on_its_own_is_an_axis(varied: dict[str, tuple[float, ...]], tmp_path: Path) -> None:
     """Each value along it gives the bits of a sweep of that value alone, and so does a store that is read back."""

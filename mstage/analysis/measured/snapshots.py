@@ -100,6 +100,8 @@ def turning_point(clock: Float[np.ndarray, " snapshots"], values: Float[np.ndarr
     if np.count_nonzero(kept) < 3:
         return Measured.none("fewer than three snapshots of its weights")
     x, y = np.log(clock[kept]), np.log(values[kept])
+    apart = np.diff(x, prepend=-np.inf) > 0  # two times so near each other have one logarithm
+    x, y = x[apart], y[apart]
     grown = np.flatnonzero(y >= np.minimum.accumulate(y) + np.log(GROWN))
     if not grown.size:
         return Measured.none("W2 has not turned", float(clock[kept][-1]))

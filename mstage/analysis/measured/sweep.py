@@ -114,11 +114,12 @@ def _quantities(
         return found | dict.fromkeys(("minimum of the V", *AT_EXIT), Measured.none("no weights were kept"))
     one = weights.sel({name: value for name, value in curve.run.items() if name in weights.dims})
     ticks = np.asarray(one["snapshot_time" if clock == "time" else "snapshot"].values, float)
-    if constants.is_unrelated:
+    if constants.is_unrelated or not curve.loss.size:
         along, exit_along = np.zeros(ticks.size), 0.0
     else:
         exit_loss = constants.loss_zero - EXIT_SHARE * (constants.loss_zero - constants.loss_linear)
-        along = along_z(np.interp(ticks, curve.clock, curve.loss), constants)
+        with np.errstate(over="ignore", invalid="ignore"):  # as above
+            along = along_z(np.interp(ticks, curve.clock, curve.loss), constants)
         exit_along = float(along_z(np.array(exit_loss), constants))
     return found | measure_weights(ticks, one, found["exit time"], found["escape time"], along, exit_along)
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import stdtrit
 
+from mstage.analysis.magnitudes import SQUARED, in_unit, out_of_unit, unit_exponent
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -143,10 +145,14 @@ def _fit(
     if not np.isfinite(points).all() or (law.logarithmic and (points <= 0).any()):
         return None  # as where a level equals that of the best linear fit exactly, and the gap has no logarithm
     slopes = _line(law, widths, points.T)[0]
-    reach = None
+    if not np.isfinite(slopes).all():
+        return None  # the line through numbers near the end of float64 has overflowed
+    exponent = unit_exponent(slopes, SQUARED)
+    scaled, reach = in_unit(slopes, exponent), None
     if slopes.size > 1:
-        reach = float(stdtrit(slopes.size - 1, 0.975) * slopes.std(ddof=1) / np.sqrt(slopes.size))
-    mean = float(slopes.mean())
+        off = float(stdtrit(slopes.size - 1, 0.975) * scaled.std(ddof=1) / np.sqrt(slopes.size))
+        reach = out_of_unit(off, exponent)
+    mean = out_of_unit(float(scaled.mean()), exponent)
     said = [_predicted(theory.of(run | {"width": width}), law.quantity) for width in widths]
     known = np.array([one.value for one in said if one is not None and one.value is not None])
     why = next((one.why for one in said if one is not None and one.value is None), "")

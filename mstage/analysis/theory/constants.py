@@ -135,12 +135,12 @@ def problem_constants(inputs: np.ndarray, targets: np.ndarray) -> ProblemConstan
         direction = trend / rate
         along = rate / float(np.mean((inputs @ direction) ** 2))
     best_fit = np.linalg.lstsq(inputs, targets, rcond=None)[0]
-    size = float(np.linalg.norm(best_fit))
-    unit = best_fit / size if rate and size else np.zeros_like(best_fit)
     with np.errstate(over="ignore", invalid="ignore"):  # looked at below: columns of very unlike sizes
+        size = float(np.linalg.norm(best_fit))
+        unit = best_fit / size if rate and size else np.zeros_like(best_fit)
         residual, projection = inputs @ best_fit - targets, inputs @ unit
         gradient = inputs.T @ (residual * projection**2) / count
-    if not np.isfinite(gradient).all():
+    if not (np.isfinite(size) and np.isfinite(gradient).all()):
         raise InputError(
             "the columns of the inputs are of sizes too unlike to compute with; bring them to a common scale"
         )

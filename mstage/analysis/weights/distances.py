@@ -115,6 +115,6 @@ def over_linear_flow(
     sizes, norms = flow.magnitudes(
         output_weights[0].astype(float), input_weights[0].astype(float), run.coords["snapshot_time"].values
     )
-    expected = sorted_distance(np.sort(sizes, axis=-1), np.sort(norms, axis=-1), order)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # where the flow has left all numbers behind
+        expected = sorted_distance(np.sort(sizes, axis=-1), np.sort(norms, axis=-1), order)
         return np.asarray(spread(output_weights, input_weights, order) / expected)

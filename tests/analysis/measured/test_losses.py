@@ -73,6 +73,7 @@ def test_exit_and_escape_against_a_loop() -> None:
     assert found["gap to R_lin"].value == known.loss_linear - found["secondary level"].value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("problem", "width", "exit_time"), [("sin1d", 1600, 5.11), ("gauss5", 1600, 1.85), ("cub1d", 1600, 4.37)]
 )
@@ -84,6 +85,7 @@ def test_known_exit_times(problem: str, width: int, exit_time: float) -> None:
     assert found["exit time"].value == pytest.approx(theory.runs[0].exit_time.value, rel=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", ["cub1d", "sin1d"])
 @pytest.mark.parametrize("alpha", [1.0, 1.5])
 def test_the_flow_grows_at_twice_lambda(problem: str, alpha: float) -> None:
@@ -112,7 +114,7 @@ def test_neither_horizon_nor_records_nor_origin_change_anything() -> None:
         sparser = measure_losses(curve(one.clock[::every], one.loss[::every]), known)
         for name in STAGED:
             # at the sparsest, records are a sixth of the rise apart, and the gap is 3 % of R_lin
-            within = {"10-90 % rise along z": 0.015, "gap to R_lin": 5e-3}.get(name, 2e-3)
+            within = {"10-90 % rise along z": 0.015, "gap to R_lin": 5e-3, "initial growth": 5e-3}.get(name, 2e-3)
             assert sparser[name].value == pytest.approx(found[name].value, rel=within), name
     moved = measure_losses(replace(one, clock=one.clock + 100.0), known)
     for name in STAGED:
@@ -189,6 +191,7 @@ def test_a_gap_that_the_loss_passes_through_is_no_gap() -> None:
     assert "more than a quarter of |A|^2 c3/m" in found["gap to R_lin"].why
 
 
+@pytest.mark.slow
 def test_a_negative_c3_holds_the_loss_above_r_lin() -> None:
     """y = x + x^3/2, where R / R_lin was measured as 1.0205 at t = 50."""
     x = np.linspace(-1, 1, 40)

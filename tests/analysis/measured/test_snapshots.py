@@ -9,8 +9,11 @@ import xarray as xr
 import mstage
 from mstage.analysis.measured.quantity import Measured
 from mstage.analysis.measured.snapshots import measure_weights, turning_point
+from mstage.analysis.measured.sweep import measure_sweep
 from mstage.analysis.theory.constants import problem_constants
 from mstage.analysis.theory.linear_flow import LinearFlow
+from mstage.analysis.weights.distances import over_linear_flow
+from mstage.history import RunStatus
 from mstage.simulate.problems import load_problem
 
 
@@ -26,6 +29,15 @@ def test_a_later_dip_is_not_the_turning_point() -> None:
     values = np.exp(np.log(clock / 7.3) ** 2)
     values[230] = values.min() / 10
     assert turning_point(clock, values).value == pytest.approx(7.3, rel=1e-3)
+
+
+def test_times_that_have_one_logarithm() -> None:
+    """The slope between them was a division by 0."""
+    clock = np.geomspace(1e5, 1e8, 61)
+    values = np.exp(np.log(clock / clock[30]) ** 2)
+    assert np.log(np.nextafter(clock[30], 0)) == np.log(clock[30])
+    twice = np.insert(clock, 30, np.nextafter(clock[30], 0)), np.insert(values, 30, values[30])
+    assert turning_point(*twice).value == pytest.approx(turning_point(clock, values).value)
 
 
 def test_what_has_not_turned() -> None:
@@ -80,6 +92,19 @@ def test_the_linear_flow_is_the_matrix_exponential() -> None:
     np.testing.assert_allclose(norms, [np.linalg.norm(inputs, axis=1), np.linalg.norm(w, axis=1)], rtol=1e-4)
 
 
+def test_where_the_linear_flow_has_left_all_numbers_behind_there_is_no_closed_form() -> None:
+    """A snapshot long after the plateau was a warning, and with it an error."""
+    data = load_problem("gauss5")
+    flow = LinearFlow(1.5, 1.0, 1.0, problem_constants(data.input, data.target))
+    random = np.random.default_rng(0)
+    output, inputs = random.standard_normal((3, 30)), random.standard_normal((3, 30, 5))
+    run = xr.DataArray(output, dims=("snapshot", "neuron"), coords={"snapshot_time": ("snapshot", [0.0, 0.5, 1e4])})
+    for order in (1, 2):
+        found = over_linear_flow(output, inputs, run, flow, order)
+        assert np.isfinite(found).tolist() == [True, True, False]
+
+
+@pytest.mark.slow
 def test_the_slope_of_the_distance_does_not_depend_on_the_number_of_snapshots() -> None:
     slopes = []
     for snapshots in (20, 120):
@@ -91,6 +116,7 @@ def test_the_slope_of_the_distance_does_not_depend_on_the_number_of_snapshots() 
     assert slopes[0] == pytest.approx(slopes[1], rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("problem", "alpha"), [("cub1d", 1.5), ("cub1d", 2.0), ("gauss5", 1.5), ("sin1d", 1.0)])
 def test_where_the_v_turns_and_how_long_the_linear_flow_holds(problem: str, alpha: float) -> None:
     """Within 8 % of the prediction where theory gives one: before the exit at alpha 2, at it at 1.5, none at 1."""
@@ -111,3 +137,18 @@ def test_where_the_v_turns_and_how_long_the_linear_flow_holds(problem: str, alph
         assert ratio.measured.spread.median > 1.015
     else:
         assert ratio.measured.spread.median == pytest.approx(1, abs=0.015)
+
+
+@pytest.mark.parametrize(("losses", "why"), [([np.nan] * 4, "no loss recorded"), ([1.0, 1.0, 1.7e308, 1.7e308], "")])
+def test_losses_that_are_missing_or_at_the_end_of_all_numbers(losses: list[float], why: str) -> None:
+    """Snapshots of runs without a loss, or with losses of any size, were errors."""
+    data = load_problem("cub1d")
+    sizes = {"alpha": [1.0], "width": [400], "seed": [0], "learning_rate": [0.1], "step": np.arange(4)}
+    loss = xr.DataArray(np.reshape(losses, (1, 1, 1, 1, 4)), coords=sizes, dims=tuple(sizes), name="loss")
+    loss = loss.assign_coords(time=("step", 0.1 * np.arange(4)), status=RunStatus.RUNNING)
+    kept = {**{name: sizes[name] for name in ("alpha", "width", "seed", "learning_rate")}, "snapshot": [0, 3]}
+    names = ("spread", "closed_form", "relative_distance", "alignment")
+    weights = xr.Dataset({name: (tuple(kept), np.ones((1, 1, 1, 1, 2))) for name in names}, coords=kept)
+    weights = weights.assign_coords(snapshot_time=("snapshot", [0.0, 0.3]))
+    (one,) = measure_sweep(loss, problem_constants(data.input, data.target), weights).runs
+    assert one.quantities["initial level"].why == why

@@ -44,6 +44,7 @@ def test_staircase(kind: str, logging: str) -> None:
     assert all(stage.probability > 0.9 for stage in found.stages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["white", "ar", "spikes"])
 def test_no_stage_in_flat_noise(kind: str) -> None:
     time = np.geomspace(1, 1e4, 1000)
@@ -61,6 +62,7 @@ def test_borders_follow_their_definition() -> None:
     assert found[1].end == pytest.approx(-np.log(bottom - 0.05), rel=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "points"), [("white", 2000), ("white", 400), ("ar", 2000)])
 def test_intervals_hold_the_border_of_the_curve_without_noise(kind: str, points: int) -> None:
     time = np.geomspace(1e-2, 100, points)

@@ -68,6 +68,7 @@ def test_a_drop_of_the_learning_rate_is_a_descent(noise: str) -> None:
     assert drops[0].loss_end < 0.7 * drops[0].loss_start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_unit_changes_a_stage(family: str) -> None:
     """Of the loss or of the clock: steps, tokens, seconds."""

@@ -37,21 +37,28 @@ def test_exit_on_a_problem_that_is_not_built_in(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_scaling() -> None:
     checks = acceptance.scaling((200, 400, 800), 4)
-    assert_all_hold([one for one in checks if "exponent of T2" not in one.statement])  # that needs greater widths
+    escapes = [one for one in checks if "exponent of T2" in one.statement]
+    assert_all_hold([one for one in checks if one not in escapes])
+    assert len(checks) == 4 * len(escapes) == 8
+    assert all(0.5 < one.measured < 0.95 for one in escapes)  # nearer than that at greater widths
 
 
+@pytest.mark.slow
 def test_early_flow() -> None:
     assert_all_hold(acceptance.early_flow())
 
 
+@pytest.mark.slow
 def test_logistic_rise() -> None:
     assert_all_hold(acceptance.logistic_rise(800))
 
 
+@pytest.mark.slow
 def test_participation() -> None:
     assert_all_hold(acceptance.participation())
 
 
+@pytest.mark.slow
 def test_escape_is_decided_by_the_sign() -> None:
     assert_all_hold(acceptance.escape_is_decided_by_the_sign(4000.0))
 
@@ -61,6 +68,7 @@ def test_escape_does_not_depend_on_alpha() -> None:
     assert_all_hold(acceptance.escape_does_not_depend_on_alpha(800))
 
 
+@pytest.mark.slow
 def test_linear_network() -> None:
     assert_all_hold(acceptance.linear_network())
 

@@ -70,6 +70,7 @@ def test_orientations_are_counted() -> None:
     assert count_orientations(unit, np.zeros(35), method) == 0
 
 
+@pytest.mark.slow
 def test_a_real_sweep_condenses() -> None:
     """On the secondary plateau: two opposite orientations, m/3 neurons, the order decided at step 0."""
     sweep = mstage.Sweep(mstage.TwoLayer(alpha=(1.5,), width=(1000,)), seed=(0, 1), until=25.0)

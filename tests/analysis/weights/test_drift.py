@@ -142,6 +142,7 @@ def test_the_joint_distance_of_many_neurons_is_sliced(order: int, mean: float) -
     assert joint_distance(one, one + shift, method) == pytest.approx(1.3 * mean, rel=4 * error)
 
 
+@pytest.mark.slow
 def test_the_v_of_output_and_input_weights() -> None:
     """W_p(|a|, |w|) is that of the linear flow from the same weights within 1.5 % up to 0.9 T1; the V turns there."""
     sweep = mstage.Sweep(

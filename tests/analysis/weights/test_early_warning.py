@@ -74,6 +74,7 @@ def test_the_warning_is_where_the_least_distance_has_doubled() -> None:
     assert "train with more --snapshots" in found.lead.absent[0].why
 
 
+@pytest.mark.slow
 def test_report_drift_and_warning_agree_on_the_escape() -> None:
     sweep = mstage.Sweep(mstage.TwoLayer(width=(100,)), seed=(0, 1, 2), until=120.0)
     tree = mstage.train(sweep)

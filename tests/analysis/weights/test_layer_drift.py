@@ -149,6 +149,7 @@ def test_huge_weights_are_no_warning() -> None:
     assert float(found.magnitude_from_first.sel(order=1)[0, 1]) == pytest.approx(1e200)
 
 
+@pytest.mark.slow
 def test_a_layer_is_in_memory_at_three_checkpoints_at_most() -> None:
     count, rows = 25, 4096
 
