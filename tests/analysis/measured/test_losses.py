@@ -114,7 +114,7 @@ def test_neither_horizon_nor_records_nor_origin_change_anything() -> None:
         sparser = measure_losses(curve(one.clock[::every], one.loss[::every]), known)
         for name in STAGED:
             # at the sparsest, records are a sixth of the rise apart, and the gap is 3 % of R_lin
-            within = {"10-90 % rise along z": 0.015, "gap to R_lin": 5e-3, "initial growth": 5e-3}.get(name, 2e-3)
+            within = {"10-90 % rise along z": 0.02, "gap to R_lin": 5e-3, "initial growth": 5e-3}.get(name, 2e-3)
             assert sparser[name].value == pytest.approx(found[name].value, rel=within), name
     moved = measure_losses(replace(one, clock=one.clock + 100.0), known)
     for name in STAGED:
