@@ -83,7 +83,7 @@ def _rises(loss: np.ndarray) -> bool:
     steps = np.diff(blocks)
     up, down = float(steps[steps > 0].sum()), float(-steps[steps < 0].sum())
     low = float(blocks.min(initial=np.inf))
-    return up > 0 and down <= RISING_SHARE * up and blocks.max() <= RISING_FACTOR * low
+    return up > 0 and down <= RISING_SHARE * up and float(blocks.max()) <= RISING_FACTOR * low
 
 
 @dataclass(frozen=True)
