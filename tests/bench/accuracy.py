@@ -118,7 +118,11 @@ def _matched(case: Case, kinds: list[str], borders: list[float]) -> int:
 
 
 def there(
-    kinds: Sequence[str], ends: Sequence[float], true_kinds: Sequence[str], true_ends: Sequence[float]
+    kinds: Sequence[str],
+    ends: Sequence[float],
+    true_kinds: Sequence[str],
+    true_ends: Sequence[float],
+    near: float = 0.0,
 ) -> list[bool]:
     """Of each stage found, whether it is the one that shares most with a true stage of its kind, and half of it.
 
@@ -127,10 +131,11 @@ def there(
         ends: Where these begin and the last ends, one more.
         true_kinds: Of the true stages.
         true_ends: The same of them.
+        near: How far beside the true stage one may lie, so that one shorter than that can be there.
     """
     shared = np.array(
         [
-            [min(ends[i + 1], true_ends[j + 1]) - max(ends[i], true_ends[j]) if kind == true else 0.0
+            [min(ends[i + 1], true_ends[j + 1] + near) - max(ends[i], true_ends[j] - near) if kind == true else 0.0
              for j, true in enumerate(true_kinds)]
             for i, kind in enumerate(kinds)
         ]

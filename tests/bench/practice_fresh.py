@@ -96,12 +96,12 @@ def exponential(random: Random) -> Course:
 
 
 def power_law(random: Random) -> Course:
-    """A language model's: a power of the clock and a floor, from the first record on."""
-    exponent, floor = random.uniform(0.3, 0.8), random.uniform(0.1, 0.4)
-    first = 1e-4
+    """A power of the clock from the first record on, and a floor at which it does not arrive."""
+    exponent, first = random.uniform(0.5, 1.0), 1e-4
+    floor = random.uniform(0, exponent / 0.35 - 1)  # at the end its slope in log loss and log clock is 0.35 or more
 
     def loss(time: np.ndarray) -> np.ndarray:
-        return np.asarray(floor + 0.1 * np.maximum(time, first) ** -exponent)
+        return np.asarray(floor + np.maximum(time, first) ** -exponent)
 
     ends = np.log(loss(np.array([0.0, 1.0]))).tolist()
     return Course(ends[0], [descent(1.0, ends[1], towards_floor(loss))], rate=exponent, model="power law")
