@@ -193,7 +193,7 @@ def _passed(
     drawn = line + noise[0 if size == 1 else 1][:, : sigma.size] * sigma - way.falls * (level - middle)[:, None]
     at = _crossed(height[None])[0]
     low, high = np.quantile(_crossed(drawn) - _crossed(line[None])[0], QUANTILES)
-    below, above = (WIDEN * max(reach, 0.0) + MIN_RECORDS_OFF / size for reach in (-low, high))
+    below, above = (WIDEN * max(reach, 0.0) + MIN_RECORDS_OFF / size for reach in (high, -low))
     places = np.interp([at, at - below, at + above], np.arange(clock.size), clock)
     return Boundary(*places.tolist())
 
