@@ -78,13 +78,16 @@ def make_bins(records: Records, count: int) -> Bins:
 def _even_starts(records: Records, count: int) -> np.ndarray:
     """First record of each bin: even on the scale of the clock, and on the clock itself where these would be long.
 
-    Lengths are powers of two, counted from the first record, so that a curve that grows keeps the bins that it has
-    until its length has doubled.
+    Lengths are powers of two, on the clock itself times what lies between the first two records, and are counted from
+    the first, so that a curve that grows keeps the bins that it has until its length has doubled.
     """
+    step = float(records.clock[1] - records.clock[0])
+    on_log_clock = [(records.position, count, 1.0), (records.clock, LATE_SHARE * count, step)]
     first = np.zeros(records.clock.size, bool)
-    for scale, most in ((records.position, count), (records.clock, LATE_SHARE * count)):
-        unit = 2.0 ** np.ceil(np.log2((scale[-1] - scale[0]) / most))
-        first |= np.diff(np.floor((scale - scale[0]) / unit + ROUNDING), prepend=-1.0) > 0
+    for scale, most, unit in on_log_clock if records.clock_scale == "log" else [(records.clock, float(count), step)]:
+        away = scale - scale[0]
+        length = np.ldexp(unit, int(np.ceil(np.log2(away[-1] / most) - np.log2(unit) - ROUNDING)))
+        first |= np.diff(np.floor(away / length + ROUNDING), prepend=-1.0) > 0
     return np.flatnonzero(first)
 
 

@@ -84,6 +84,8 @@ def _pieces(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
     def misfit(a: int, b: int) -> float:
         """Of the best line through the bins from a up to b (exclusive)."""
+        if b - a < 3:
+            return 0.0
         s = w[b] - w[a]
         sx, sy = wx[b] - wx[a], wy[b] - wy[a]
         xx = wxx[b] - wxx[a] - sx * sx / s
@@ -91,12 +93,16 @@ def _pieces(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
         yy = wyy[b] - wyy[a] - sy * sy / s
         return max(yy - xy * xy / xx if xx > 0 else yy, 0.0)
 
+    def with_neighbour(a: int) -> float:
+        """Of the better line through two bins, which by themselves are always straight, and one beside them."""
+        return min(misfit(first, first + 3) for first in (a - 1, a) if 0 <= first <= size - 3)
+
     size = len(w) - 1
     after = list(range(1, size + 1))  # the piece that follows, by its first bin
     before = list(range(-1, size - 1))
     cost = [0.0] * size
     version = [0] * size
-    heap = [(misfit(a, a + 2), a, 0) for a in range(size - 1)]
+    heap = [(with_neighbour(a), a, 0) for a in range(size - 1)]
     heapq.heapify(heap)
     pieces = size
     while heap:

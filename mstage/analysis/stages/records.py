@@ -83,7 +83,7 @@ def _rises(loss: np.ndarray) -> bool:
     steps = np.diff(blocks)
     up, down = float(steps[steps > 0].sum()), float(-steps[steps < 0].sum())
     low = float(blocks.min(initial=np.inf))
-    return up > 0 and down <= RISING_SHARE * up and blocks.max() <= RISING_FACTOR * low
+    return up > 0 and down <= RISING_SHARE * up and float(blocks.max()) <= RISING_FACTOR * low
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ class Records:
         sigma: Standard deviation of the noise of each.
         noise: Over all of them.
         scale: Of the losses.
+        clock_scale: Of the clock.
     """
 
     clock: Float[np.ndarray, " records"]
@@ -105,6 +106,7 @@ class Records:
     sigma: Float[np.ndarray, " records"]
     noise: Noise
     scale: ValueScale
+    clock_scale: ClockScale
 
     @classmethod
     def of(cls, clock: np.ndarray, loss: np.ndarray, clock_scale: ClockScale) -> Records:
@@ -119,7 +121,8 @@ class Records:
         values = scale.height(loss)
         noise = estimate_noise(values)
         sigma = noise.sigma * local_scale(values)
-        return cls(clock, positions(clock, clock_scale), _without_lone_spikes(values, sigma), sigma, noise, scale)
+        position, value = positions(clock, clock_scale), _without_lone_spikes(values, sigma)
+        return cls(clock, position, value, sigma, noise, scale, clock_scale)
 
 
 def clean(
