@@ -32,7 +32,7 @@ def test_one_log(capsys: pytest.CaptureFixture[str]) -> None:
     done = mstage(capsys, "detect-stages", "metrics.csv")
     lines = done.out.splitlines()
     assert done.code == 0
-    assert lines[0].split()[:3] == ["stage", "start", "end"]
+    assert lines[1].split()[:3] == ["stage", "start", "end"]
     assert "initial descent" in done.out
     assert lines[-1].split()[3] == "2,000"  # whole steps
     assert done.err == (
@@ -43,7 +43,7 @@ def test_one_log(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_several_logs_and_runs_have_their_names(capsys: pytest.CaptureFixture[str]) -> None:
     done = mstage(capsys, "detect-stages", "metrics.csv", "chart.csv")
-    assert done.out.splitlines()[0].split()[:4] == ["log", "run", "series", "stage"]
+    assert done.out.splitlines()[1].split()[:4] == ["log", "run", "series", "stage"]
     assert "fair - sky" in done.out
     assert len(done.err.splitlines()) == 2
 

@@ -102,7 +102,7 @@ def test_its_parameters_are_columns(folder: Path) -> None:
     assert set(stages.kappa) == {0.5, 1, 2}
     assert set(stages.terms) == {1, 3}
     report = mstage(folder, "report", "product")
-    assert "kappa" in report.split("Stages")[1].splitlines()[1]
+    assert "kappa" in report.split("Stages")[1].splitlines()[2]
     assert "Theory: none, because theory is of two-layer networks alone" in report
 
 
