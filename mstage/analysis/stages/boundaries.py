@@ -37,6 +37,7 @@ DESCENT_SHARE = 0.9  # of the way, on the scale on which stages are seen, that e
 SURE = 5.0  # standard deviations from the level, at which a record alone is surely on its side
 BESIDE = 12  # records that are looked at besides
 WINDOW = 300  # records or means of records in which a crossing is sought
+CLOSER = 0.7  # of a window, that one has to be at most to be worth another look
 QUANTILES = (0.05, 0.5, 0.95)
 NO_TREND = Trend(0.0, 0.0, on_clock=False)
 
@@ -96,7 +97,16 @@ def _boundary(curve: DrawnCurve, index: int, noise: tuple[np.ndarray, np.ndarray
     else:
         level = way.start + DESCENT_SHARE * (way.goal - way.start)
     first, last = _window(curve, index, way, float(level.mean()), early)
-    return _passed(curve, first, last, way, level, noise)
+    found = _passed(curve, first, last, way, level, noise)
+    while last - first > WINDOW:  # found among means of records: look closer
+        low, high = np.searchsorted(curve.records.clock, [found.low, found.high]).tolist()
+        beside = max(high - low, WINDOW // 4)
+        closer = max(first, low - beside), min(last, high + beside)
+        if closer[1] - closer[0] > CLOSER * (last - first):
+            break
+        first, last = closer
+        found = _passed(curve, first, last, way, level, noise)
+    return found
 
 
 def _way(curve: DrawnCurve, index: int) -> _Way:
