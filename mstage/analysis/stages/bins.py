@@ -119,7 +119,8 @@ def _refined(
             np.maximum(np.arange(starts.size) - 1, 0),
             np.minimum(np.arange(starts.size) + 1, starts.size - 1),
         )
-        gap = np.maximum(x[after] - x[before], np.finfo(float).tiny)
+        gap = x[after] - x[before]
+        gap = np.where(gap > 0, gap, np.inf)  # places too close for float64 to tell apart
         wanted = np.zeros(starts.size, bool)
         for first, last in ((starts, halves), (halves, ends)):
             at, height, error = mean(first, last)

@@ -163,7 +163,7 @@ def _window(curve: DrawnCurve, index: int, way: _Way, level: float, early: bool)
         early: Whether a plateau ends there, which happens before half of the way.
     """
     records = curve.records
-    a, b = np.searchsorted(records.position, [curve.edges[index], curve.edges[index + 2]]).tolist()
+    a, b = (curve.first(curve.edges[one]) for one in (index, index + 2))
     b = min(b + 1, records.position.size)
     position = records.position[a:b]
     height = way.falls * (curve.line(position) - way.trend.rise(position, records.clock[a:b]) - level)
@@ -218,7 +218,7 @@ def _turn(curve: DrawnCurve, index: int) -> Boundary:
     turns = inside[(falls * curve.lines[:, inside]).argmin(axis=1)]
     low, middle, high = np.quantile(turns, QUANTILES, method="nearest").tolist()
     around = np.array([middle - 1, middle + 1, low - 1, high + 1]).clip(0, curve.at.size - 1)
-    a, b, first, last = np.searchsorted(records.position, curve.at[around]).tolist()
+    a, b, first, last = (curve.first(position) for position in curve.at[around].tolist())
     at = a + int(np.argmin(falls * records.value[a : b + 1]))
     clock = records.clock[[at, min(first, at), max(min(last, records.clock.size - 1), at)]]
     return Boundary(*clock.tolist())

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MARKS = 33  # places along a plateau at which its level is read
 PARTS = 24  # of a plateau, of which the flattest tells from where it is left
+SAME = 1e-9  # between positions, up to which they are one
 READ = 2000  # records at most, that a mean or a slope is taken from
 FLAT_STEP = 0.01  # of the way over the initial plateau, within which it has not begun to be left
 FLAT_SIGMA = 0.1  # of the noise of a record, the same
@@ -76,7 +77,7 @@ class DrawnCurve:
 
     def height(self, position: float) -> Float[np.ndarray, " draws"]:
         """Of each line at a position, with the miss of the record there."""
-        at = self._first(position)
+        at = self.first(position)
         return np.asarray(self.heights(np.array([position]))[:, 0] + self._miss(at, at + 1))
 
     def beginning(self, last: float) -> Float[np.ndarray, " draws"]:
@@ -89,21 +90,21 @@ class DrawnCurve:
         allowed = max(FLAT_STEP * abs(float(line[-1] - line[0])), FLAT_SIGMA * float(self.records.sigma[0]))
         moved = np.abs(line - line[0]) > allowed
         near = int(moved.argmax()) - 1 if moved.any() else MARKS - 1
-        end = self._first(float(marks[near])) if near > 0 else 1
+        end = self.first(float(marks[near])) if near > 0 else 1
         return np.asarray(self.heights(marks[:1])[:, 0] + self._miss(0, end))
 
     def level(self, first: float, last: float) -> Float[np.ndarray, " draws"]:
         """Median height of each line from one position to another, moved to the records where they clearly lie off."""
         heights = np.median(self.heights(np.linspace(first, last, MARKS)), axis=1)
-        return np.asarray(heights + self._miss(self._first(first), self._first(last) + 1))
+        return np.asarray(heights + self._miss(self.first(first), self.first(last) + 1))
 
     def flattest(self, first: float, last: float) -> Float[np.ndarray, " draws"]:
         """Level of each line in the two neighbouring parts of a plateau between which the curve changes least."""
         marks = np.linspace(first, last, PARTS + 1)
-        at = np.searchsorted(self.records.position, marks)
+        at = [self.first(mark) for mark in marks.tolist()]
         middles = self.line((marks[1:] + marks[:-1]) / 2)
-        levels = middles + [self._miss(a, b) for a, b in pairwise(at.tolist())]
-        part = int(np.abs(np.diff(levels)).argmin())
+        levels = middles + [self._miss(a, b) for a, b in pairwise(at)]
+        part = int(np.abs(np.diff(levels)).round(9).argmin())  # the first of those along one straight line
         return self.level(float(marks[part]), float(marks[part + 2]))
 
     def trend(self, first: float, last: float) -> tuple[Float[np.ndarray, " draws"], Trend] | None:
@@ -130,9 +131,9 @@ class DrawnCurve:
         trend = Trend(float((self.clock(origin) if on_clock else origin)[0]), self._slope(a, c, on_clock)[0], on_clock)
         return np.asarray(self.heights(origin)[:, 0] + self._miss(b, c)), trend
 
-    def _first(self, position: float) -> int:
-        """The first record at or after a position."""
-        return int(np.searchsorted(self.records.position, position))
+    def first(self, position: float) -> int:
+        """The first record at or after a position, within what the logarithm of another unit of the clock rounds."""
+        return int(np.searchsorted(self.records.position, position - SAME))
 
     def _miss(self, a: int, b: int) -> float:
         """How far the records from a up to b lie off the mean line on average; 0 where that may be noise."""

@@ -95,7 +95,7 @@ def _pieces(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
     def with_neighbour(a: int) -> float:
         """Of the better line through two bins, which by themselves are always straight, and one beside them."""
-        return min(misfit(first, first + 3) for first in (a - 1, a) if 0 <= first <= size - 3)
+        return min((misfit(first, first + 3) for first in (a - 1, a) if 0 <= first <= size - 3), default=0.0)
 
     size = len(w) - 1
     after = list(range(1, size + 1))  # the piece that follows, by its first bin

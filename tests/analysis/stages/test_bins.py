@@ -31,20 +31,20 @@ def test_medians_of_the_records_in_each(clock_scale: str) -> None:
 
 @pytest.mark.parametrize("clock_scale", ["log", "linear"])
 def test_bins_of_a_flat_curve_are_even(clock_scale: str) -> None:
-    """As long as each other on the scale of the clock, or where that is coarse late in the run, on the clock itself."""
+    """As long as each other on the clock, and where those would be long early in the run, on its logarithm."""
     clock = np.geomspace(1, 1000, 20_000)
     records = Records.of(clock, np.random.default_rng(0).lognormal(0, 0.05, clock.size), clock_scale)
-    bins = make_bins(records, 100)
-    edges = np.cumsum(bins.records)[:-1]
-    on_scale, on_clock = (np.floor((one - one[0]) / _unit(one, most))
-                          for one, most in ((records.position, 100), (clock, 33)))  # fmt: skip
-    new = (np.diff(on_scale) > 0) | (np.diff(on_clock) > 0)
+    edges = np.cumsum(make_bins(records, 100).records)[:-1]
+    new = np.diff(np.floor((clock - 1) / _length(clock, clock[1] - 1, 33 if clock_scale == "log" else 100))) > 0
+    if clock_scale == "log":
+        new |= np.diff(np.floor(np.log(clock) / _length(np.log(clock), 1.0, 100))) > 0
     np.testing.assert_array_equal(edges, np.flatnonzero(new) + 1)
 
 
-def _unit(scale: np.ndarray, most: float) -> float:
-    """The least power of two of which `most` cover a scale."""
-    unit = 2.0**-40
+def _length(scale: np.ndarray, unit: float, most: float) -> float:
+    """The least power of two times a unit of which `most` cover a scale."""
+    while unit * most >= scale[-1] - scale[0]:
+        unit /= 2
     while unit * most < scale[-1] - scale[0]:
         unit *= 2
     return unit

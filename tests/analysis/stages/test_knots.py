@@ -44,13 +44,13 @@ def test_where_straight_pieces_meet() -> None:
 
 
 def test_a_straight_curve_has_few() -> None:
-    """Noise adds some to the even ones, of four hundred bins."""
+    """Noise adds some to the even ones: a tenth of the bins."""
     clock = np.geomspace(1, 1e4, 6000)
     for seed in range(5):
         loss = clock**-0.5 * np.random.default_rng(seed).lognormal(0, 0.03, clock.size)
         bins = bins_of(clock, loss)
         knots, _, _ = choose_knots(bins, 16)
-        assert 16 <= knots.size <= 40
+        assert 16 <= knots.size <= 16 + bins.position.size / 10
         assert (knots[0], knots[-1]) == (0, bins.position.size - 1)
         assert (np.diff(knots) > 0).all()
 
