@@ -9,7 +9,7 @@ that are reported.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -65,9 +65,7 @@ def answer(case: Case) -> tuple[Answer, RunStages]:
         for stage, border in zip(found.stages, case.truth.borders, strict=False)
         if exact
     )
-    first, last = case.truth.position[[0, -1]].tolist()
-    is_there = there(kinds, [first, *borders, last], case.truth.kinds, [first, *case.truth.borders, last])
-    trust = tuple(zip((stage.probability for stage in found.stages), is_there, strict=True))
+    trust = tuple(zip((stage.probability for stage in found.stages), _there(case, kinds, borders), strict=True))
     matched = _matched(case, kinds, borders)
     rates = _rates(case, found.stages) if exact else ()
     return Answer(exact, matched, len(borders), len(case.truth.borders), covered, rates, trust, seconds), found
@@ -117,26 +115,14 @@ def _matched(case: Case, kinds: list[str], borders: list[float]) -> int:
     return count
 
 
-def there(
-    kinds: Sequence[str],
-    ends: Sequence[float],
-    true_kinds: Sequence[str],
-    true_ends: Sequence[float],
-    near: float = 0.0,
-) -> list[bool]:
-    """Of each stage found, whether it is the one that shares most with a true stage of its kind, and half of it.
-
-    Args:
-        kinds: Of the stages found.
-        ends: Where these begin and the last ends, one more.
-        true_kinds: Of the true stages.
-        true_ends: The same of them.
-        near: How far beside the true stage one may lie, so that one shorter than that can be there.
-    """
+def _there(case: Case, kinds: list[str], borders: list[float]) -> list[bool]:
+    """Of each stage found, whether it is the one that shares most with a true stage of its kind, and half of it."""
+    ends = [case.truth.position[0], *borders, case.truth.position[-1]]
+    true_ends = [case.truth.position[0], *case.truth.borders, case.truth.position[-1]]
     shared = np.array(
         [
-            [min(ends[i + 1], true_ends[j + 1] + near) - max(ends[i], true_ends[j] - near) if kind == true else 0.0
-             for j, true in enumerate(true_kinds)]
+            [min(ends[i + 1], true_ends[j + 1]) - max(ends[i], true_ends[j]) if kind == true else 0.0
+             for j, true in enumerate(case.truth.kinds)]
             for i, kind in enumerate(kinds)
         ]
     ).clip(min=0)  # fmt: skip

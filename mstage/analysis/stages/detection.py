@@ -16,21 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mstage.analysis.magnitudes import SUMMED, in_unit, out_of_unit, unit_exponent
-from mstage.analysis.stages.bins import Bins, make_bins
-from mstage.analysis.stages.boundaries import DESCENT_SHARE, Boundary, locate_boundaries
+from mstage.analysis.magnitudes import LARGEST, SUMMED, in_unit, out_of_unit, unit_exponent
+from mstage.analysis.stages.bins import Bins, clean, log_loss, make_bins
+from mstage.analysis.stages.boundaries import DESCENT_SHARE, Boundary, denoised, locate_boundaries
 from mstage.analysis.stages.names import stage_names
 from mstage.analysis.stages.rates import Rate, fit_rate
-from mstage.analysis.stages.records import Records, ValueScale, clean
 from mstage.analysis.stages.results import MIN_RECORDS, RunStages, Stage, StageMethod, Stages, Status
-from mstage.analysis.stages.segmentation import segment
-from mstage.analysis.stages.sequences import Segment
+from mstage.analysis.stages.segmentation import Segment, Segmentation, segment
 from mstage.history import check_loss_history, clock_name, curves
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from mstage.history import Curve
+
+LARGEST_LOG = float(np.log(LARGEST))
 
 
 def detect_stages(loss: xr.DataArray, method: StageMethod | None = None) -> Stages:
@@ -70,35 +70,37 @@ def find_stages(curve: Curve, method: StageMethod) -> tuple[Status, tuple[Stage,
         scaled = replace(curve, clock=in_unit(clock, units[0]), loss=in_unit(loss, units[1]))
         status, stages = find_stages(scaled, method)
         return status, tuple(_out_of_units(stage, *units) for stage in stages)
-    before = np.count_nonzero(clock <= 0) if method.clock_scale == "log" else 0
-    if clock.size - max(before - 1, 0) < MIN_RECORDS:  # all the records before a log clock begins stand at one place
+    on_scale = clock if method.clock_scale == "linear" else clock[clock > 0]
+    if on_scale.size < MIN_RECORDS:
         return "diverged" if curve.diverged else "too short", ()
-    records = Records.of(clock, loss, method.clock_scale)
-    bins = make_bins(records, method.bins)
+    bins = make_bins(clock, loss, method.bins, method.clock_scale)
     segmentation = segment(bins, method.segmentation)
-    boundaries = locate_boundaries(records, segmentation)
+    boundaries, line = locate_boundaries(bins, segmentation), denoised(bins, segmentation)
     names = stage_names([one.kind for one in segmentation.segments])
-    ends = [*boundaries, Boundary(*[float(clock[-1])] * 3)]
+    ends = [*(_on_clock(bins, boundary) for boundary in boundaries), Boundary(*[float(clock[-1])] * 3)]
     starts = [float(clock[0]), *(end.position for end in ends[:-1])]
-    line = np.interp(bins.position, segmentation.at, segmentation.lines.mean(axis=0))
-    rate_ends = [*starts[1:], _end_of_way(bins, line, starts[-1])]
-    cleaned = replace(curve, clock=clock, loss=loss)
+    rate_ends = [*starts[1:], _end_of_way(bins, segmentation, starts[-1])]
+    records = replace(curve, clock=clock, loss=loss)
     stages = tuple(
-        _stage(name, part, start, end, rate_end, bins, line, cleaned, records.scale)
+        _stage(name, part, start, end, rate_end, bins, line, records)
         for name, part, start, end, rate_end in zip(names, segmentation.segments, starts, ends, rate_ends, strict=True)
     )
     return "diverged" if curve.diverged else "ok", stages
 
 
-def _end_of_way(bins: Bins, line: np.ndarray, start: float) -> float:
+def _on_clock(bins: Bins, boundary: Boundary) -> Boundary:
+    """A boundary on the scale of the segmentation as one on the clock."""
+    places = np.array([boundary.position, boundary.low, boundary.high])
+    return Boundary(*np.interp(places, bins.position, bins.clock).tolist())
+
+
+def _end_of_way(bins: Bins, segmentation: Segmentation, start: float) -> float:
     """Where the curve's last stage has come nine tenths of its way, which is where a descent ends if a plateau follows.
 
     A descent that goes on to the end of the curve may have a slow tail; its rate is not to speak of that.
     """
     inside = bins.clock >= start
-    if not inside.any():
-        return start
-    clock, line = bins.clock[inside], line[inside]
+    clock, line = bins.clock[inside], segmentation.line(bins)[inside]
     reached = np.abs(line - line[0]) >= DESCENT_SHARE * np.abs(line[-1] - line[0])
     return float(clock[int(np.argmax(reached))])
 
@@ -112,12 +114,12 @@ def _stage(
     bins: Bins,
     line: np.ndarray,
     records: Curve,
-    scale: ValueScale,
 ) -> Stage:
     """One stage with its losses along the denoised line through the bins, and its rate up to `rate_end`."""
     inside = records.loss[(records.clock >= start) & (records.clock <= end.position)]
-    edges = scale.loss(np.interp([start, end.position], bins.clock, line))
-    rate = None if part.kind == "plateau" else _rate(bins, start, rate_end, records, scale)
+    at = np.interp([start, end.position], bins.clock, line)
+    edges = np.exp(np.minimum(at, LARGEST_LOG)) + bins.floor
+    rate = None if part.kind == "plateau" else _rate(bins, start, rate_end, records)
     return Stage(
         name=name,
         kind=part.kind,
@@ -136,14 +138,14 @@ def _stage(
     )
 
 
-def _rate(bins: Bins, start: float, end: float, records: Curve, scale: ValueScale) -> Rate | None:
+def _rate(bins: Bins, start: float, end: float, records: Curve) -> Rate | None:
     """Rate of the loss from one clock value to another, from the bins, or from the records where these are few."""
-    if not scale.logarithmic:
+    if bins.floor != 0:  # a loss that can be negative has no rate: it would depend on the floor
         return None
     inside = (bins.clock >= start) & (bins.clock <= end)
     few = (records.clock >= start) & (records.clock <= end)
     if np.count_nonzero(few) <= 2 * np.count_nonzero(inside):
-        return fit_rate(records.clock[few], scale.height(records.loss[few]), np.ones(np.count_nonzero(few)))
+        return fit_rate(records.clock[few], log_loss(records.loss[few], 0.0), np.ones(np.count_nonzero(few)))
     return fit_rate(bins.clock[inside], bins.value[inside], bins.variance[inside])
 
 

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from mstage.analysis.display import Plotted, Tabled, lines, place
+from mstage.analysis.stages.bins import ClockScale
 from mstage.analysis.stages.broken_lines import Kind
-from mstage.analysis.stages.method import SegmentationMethod
 from mstage.analysis.stages.rates import Model
-from mstage.analysis.stages.records import ClockScale
+from mstage.analysis.stages.segmentation import SegmentationMethod
 from mstage.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 
 from mstage.analysis.stages.detection import detect_stages, stages_of_curve
-from mstage.analysis.stages.method import SegmentationMethod
 from mstage.analysis.stages.names import stage_names
 from mstage.analysis.stages.results import RunStages, StageMethod
+from mstage.analysis.stages.segmentation import SegmentationMethod
 from mstage.errors import InputError, UsageError
 from mstage.history import Curve, RunStatus
 from tests import curves

@@ -9,18 +9,16 @@ import pytest
 
 from mstage.analysis.stages.bins import make_bins
 from mstage.analysis.stages.detection import stages_of_curve
-from mstage.analysis.stages.method import SegmentationMethod
-from mstage.analysis.stages.records import Records
 from mstage.analysis.stages.results import StageMethod
-from mstage.analysis.stages.segmentation import Segmentation, segment
-from mstage.analysis.stages.sequences import Segment, merged
+from mstage.analysis.stages.segmentation import Segment, SegmentationMethod, _merged, segment
 from mstage.errors import UsageError
 from mstage.history import Curve
 
 
-def cut(loss: np.ndarray, clock: np.ndarray | None = None, method: SegmentationMethod | None = None) -> Segmentation:
+def cut(loss: np.ndarray, clock: np.ndarray | None = None, method: SegmentationMethod | None = None):
     clock = np.geomspace(1, 1000, loss.size) if clock is None else clock
-    return segment(make_bins(Records.of(clock, loss, "log"), 300), method or SegmentationMethod())
+    bins = make_bins(clock, loss, 300, "log")
+    return segment(bins, method or SegmentationMethod())
 
 
 def swinging(period: float, seed: int) -> list[str]:
@@ -43,8 +41,8 @@ def test_every_swing_is_a_descent_and_a_rise(seed: int, period: float, descents:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_swings_shorter_than_two_bins_are_noise(seed: int) -> None:
-    assert "rise" not in swinging(0.05, seed)
+def test_swings_shorter_than_three_knots_are_noise(seed: int) -> None:
+    assert "rise" not in swinging(0.15, seed)
 
 
 def test_segments_meet_and_cover_the_curve() -> None:
@@ -65,8 +63,8 @@ def test_a_lower_bar_splits_a_plateau_of_a_shallow_curve() -> None:
 
 
 def test_neighbours_of_a_kind_are_one_and_as_sure_as_the_surer() -> None:
-    found = merged([Segment("plateau", 0, 3, 0.6), Segment("plateau", 3, 9, 0.9), Segment("descent", 9, 12, 0.7)])
-    assert found == [Segment("plateau", 0, 9, 0.9), Segment("descent", 9, 12, 0.7)]
+    merged = _merged([Segment("plateau", 0, 3, 0.6), Segment("plateau", 3, 9, 0.9), Segment("descent", 9, 12, 0.7)])
+    assert merged == [Segment("plateau", 0, 9, 0.9), Segment("descent", 9, 12, 0.7)]
 
 
 @pytest.mark.parametrize(
