@@ -27,10 +27,9 @@ from mstage.analysis.stages.drawn_curve import DrawnCurve, Trend
 from mstage.analysis.stages.tuning import BREAK, MIN_RECORDS_OFF, TREND_SHARES, WIDEN
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from collections.abc import Sequence
 
-    from mstage.analysis.stages.records import Records
-    from mstage.analysis.stages.segmentation import Segmentation
+    from jaxtyping import Float
 
 PLATEAU_SHARE = 0.1  # of the way, on the scale of the loss, that ends a plateau
 DESCENT_SHARE = 0.9  # of the way, on the scale on which stages are seen, that ends a descent
@@ -52,7 +51,7 @@ class Boundary:
 
 
 @dataclass(frozen=True)
-class _Way:
+class Way:
     """A descent or a rise, for each line drawn.
 
     Attributes:
@@ -68,15 +67,19 @@ class _Way:
     falls: float
 
 
-def locate_boundaries(records: Records, segmentation: Segmentation) -> list[Boundary]:
-    """The boundaries between the segments of a curve, one fewer than there are segments, ascending."""
-    curve = DrawnCurve(records, segmentation)
+def locate_boundaries(curve: DrawnCurve, ways: Sequence[Way | None]) -> list[Boundary]:
+    """The boundaries between the segments of a curve, one fewer than there are segments, ascending.
+
+    Args:
+        curve: The curve.
+        ways: Of each segment, as `ways_of` has them.
+    """
     if len(curve.kinds) == 1:
         return []
-    noise = _ar_noise(records.noise.correlation, (len(curve.lines), WINDOW), np.random.default_rng(0))
+    noise = _ar_noise(curve.records.noise.correlation, (len(curve.lines), WINDOW), np.random.default_rng(0))
     out: list[Boundary] = []
     for index in range(len(curve.kinds) - 1):
-        boundary = _boundary(curve, index, noise)
+        boundary = _boundary(curve, index, ways, noise)
         if out and boundary.position <= out[-1].position:  # noise can turn two round: the later is at its edge
             position = max(out[-1].position, _at_edge(curve, index).position)
             boundary = Boundary(position, min(boundary.low, position), max(boundary.high, position))
@@ -84,13 +87,17 @@ def locate_boundaries(records: Records, segmentation: Segmentation) -> list[Boun
     return out
 
 
-def _boundary(curve: DrawnCurve, index: int, noise: tuple[np.ndarray, np.ndarray]) -> Boundary:
+def _boundary(
+    curve: DrawnCurve, index: int, ways: Sequence[Way | None], noise: tuple[np.ndarray, np.ndarray]
+) -> Boundary:
     """The end of a stage."""
     early = curve.kinds[index] == "plateau"
     if not early and curve.kinds[index + 1] != "plateau":
         return _turn(curve, index)
-    way = _way(curve, index + 1 if early else index)
-    if way.falls * float(np.median(way.start - way.goal)) <= 0:  # the plateau before or after it goes against it
+    way = ways[index + 1 if early else index]
+    if (
+        way is None or way.falls * float(np.median(way.start - way.goal)) <= 0
+    ):  # the plateau before or after it goes against it
         return _at_edge(curve, index)
     if early:
         level = curve.records.scale.share_of_the_way(PLATEAU_SHARE, way.start, way.goal)
@@ -109,7 +116,12 @@ def _boundary(curve: DrawnCurve, index: int, noise: tuple[np.ndarray, np.ndarray
     return found
 
 
-def _way(curve: DrawnCurve, index: int) -> _Way:
+def ways_of(curve: DrawnCurve) -> list[Way | None]:
+    """The way of each descent and rise of a curve; None for a plateau."""
+    return [None if kind == "plateau" else _way(curve, index) for index, kind in enumerate(curve.kinds)]
+
+
+def _way(curve: DrawnCurve, index: int) -> Way:
     """From where to where a descent or a rise goes.
 
     From where the curve begins, from where the plateau before it is flattest, or from its trend; to the median of the
@@ -132,7 +144,7 @@ def _way(curve: DrawnCurve, index: int) -> _Way:
     if index + 1 < len(kinds) and (arriving := _trend(curve, index + 1, index, length)) and arriving[1].on_clock:
         begin = np.array(edges[index + 1 : index + 2])
         goal = arriving[0] + arriving[1].rise(begin, curve.clock(begin))
-    return _Way(start, goal, trend, 1.0 if kinds[index] == "descent" else -1.0)
+    return Way(start, goal, trend, 1.0 if kinds[index] == "descent" else -1.0)
 
 
 def _trend(
@@ -152,7 +164,7 @@ def _trend(
     return found if counts and length > BREAK * abs(trend.slope) * span else None
 
 
-def _window(curve: DrawnCurve, index: int, way: _Way, level: float, early: bool) -> tuple[int, int]:
+def _window(curve: DrawnCurve, index: int, way: Way, level: float, early: bool) -> tuple[int, int]:
     """Records among which the end of a stage lies: those that are not surely on one side of its level.
 
     Args:
@@ -182,7 +194,7 @@ def _passed(
     curve: DrawnCurve,
     a: int,
     b: int,
-    way: _Way,
+    way: Way,
     level: Float[np.ndarray, " draws"],
     noise: tuple[np.ndarray, np.ndarray],
 ) -> Boundary:
@@ -203,8 +215,8 @@ def _passed(
     if size > 1:
         sigma = sigma * np.sqrt(records.noise.inflation / sizes)
     drawn = line + noise[0 if size == 1 else 1][:, : sigma.size] * sigma - way.falls * (level - middle)[:, None]
-    low, middle, high = np.quantile(_crossed(drawn) - _crossed(line[None])[0], QUANTILES)
-    at = _crossed(height[None])[0] - middle
+    low, middle, high = np.quantile(crossed(drawn) - crossed(line[None])[0], QUANTILES)
+    at = crossed(height[None])[0] - middle
     off = MIN_RECORDS_OFF / size
     below, above = WIDEN * (high - middle) + off, WIDEN * (middle - low) + off  # what it was too late by, it may be now
     places = np.interp([at, at - below, at + above], np.arange(clock.size), clock)
@@ -240,7 +252,7 @@ def _ar_noise(rho: float, size: tuple[int, int], random: np.random.Generator) ->
     return out, white
 
 
-def _crossed(heights: Float[np.ndarray, "curves records"]) -> Float[np.ndarray, " curves"]:
+def crossed(heights: Float[np.ndarray, "curves records"]) -> Float[np.ndarray, " curves"]:
     """At which record the isotonic regression of falling curves passes 0, between records by a straight line."""
     sums = np.pad(np.cumsum(heights, axis=1), ((0, 0), (1, 0)))
     after = sums.argmax(axis=1)  # the first record that counts as below

@@ -64,6 +64,10 @@ class DrawnCurve:
         """Clock at some positions."""
         return np.asarray(np.interp(position, self.records.position, self.records.clock))
 
+    def position(self, clock: np.ndarray) -> np.ndarray:
+        """Positions of some values of the clock."""
+        return np.asarray(np.interp(clock, self.records.clock, self.records.position))
+
     def line(self, position: np.ndarray) -> np.ndarray:
         """Height of the mean of the lines at some positions."""
         return np.asarray(np.interp(position, self.at, self._mean))

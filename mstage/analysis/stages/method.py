@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mstage.analysis.stages.broken_lines import KINDS
 from mstage.analysis.stages.posterior import Prior
-from mstage.analysis.stages.tuning import LINE_SHARE
+from mstage.analysis.stages.records import LARGEST_LOG
+from mstage.analysis.stages.tuning import LINE_SHARE, RANGE_LENGTH
 from mstage.errors import UsageError
 
 
@@ -18,7 +19,8 @@ class SegmentationMethod:
 
     Attributes:
         steepness: Slope |d log loss / d log clock| above which a line is a descent or a rise.
-        least_drop: Factor by which the loss has to change in a descent or a rise, less 1.
+        least_drop: Factor by which the loss has to change in a descent or a rise, less 1; on a straight scale a share
+            of the range that the whole curve has.
         knots: At how many places the slope may change.
         bend: Probability that it changes at a knot within a stage.
         change: Probability that a stage ends at a knot, the next one being a plateau or a descent.
@@ -40,14 +42,19 @@ class SegmentationMethod:
         if self.knots < 2:
             raise UsageError(f"knots {self.knots}: has to be at least 2")
         for name in ("steepness", "least_drop"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{name} {getattr(self, name)}: has to be above 0")
+            if not 0 < getattr(self, name) < np.inf:
+                raise UsageError(f"{name.replace('_', ' ')} {getattr(self, name)}: has to be a number above 0")
         for name in ("bend", "change", "rise"):
             if not 0 < getattr(self, name) < 1:
                 raise UsageError(f"{name} {getattr(self, name)}: is a probability, above 0 and below 1")
         for name in ("first", "last"):
             if len(getattr(self, name)) != len(KINDS) or min(getattr(self, name)) <= 0:
                 raise UsageError(f"{name} {getattr(self, name)}: three probabilities above 0, of {', '.join(KINDS)}")
+
+    def straight(self) -> SegmentationMethod:
+        """The same for a straight scale, on which the least drop is a share of the whole range."""
+        drop = min(RANGE_LENGTH * self.least_drop, LARGEST_LOG)
+        return replace(self, least_drop=float(np.expm1(drop)))
 
     def prior(self) -> Prior:
         """What is expected of a curve before it is seen."""

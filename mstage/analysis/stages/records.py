@@ -25,6 +25,7 @@ MIN_LENGTH = 1e-6  # of a log clock, below which the logarithms of its values wo
 LARGEST_LOG = 700.0  # of losses that are computed with as they are
 
 ClockScale = Literal["log", "linear"]
+Goal = Literal["min", "max"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class ValueScale:
     Attributes:
         logarithmic: Whether it is their logarithm; else a straight scale.
         origin: The loss at 0 of a straight scale.
-        unit: The loss that a straight scale has as 1.
+        unit: The loss that a straight scale has as 1; below 0 where losses are to rise, so that heights fall as those
+            of a loss do, and what is expected of a loss is expected of them.
     """
 
     logarithmic: bool
@@ -42,18 +44,30 @@ class ValueScale:
     unit: float = 1.0
 
     @classmethod
-    def of(cls, loss: np.ndarray) -> ValueScale:
+    def of(cls, loss: np.ndarray, goal: Goal | None = None) -> ValueScale:
         """The logarithm for losses that are not negative and do not rise to a ceiling.
 
         Some zeros among positive losses are losses below what the log could write. A straight scale moves with the
         losses when a constant is added or multiplied: their range, spikes apart, has a fixed length on it.
+
+        Args:
+            loss: Shape (records,).
+            goal: Whether they are to be minimised or maximised, where that is known: what is maximised has a straight
+                scale whatever it does, and what is minimised and not negative a logarithmic one.
         """
-        if loss.size == 0 or ((loss >= 0).all() and not _rises(loss)):
+        positive = bool((loss >= 0).all())
+        up = goal == "max" or (goal is None and positive and _rises(loss))
+        if loss.size == 0 or (positive and not up):
             return cls(True)
         low, high = np.quantile(loss, [0.001, 0.999])
         size = max(abs(low), abs(high))
         span = high - low if high - low > ROUNDED * size else size  # a range of some roundings is that of a constant
-        return cls(False, float(low), float(span or 1.0) / RANGE_LENGTH)
+        return cls(False, float(low), (-1 if up else 1) * float(span or 1.0) / RANGE_LENGTH)
+
+    @property
+    def is_upside_down(self) -> bool:
+        """Whether a height falls where the loss rises."""
+        return not self.logarithmic and self.unit < 0
 
     def height(self, loss: np.ndarray) -> np.ndarray:
         """Losses on the scale; on a logarithmic one what is 0 counts as the least that is not."""
@@ -109,15 +123,16 @@ class Records:
     clock_scale: ClockScale
 
     @classmethod
-    def of(cls, clock: np.ndarray, loss: np.ndarray, clock_scale: ClockScale) -> Records:
+    def of(cls, clock: np.ndarray, loss: np.ndarray, clock_scale: ClockScale, goal: Goal | None = None) -> Records:
         """Put clean records on their scale.
 
         Args:
             clock: Ascending, shape (records,), at least two different values, on a log clock two of them positive.
             loss: Shape (records,).
             clock_scale: Scale of the clock.
+            goal: Whether losses are to be minimised or maximised, where that is known.
         """
-        scale = ValueScale.of(loss)
+        scale = ValueScale.of(loss, goal)
         values = scale.height(loss)
         noise = estimate_noise(values)
         sigma = noise.sigma * local_scale(values)

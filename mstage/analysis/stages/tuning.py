@@ -70,3 +70,8 @@ FASTER = 1.3  # ratio of slopes up to which a plateau goes on steadily
 CLEAR_MISS = 2.0  # standard errors of the records off the line, beyond which a level follows the records
 WIDEN = 1.2  # factor of the spread of a boundary over the lines drawn, which agree more than they should
 MIN_RECORDS_OFF = 0.9  # records to each side of a boundary, that it may be off whatever the noise
+
+# Rates
+CLEARLY_BETTER = 10.0  # of AICc, by which a power law has to be better than an exponential
+LEAST_GAIN = 4.0  # times less of the shape that it has to leave
+MIN_SPAN = 3.0  # factor of the clock over which it has to go
