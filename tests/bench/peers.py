@@ -17,7 +17,8 @@ from skchange.detectors import SeededBinarySegmentation
 from skchange.interval_scorers import ContinuousLinearTrendScore
 
 from mstage.analysis.stages.bins import MIN_SIGMA
-from mstage.analysis.stages.boundaries import locate_boundaries
+from mstage.analysis.stages.boundaries import locate_boundaries, ways_of
+from mstage.analysis.stages.drawn_curve import DrawnCurve
 from mstage.analysis.stages.records import Records
 from mstage.analysis.stages.segmentation import Segmentation
 from mstage.analysis.stages.sequences import Segment
@@ -84,7 +85,8 @@ def find_stages(bends: Bends, clock: np.ndarray, loss: np.ndarray) -> tuple[list
     last = value.size - 1
     edges = [0, *sorted({at for at in bends(position, value / scale) if 0 < at < last}), last]
     segments, line = _labelled(position, value, edges)
-    boundaries = locate_boundaries(records, Segmentation(segments, position, line[None]))
+    curve = DrawnCurve(records, Segmentation(segments, position, line[None]))
+    boundaries = locate_boundaries(curve, ways_of(curve))
     return [one.kind for one in segments], [float(np.log(boundary.position)) for boundary in boundaries]
 
 

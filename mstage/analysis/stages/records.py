@@ -55,9 +55,9 @@ class ValueScale:
             goal: Whether they are to be minimised or maximised, where that is known: what is maximised has a straight
                 scale whatever it does, and what is minimised and not negative a logarithmic one.
         """
-        positive = bool((loss >= 0).all())
-        up = goal == "max" or (goal is None and positive and _rises(loss))
-        if loss.size == 0 or (positive and not up):
+        up = goal == "max" or (goal is None and _rises(loss))
+        nears_ceiling = up and (goal == "max" or _factor(loss) <= RISING_FACTOR)
+        if loss.size == 0 or (not nears_ceiling and (loss >= 0).all()):
             return cls(True)
         low, high = np.quantile(loss, [0.001, 0.999])
         size = max(abs(low), abs(high))
@@ -92,12 +92,22 @@ class ValueScale:
 
 
 def _rises(loss: np.ndarray) -> bool:
-    """Whether losses that are not negative go up nearly all the way, by no more than some factor."""
-    blocks = np.array([np.median(one) for one in np.array_split(loss, RISING_BLOCKS) if one.size])
-    steps = np.diff(blocks)
+    """Whether losses go up nearly all the way."""
+    steps = np.diff(_blocks(loss))
     up, down = float(steps[steps > 0].sum()), float(-steps[steps < 0].sum())
-    low = float(blocks.min(initial=np.inf))
-    return up > 0 and down <= RISING_SHARE * up and float(blocks.max()) <= RISING_FACTOR * low
+    return up > 0 and down <= RISING_SHARE * up
+
+
+def _factor(loss: np.ndarray) -> float:
+    """By how much losses go up."""
+    blocks = _blocks(loss)
+    low = float(blocks.min())
+    return float(blocks.max()) / low if low > 0 else np.inf
+
+
+def _blocks(loss: np.ndarray) -> np.ndarray:
+    """Medians of losses one after the other."""
+    return np.array([np.median(one) for one in np.array_split(loss, RISING_BLOCKS) if one.size])
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import isotonic_regression
 
-from mstage.analysis.stages.boundaries import _crossed
+from mstage.analysis.stages.boundaries import crossed
 from mstage.analysis.stages.detection import stages_of_curve
 from mstage.analysis.stages.results import Stage, StageMethod
 from mstage.history import Curve
@@ -25,7 +25,7 @@ def test_crossing_is_that_of_the_isotonic_regression(seed: int) -> None:
     """The record before it is on a block at or above 0, the one after it on a block below."""
     random = np.random.default_rng(seed)
     heights = np.linspace(random.uniform(0.2, 2), random.uniform(-2, -0.2), 60) + 0.7 * random.standard_normal((40, 60))
-    for row, at in zip(heights, _crossed(heights), strict=True):
+    for row, at in zip(heights, crossed(heights), strict=True):
         monotone = isotonic_regression(row, increasing=False).x
         after = int(np.argmax(monotone < 0)) if (monotone < 0).any() else row.size
         assert max(after - 1, 0) <= at <= min(after, row.size - 1)
@@ -33,7 +33,7 @@ def test_crossing_is_that_of_the_isotonic_regression(seed: int) -> None:
 
 def test_crossing_of_what_falls_is_where_a_line_passes_0() -> None:
     heights = np.array([[3.0, 2, 1, -1, -2], [1, 0.5, 0.25, 0.1, -0.1], [-1, -2, -3, -4, -5], [5, 4, 3, 2, 1]])
-    np.testing.assert_allclose(_crossed(heights), [2.5, 3.5, 0, 4])
+    np.testing.assert_allclose(crossed(heights), [2.5, 3.5, 0, 4])
 
 
 def staircase_truth(first: float, floor: float) -> list[float]:

@@ -33,7 +33,9 @@ def test_losses_there_and_back(name: str) -> None:
     loss = LOSSES[name]
     scale = ValueScale.of(loss)
     np.testing.assert_allclose(scale.loss(scale.height(loss)), loss, rtol=1e-12, atol=1e-12)
-    assert (np.diff(scale.height(np.sort(loss))) > 0).all()
+    up = -1 if scale.is_upside_down else 1
+    assert scale.is_upside_down == (name == "rises to a ceiling")
+    assert (up * np.diff(scale.height(np.sort(loss))) > 0).all()
 
 
 @pytest.mark.parametrize("name", LOSSES)
