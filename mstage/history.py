@@ -90,6 +90,11 @@ def clock_name(loss: xr.DataArray) -> str:
     return "time" if "time" in loss.coords else str(loss.dims[-1])
 
 
+def snapshot_clock(run: xr.DataArray | xr.Dataset, clock: str) -> np.ndarray:
+    """The clock of the snapshots of one run: their time where the clock is time, else their steps."""
+    return np.asarray(run.coords["snapshot_time" if clock == "time" else "snapshot"].values, float)
+
+
 def check_loss_history(loss: xr.DataArray) -> None:
     """Refuse what is not a loss history.
 

@@ -13,7 +13,7 @@ from mstage.analysis.measured.losses import along_z, measure_losses
 from mstage.analysis.measured.quantity import Measured
 from mstage.analysis.measured.snapshots import AT_EXIT, measure_weights
 from mstage.analysis.theory.predictions import EXIT_SHARE
-from mstage.history import clock_name, curves
+from mstage.history import clock_name, curves, snapshot_clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +94,7 @@ def measure_sweep(
 
     Example:
         >>> measure_sweep(tree.loss, problem_constants(inputs, targets)).runs[0].value("escape time")
-        429.9...
+        442.6...
     """
     clock = clock_name(loss)
     return SweepMeasurements(
@@ -113,7 +113,7 @@ def _quantities(
     if curve.run["width"] not in weights["width"]:
         return found | dict.fromkeys(("minimum of the V", *AT_EXIT), Measured.none("no weights were kept"))
     one = weights.sel({name: value for name, value in curve.run.items() if name in weights.dims})
-    ticks = np.asarray(one["snapshot_time" if clock == "time" else "snapshot"].values, float)
+    ticks = snapshot_clock(one, clock)
     if constants.is_unrelated or not curve.loss.size:
         along, exit_along = np.zeros(ticks.size), 0.0
     else:

@@ -19,7 +19,7 @@ from mstage.analysis.summary.group_curves import GroupCurves, group_curves
 from mstage.analysis.weights.amplitudes import AmplitudeHistory, amplitude_history
 from mstage.analysis.weights.cosine_maps import CosineMaps, cosine_maps
 from mstage.analysis.weights.drift import DriftMethod, measure_weight_drift
-from mstage.analysis.weights.snapshots import snapshot_clock
+from mstage.history import snapshot_clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

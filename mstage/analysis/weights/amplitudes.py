@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mstage.analysis.weights.snapshots import moments_of, snapshot_clock, weights_of
+from mstage.analysis.weights.snapshots import moments_of, weights_of
+from mstage.history import snapshot_clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

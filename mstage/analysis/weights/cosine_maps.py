@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mstage.analysis.samples import evenly
-from mstage.analysis.weights.snapshots import moments_of, snapshot_clock
+from mstage.analysis.weights.snapshots import moments_of
+from mstage.history import snapshot_clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -96,11 +96,6 @@ def weights_of(
     return np.where(sound[:, None], a, np.nan), np.where(sound[:, None, None], w, np.nan)
 
 
-def snapshot_clock(weights: xr.DataArray, clock_name: str) -> np.ndarray:
-    """The clock of the snapshots of one run: their time where the clock is time, else their steps."""
-    return np.asarray(weights.coords["snapshot_time" if clock_name == "time" else "snapshot"].values, float)
-
-
 def moments_of(clock: np.ndarray, stages: Sequence[Stage]) -> dict[int, str]:
     """Snapshots to look at: those nearest to the ends of some stages, and the last one, by what they are in words.
 
