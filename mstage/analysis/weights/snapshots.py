@@ -90,7 +90,8 @@ def weights_of(
 ) -> tuple[Float[np.ndarray, "snapshots neurons"], Float[np.ndarray, "snapshots neurons dim"]]:
     """a_k (snapshots, neurons) and w_k (snapshots, neurons, dim) of a run, all NaN in a snapshot that has diverged."""
     a, w = output_weights.values, input_weights.values
-    sound = (np.abs(a) <= LARGEST_WEIGHT).all(axis=-1) & (np.abs(w) <= LARGEST_WEIGHT).all(axis=(-2, -1))
+    largest = min(LARGEST_WEIGHT, float(np.finfo(a.dtype).max))  # beyond what float32 can be compared with
+    sound = (np.abs(a) <= largest).all(axis=-1) & (np.abs(w) <= largest).all(axis=(-2, -1))
     if sound.all():
         return a, w
     return np.where(sound[:, None], a, np.nan), np.where(sound[:, None, None], w, np.nan)
