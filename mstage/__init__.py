@@ -19,8 +19,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mstage.analysis.stages.method import SegmentationMethod
     from mstage.analysis.stages.results import RunStages, Stage, StageMethod, Stages
-    from mstage.analysis.stages.segmentation import SegmentationMethod
     from mstage.analysis.summary.figure_data import FigureData
     from mstage.analysis.summary.report import SweepReport
     from mstage.analysis.theory.predictions import SweepTheory, Theory
@@ -49,7 +49,7 @@ _HOMES = {
     "mstage.analysis.weights.drift": ("Drift", "DriftMethod"),
     "mstage.analysis.weights.layer_drift": ("LayerDrift",),
     "mstage.analysis.theory.predictions": ("SweepTheory", "Theory"),
-    "mstage.analysis.stages.segmentation": ("SegmentationMethod",),
+    "mstage.analysis.stages.method": ("SegmentationMethod",),
     "mstage.analysis.stages.results": ("RunStages", "Stage", "StageMethod", "Stages"),
     "mstage.analysis.summary.report": ("SweepReport",),
     "mstage.errors": ("InputError", "MstageError", "UsageError"),

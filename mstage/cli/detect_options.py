@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias, cast
 
 import typer
 
+if TYPE_CHECKING:
+    from mstage.analysis.stages.records import ClockScale as ClockScaleName
+    from mstage.analysis.stages.records import Goal as GoalName
+    from mstage.analysis.stages.results import StageMethod
+
 _LOG = "Logs: which series, which clock"
 _FORMAT = "Logs: what they are"
+_STAGES = "How stages are found"
 _WATCH = "Scripts and watching"
 
 Sources: TypeAlias = Annotated[
@@ -52,6 +58,36 @@ Pattern: TypeAlias = Annotated[
         r"'step (?P<step>\d+) loss (?P<loss>\S+)'. [default: a name before every number]",
     ),
 ]  # fmt: skip
+Goal: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel=_STAGES, metavar="min|max", show_default=False,
+        help="max: an accuracy, a reward; its stages are seen on a straight scale. min: a loss; on a logarithmic scale "
+        "where it is not negative. [default: told by name and curve]",
+    ),
+]  # fmt: skip
+ClockScale: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        rich_help_panel=_STAGES, metavar="log|linear", show_default=True,
+        help="On which clock stages are seen: on a logarithmic one a plateau is as long as the time before it.",
+    ),
+]  # fmt: skip
+Steepness: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        rich_help_panel=_STAGES, metavar="SLOPE", show_default=True,
+        help="How steep a descent or a rise is at least: its power of the clock, on a linear one its factors of e in a "
+        "tenth of the run.",
+    ),
+]  # fmt: skip
+LeastDrop: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        rich_help_panel=_STAGES, metavar="SHARE", show_default=True,
+        help="By which share of the loss, on a straight scale of its whole range, a descent or a rise goes at least.",
+    ),
+]  # fmt: skip
 Follow: TypeAlias = Annotated[
     bool,
     typer.Option(
@@ -76,3 +112,16 @@ OutputFormat: TypeAlias = Annotated[
     str,
     typer.Option("--format", metavar="table|json|csv|markdown", help="How to print the stages.", show_default=True),
 ]
+
+
+def stage_method(clock_scale: str, steepness: float, least_drop: float, goal: str | None = None) -> StageMethod:
+    """How stages are found, as the options say.
+
+    Raises:
+        UsageError: One of them makes no sense.
+    """
+    from mstage.analysis.stages.method import SegmentationMethod
+    from mstage.analysis.stages.results import StageMethod
+
+    segmentation = SegmentationMethod(steepness=steepness, least_drop=least_drop)
+    return StageMethod(segmentation, cast("ClockScaleName", clock_scale), goal=cast("GoalName | None", goal))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mstage.cli import detect_options as options
+from mstage.cli.scale_line import say_scale
 from mstage.cli.unfinished import say_damage, say_unfinished
 from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import Format, csv_text, json_text
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mstage.analysis.stages.results import Stages
+    from mstage.analysis.stages.results import StageMethod, Stages
     from mstage.cli.console import Streams
     from mstage.workflows.logs import LogOptions
 
@@ -29,6 +30,10 @@ def detect_stages(
     list_series: options.ListSeries = False,
     reader: options.Reader = None,
     pattern: options.Pattern = None,
+    goal: options.Goal = None,
+    clock_scale: options.ClockScale = "log",
+    steepness: options.Steepness = 0.3,
+    least_drop: options.LeastDrop = 0.05,
     follow: options.Follow = False,
     until: options.Until = None,
     fail_on: options.FailOn = None,
@@ -49,22 +54,23 @@ def detect_stages(
     from mstage.workflows.conditions import conditions_of, stage_of
     from mstage.workflows.logs import LogOptions, is_sweep, list_of_series, read_logs
 
+    method = options.stage_method(clock_scale, steepness, least_drop, goal)
     conditions = conditions_of(fail_on) if fail_on is not None else ()
     stage = stage_of(until) if until is not None else None
-    options = LogOptions(Selection(tuple(loss or ()), clock), reader, pattern)
+    log_options = LogOptions(Selection(tuple(loss or ()), clock), reader, pattern)
     if is_sweep(sources):
-        if options != LogOptions() or list_series or follow:
+        if log_options != LogOptions() or list_series or follow:
             raise UsageError("--loss, --x, --list, --reader, --pattern and --follow are for logs, not for a sweep")
-        return _detect_in_sweep(streams, sources[0], chosen, conditions)
+        return _detect_in_sweep(streams, sources[0], method, chosen, conditions)
     if list_series:
-        _print_series(streams, sources, list_of_series(read_logs(sources, options), options), chosen)
+        _print_series(streams, sources, list_of_series(read_logs(sources, log_options), log_options), chosen)
         return ExitCode.DONE
     if not follow:
-        return _detect_in_logs(streams, sources, options, chosen, conditions)
+        return _detect_in_logs(streams, sources, log_options, method, chosen, conditions)
     from mstage.cli.following import Watch, follow_logs
 
     watch = Watch(streams, chosen, lambda stages: _print_stages(streams, sources, stages, chosen))
-    stages, entered = follow_logs(watch, sources, options, stage, conditions)
+    stages, entered = follow_logs(watch, sources, log_options, method, stage, conditions)
     if entered:
         return ExitCode.DONE
     code = _how_it_ended(streams, stages, conditions)
@@ -74,26 +80,34 @@ def detect_stages(
     return ExitCode.CONDITION
 
 
-def _detect_in_sweep(streams: Streams, store: str, chosen: Format, conditions: tuple[str, ...]) -> ExitCode:
+def _detect_in_sweep(
+    streams: Streams, store: str, method: StageMethod, chosen: Format, conditions: tuple[str, ...]
+) -> ExitCode:
     from mstage.store.reader import open_sweep
     from mstage.workflows.detect_stages import detect_stages as find
     from mstage.workflows.detect_stages import unfinished
 
     tree = open_sweep(store)
-    stages = find(tree)
+    stages = find(tree, method)
     _print_stages(streams, [store], stages, chosen)
     if chosen is Format.TABLE:
         streams.say(
             f"Medians over seeds; times and rates in units of `{stages.clock}`, t^-2 is a power law. "
             "Each run: --format json or csv."
         )
+    say_scale(streams, stages)
     say_unfinished(streams, unfinished(tree), store)
     hurt = say_damage(streams, tree.attrs.get("damage", ()), store)
     return _how_it_ended(streams, stages, conditions) if hurt is ExitCode.DONE else hurt
 
 
 def _detect_in_logs(
-    streams: Streams, sources: Sequence[str], options: LogOptions, chosen: Format, conditions: tuple[str, ...]
+    streams: Streams,
+    sources: Sequence[str],
+    options: LogOptions,
+    method: StageMethod,
+    chosen: Format,
+    conditions: tuple[str, ...],
 ) -> ExitCode:
     from mstage.cli.log_lines import read_line
     from mstage.workflows.logs import choose_series, read_logs, stages_of_choices
@@ -101,8 +115,9 @@ def _detect_in_logs(
     choices = choose_series(read_logs(sources, options), options)
     for choice in choices:
         streams.say(read_line(choice))
-    stages = stages_of_choices(choices)
+    stages = stages_of_choices(choices, method)
     _print_stages(streams, sources, stages, chosen)
+    say_scale(streams, stages)
     return _how_it_ended(streams, stages, conditions)
 
 

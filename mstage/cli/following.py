@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from mstage.cli.interrupts import Interrupts
 from mstage.cli.log_lines import order_remarks, read_line
+from mstage.cli.scale_line import say_scale
 from mstage.errors import InputError
 from mstage.render.formats import Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mstage.analysis.stages.results import Stages
+    from mstage.analysis.stages.results import StageMethod, Stages
     from mstage.cli.console import Streams
     from mstage.workflows.follow_stages import Update
     from mstage.workflows.logs import LogOptions
@@ -69,6 +70,7 @@ class Watch:
         """Print the result where it has not been drawn."""
         if self.last is not None and self.last.stages is not None and not self._draws:
             self._show(self.last.stages)
+            say_scale(self._streams, self.last.stages)
 
     def _tell_entered(self, stages: Stages) -> None:
         """Announce the stages that are new since the last update."""
@@ -89,7 +91,12 @@ class Watch:
 
 
 def follow_logs(
-    watch: Watch, sources: Sequence[str], options: LogOptions, until: str | None, conditions: tuple[str, ...]
+    watch: Watch,
+    sources: Sequence[str],
+    options: LogOptions,
+    method: StageMethod,
+    until: str | None,
+    conditions: tuple[str, ...],
 ) -> tuple[Stages, bool]:
     """Watch logs until a run enters the stage `until`, a condition holds, or the logs have ended.
 
@@ -112,7 +119,7 @@ def follow_logs(
             interrupts.check()
 
         try:
-            for update in follow_stages(sources, options, wait=wait):
+            for update in follow_stages(sources, options, wait=wait, method=method):
                 watch.see(update)
                 if update.stages is None:
                     continue

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mstage.cli.detect_options import ClockScale, LeastDrop, Steepness, stage_method
 from mstage.cli.unfinished import say_damage, say_unfinished
 from mstage.errors import ExitCode, InputError, UsageError
 from mstage.render.formats import FigureFormat, Format
@@ -23,6 +24,9 @@ def report(
         str,
         typer.Option("--format", metavar="table|json|csv|markdown", help="How to print the report.", show_default=True),
     ] = "table",
+    clock_scale: ClockScale = "log",
+    steepness: Steepness = 0.3,
+    least_drop: LeastDrop = 0.05,
     figures: Annotated[
         str | None,
         typer.Option("--figures", metavar="DIR", help="Draw its figures into a folder.", show_default=False),
@@ -42,7 +46,7 @@ def report(
     from mstage.workflows.report import report as sum_up
 
     streams: Streams = context.obj
-    result = sum_up(store)
+    result = sum_up(store, stage_method(clock_scale, steepness, least_drop))
     if not streams.put(result, store, chosen):
         from mstage.render.curve import draw_curve
         from mstage.render.report import report_parts

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from mstage.analysis.stages.records import Goal
 from mstage.analysis.stages.results import SeriesChoice, StageMethod, Stages
 from mstage.errors import InputError, UsageError
 from mstage.history import clock_name, curves
 from mstage.readers.logs.clocks import Clock, clocks_of, common_kind, is_newest_first
 from mstage.readers.logs.log import Log, Series
+from mstage.readers.logs.names import is_maximised, loss_rank
 from mstage.readers.logs.selection import Choice, Selection, choose, chosen_series
 from mstage.readers.logs.sniff import check_reader, read_log
 from mstage.readers.logs.source_bytes import STDIN
@@ -100,14 +102,33 @@ def choose_series(logs: Sequence[Log], options: LogOptions) -> list[Choice]:
 
 
 def stages_of_choices(choices: Sequence[Choice], method: StageMethod | None = None) -> Stages:
-    """The stages of every chosen series, in the order of the logs."""
+    """The stages of every chosen series, in the order of the logs.
+
+    Where the method does not say whether they are to be maximised, their names do.
+    """
     chosen = [one for choice in choices for one in choice.chosen]
     with_run = any(one.series.run for one in chosen)
     histories = [one.history(with_run=with_run) for one in chosen]
     method = method or StageMethod()
     every_curve = [curve for history in histories for curve in curves(history)]
-    runs = tuple(stages_of_curves(every_curve, method))
+    goals = [method.goal or _goal_of(str(curve.run["series"])) for curve in every_curve]
+    found = {
+        goal: iter(
+            stages_of_curves(
+                [c for c, g in zip(every_curve, goals, strict=True) if g == goal], replace(method, goal=goal)
+            )
+        )
+        for goal in dict.fromkeys(goals)
+    }
+    runs = tuple(next(found[goal]) for goal in goals)
     return Stages(clock_name(histories[0]), method, runs, tuple(_taken_of(choice) for choice in choices))
+
+
+def _goal_of(name: str) -> Goal | None:
+    """Whether a series is to be minimised or maximised, where its name tells."""
+    if loss_rank(name) is not None:
+        return "min"
+    return "max" if is_maximised(name) else None
 
 
 def _taken_of(choice: Choice) -> SeriesChoice:

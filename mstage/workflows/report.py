@@ -15,18 +15,21 @@ from mstage.workflows.measure import measurements_of, theory_in
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mstage.analysis.stages.results import StageMethod
 
-def report(source: str | Path | xr.DataTree) -> SweepReport:
+
+def report(source: str | Path | xr.DataTree, method: StageMethod | None = None) -> SweepReport:
     """Sum up a sweep, and set what theory predicts beside what is measured by definition and what is detected.
 
     Args:
         source: A store, or a sweep as `open_sweep` or `train` return it.
+        method: How stages are found; the default one if None.
 
     Raises:
         InputError: There is no sweep there.
     """
     tree = source if isinstance(source, xr.DataTree) else open_sweep(source, check_weights=True)
-    stages = detect_stages(tree)
+    stages = detect_stages(tree, method)
     theory, why = theory_in(tree)
     if theory is None:
         return summarise(tree, stages, missing={"theory": why, "scaling": why})

@@ -13,7 +13,7 @@ import xarray as xr
 import mstage
 from mstage.simulate.blocks import processors
 from tests import curves
-from tests.bench import accuracy, drift, flow, theory, trainer
+from tests.bench import accuracy, drift, flow, in_practice, theory, trainer
 
 
 def help_against_imports(rounds: int = 12) -> None:
@@ -75,6 +75,9 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "detect-stages: speed": speed_of_stages,
     "detect-stages: accuracy on known curves": accuracy.measure,
     "detect-stages: beside its rivals": accuracy.measure_peers,
+    "detect-stages: on curves such as practitioners log": in_practice.measure,
+    "detect-stages: what must not change the stages": in_practice.measure_laws,
+    "detect-stages: a log that grows": in_practice.measure_growth,
     "theory: sweeps against prediction": theory.measure,
     "drift: speed on sweeps": drift.speed_on_sweeps,
     "drift: speed and memory on checkpoints": drift.speed_on_checkpoints,

@@ -9,14 +9,13 @@ that are reported.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from mstage.analysis.stages.detection import stages_of_curve
-from mstage.analysis.stages.rates import fit_rate
 from mstage.analysis.stages.results import RunStages, Stage, StageMethod
 from mstage.history import Curve
 from tests.bench import oracle
@@ -65,7 +64,9 @@ def answer(case: Case) -> tuple[Answer, RunStages]:
         for stage, border in zip(found.stages, case.truth.borders, strict=False)
         if exact
     )
-    trust = tuple(zip((stage.probability for stage in found.stages), _there(case, kinds, borders), strict=True))
+    first, last = case.truth.position[[0, -1]].tolist()
+    is_there = there(kinds, [first, *borders, last], case.truth.kinds, [first, *case.truth.borders, last])
+    trust = tuple(zip((stage.probability for stage in found.stages), is_there, strict=True))
     matched = _matched(case, kinds, borders)
     rates = _rates(case, found.stages) if exact else ()
     return Answer(exact, matched, len(borders), len(case.truth.borders), covered, rates, trust, seconds), found
@@ -81,26 +82,20 @@ def answer_of_peer(name: str, case: Case) -> Answer:
 
 
 def _rates(case: Case, stages: tuple[Stage, ...]) -> tuple[bool, ...]:
-    """Whether the rate that fits the curve without noise, at the same records, lies in the interval of each descent.
+    """Whether the rate of the curve without noise, at the same records, lies in the interval of each descent.
 
-    Over the true descent, which at the end of the curve goes to nine tenths of its way. Descents for which another of
-    the two models was chosen are left out: the two rates have different units.
+    Descents for which another of the two models was chosen are left out: the two rates have different units. So are
+    curves whose stages are not seen without their noise.
     """
-    position, value = case.truth.position, case.truth.value
-    ends = [position[0], *case.truth.borders, position[-1]]
-    inside = []
-    for stage, first, last in zip(stages, ends, ends[1:], strict=False):
-        if stage.kind != "descent" or stage.rate is None:
-            continue
-        if last == position[-1]:
-            on_way = position >= first
-            way = np.abs(value[on_way] - value[on_way][0])
-            last = position[on_way][int(np.argmax(way >= 0.9 * way[-1]))]
-        chosen = (np.log(case.clock) >= first - 1e-9) & (np.log(case.clock) <= last + 1e-9)
-        true = fit_rate(case.clock[chosen], np.log(case.clean[chosen]), np.ones(np.count_nonzero(chosen)))
-        if true is not None and true.model == stage.model:
-            inside.append(stage.rate_low <= true.value <= stage.rate_high)
-    return tuple(inside)
+    clean = stages_of_curve(Curve({}, case.clock, case.clean, False), StageMethod()).stages
+    if [one.kind for one in clean] != [one.kind for one in stages]:
+        return ()
+    pairs = [(one, true) for one, true in zip(stages, clean, strict=True) if one.kind == "descent"]
+    return tuple(
+        one.rate_low <= true.rate <= one.rate_high
+        for one, true in pairs
+        if None not in (one.rate, one.rate_low, one.rate_high, true.rate) and one.model == true.model
+    )
 
 
 def _matched(case: Case, kinds: list[str], borders: list[float]) -> int:
@@ -115,14 +110,26 @@ def _matched(case: Case, kinds: list[str], borders: list[float]) -> int:
     return count
 
 
-def _there(case: Case, kinds: list[str], borders: list[float]) -> list[bool]:
-    """Of each stage found, whether it is the one that shares most with a true stage of its kind, and half of it."""
-    ends = [case.truth.position[0], *borders, case.truth.position[-1]]
-    true_ends = [case.truth.position[0], *case.truth.borders, case.truth.position[-1]]
+def there(
+    kinds: Sequence[str],
+    ends: Sequence[float],
+    true_kinds: Sequence[str],
+    true_ends: Sequence[float],
+    near: float = 0.0,
+) -> list[bool]:
+    """Of each stage found, whether it is the one that shares most with a true stage of its kind, and half of it.
+
+    Args:
+        kinds: Of the stages found.
+        ends: Where these begin and the last ends, one more.
+        true_kinds: Of the true stages.
+        true_ends: The same of them.
+        near: How far beside the true stage one may lie, so that one shorter than that can be there.
+    """
     shared = np.array(
         [
-            [min(ends[i + 1], true_ends[j + 1]) - max(ends[i], true_ends[j]) if kind == true else 0.0
-             for j, true in enumerate(case.truth.kinds)]
+            [min(ends[i + 1], true_ends[j + 1] + near) - max(ends[i], true_ends[j] - near) if kind == true else 0.0
+             for j, true in enumerate(true_kinds)]
             for i, kind in enumerate(kinds)
         ]
     ).clip(min=0)  # fmt: skip

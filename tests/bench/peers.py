@@ -1,4 +1,4 @@
-"""What a user would reach for instead: ruptures, skchange and a patience rule, on the same bins and the same labels.
+"""What a user would reach for instead: ruptures, skchange and a patience rule, on even bins and with the same labels.
 
 Each peer says where the curve bends. Its pieces are fitted by straight lines and labelled by the rule that made the
 truth, with its boundaries read off the curve as the tool does it, so that what is compared is the segmentation.
@@ -16,9 +16,12 @@ import ruptures
 from skchange.detectors import SeededBinarySegmentation
 from skchange.interval_scorers import ContinuousLinearTrendScore
 
-from mstage.analysis.stages.bins import Bins, make_bins
-from mstage.analysis.stages.boundaries import locate_boundaries
-from mstage.analysis.stages.segmentation import Segment, Segmentation
+from mstage.analysis.stages.bins import MIN_SIGMA
+from mstage.analysis.stages.boundaries import locate_boundaries, ways_of
+from mstage.analysis.stages.drawn_curve import DrawnCurve
+from mstage.analysis.stages.records import Records
+from mstage.analysis.stages.segmentation import Segmentation
+from mstage.analysis.stages.sequences import Segment
 from tests.bench.staircases import LEAST_DROP, STEEP
 
 BINS = 300
@@ -77,21 +80,33 @@ PEERS: dict[str, Bends] = {
 
 def find_stages(bends: Bends, clock: np.ndarray, loss: np.ndarray) -> tuple[list[str], list[float]]:
     """Kinds of the stages that a peer sees in a curve, and their boundaries in log time."""
-    bins = make_bins(clock, loss, BINS)
-    scale = np.sqrt(np.median(bins.variance))
-    last = bins.value.size - 1
-    edges = [0, *sorted({at for at in bends(bins.position, bins.value / scale) if 0 < at < last}), last]
-    segments, line = _labelled(bins, edges)
-    boundaries = locate_boundaries(bins, Segmentation(segments, np.arange(line.size), line[None]))
-    return [one.kind for one in segments], [boundary.position for boundary in boundaries]
+    records = Records.of(clock, loss, "log")
+    position, value, scale = _even_bins(records)
+    last = value.size - 1
+    edges = [0, *sorted({at for at in bends(position, value / scale) if 0 < at < last}), last]
+    segments, line = _labelled(position, value, edges)
+    curve = DrawnCurve(records, Segmentation(segments, position, line[None]))
+    boundaries = locate_boundaries(curve, ways_of(curve))
+    return [one.kind for one in segments], [float(np.log(boundary.position)) for boundary in boundaries]
 
 
-def _labelled(bins: Bins, edges: list[int]) -> tuple[tuple[Segment, ...], np.ndarray]:
+def _even_bins(records: Records) -> tuple[np.ndarray, np.ndarray, float]:
+    """Mean position and median height of bins even in log time, which peers ask for, and the noise of a usual one."""
+    away = records.position - records.position[0]
+    starts = np.flatnonzero(np.diff(np.floor(away / away[-1] * (BINS - 1e-9)), prepend=-1.0) > 0)
+    parts = [slice(first, last) for first, last in pairwise([*starts.tolist(), away.size])]
+    position, value = (np.array([of(one[part]) for part in parts])
+                       for of, one in ((np.mean, records.position), (np.median, records.value)))  # fmt: skip
+    size = float(np.median(np.diff(np.append(starts, away.size))))
+    return position, value, float(np.sqrt(np.median(records.sigma) ** 2 * records.noise.inflation / size)) + MIN_SIGMA
+
+
+def _labelled(position: np.ndarray, value: np.ndarray, edges: list[int]) -> tuple[tuple[Segment, ...], np.ndarray]:
     """The pieces by their slopes, neighbours of a kind made one, and the lines through them."""
-    line = bins.value.copy()
+    line = value.copy()
     found: list[Segment] = []
     for first, last in pairwise(edges):
-        x, y = bins.position[first : last + 1], bins.value[first : last + 1]
+        x, y = position[first : last + 1], value[first : last + 1]
         slope = np.polyfit(x, y, 1)[0] if x.size > 2 else (y[-1] - y[0]) / (x[-1] - x[0])
         line[first : last + 1] = y.mean() + slope * (x - x.mean())
         change = slope * (x[-1] - x[0])

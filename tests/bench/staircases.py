@@ -130,7 +130,7 @@ def _borders(position: np.ndarray, value: np.ndarray, kinds: list[str], edges: l
     """Ends of the stages but the last, in log time."""
     before = [first + (last - first) // 4 for first, last in pairwise(edges)]  # a falling loss has its median half way
     after = [(first + last) // 2 for first, last in pairwise(edges)]
-    before[0] = before[0] if kinds[0] == "plateau" else 0
+    before[0] = 0  # the initial plateau is left from where the curve begins
     after[-1] = after[-1] if kinds[-1] == "plateau" else value.size - 1
     borders = []
     for index in range(len(kinds) - 1):

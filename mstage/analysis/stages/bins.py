@@ -1,32 +1,30 @@
-"""On which scale are the stages of a loss curve seen?
+"""How are many records made few, without losing where the curve turns?
 
-Stages are seen on a logarithmic clock and a logarithmic loss: a plateau is as long as what came before it, a drop is as
-large as its factor. The records are put into at most some hundred bins of equal length on that clock, the median of
-each, so that a spike within a bin counts for nothing and a million records cost no more than three hundred.
+The records are put into at most some hundred bins of equal length on the scale of the clock, the median of each, so
+that a spike within a bin counts for nothing and a million records cost no more than three hundred. Where the curve
+bends within a bin, more than the noise tells, the bin is halved, down to single records.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import median_filter
 
-from mstage.analysis.stages.noise import Noise, estimate_noise
-from mstage.analysis.stages.tuning import FLOOR_SHARE, SPIKE_SIGMAS
+from mstage.analysis.stages.tuning import LATE_SHARE, MOST_BINS, OFF_LINE, OFF_SHAPE, OFF_STEP, SPIKE_SIGMAS
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
 
-LINEAR_CLOCK_SPAN = 10.0  # length of a linear clock, in the units in which a logarithmic one has 2.3 a decade
+    from mstage.analysis.stages.noise import Noise
+    from mstage.analysis.stages.records import Records
+
 TREND_SHARE = 0.85  # of the pairs of six values: of such without a trend, one in a hundred has so many by chance
 MIN_SIGMA = 1e-9  # of log loss in a bin, so that a curve without any noise has finite weights
+MANY = 100  # records a bin, from which each is sorted by itself
+MIN_APART = 1e-12  # of the length of the curve, between two bins
 ROUNDING = 1e-9  # of a bin, so that records on its edge stay in it when the clock is rescaled
-ROUNDED = 2.0**-46  # of the size of losses, that their range is at least if it is no rounding
-MIN_LENGTH = 1e-6  # of a log clock, below which the logarithms of its values would have too few digits
-
-ClockScale = Literal["log", "linear"]
 
 
 @dataclass(frozen=True)
@@ -36,97 +34,137 @@ class Bins:
     Attributes:
         clock: Mean clock of each bin, shape (bins,).
         position: The same on the scale of the segmentation: natural log of the clock, or the clock stretched to 0..10.
-        value: Median log(loss - floor) of each bin, single outlying bins replaced by the median around them.
+        records: How many are in each.
+        value: Median height of each bin, single outlying bins replaced by the median around them.
         variance: Of `value`, with what the correlation of the noise adds; never 0.
         ar_coefficient: The noise of bin k is ar_coefficient[k] times that of bin k - 1 plus an innovation;
             ar_coefficient[0] is 0.
         innovation_variance: Variance of the innovation in each bin.
-        floor: What was taken off the losses before the logarithm; 0 for positive losses.
-        noise: Of the records.
     """
 
     clock: Float[np.ndarray, " bins"]
     position: Float[np.ndarray, " bins"]
+    records: Int[np.ndarray, " bins"]
     value: Float[np.ndarray, " bins"]
     variance: Float[np.ndarray, " bins"]
     ar_coefficient: Float[np.ndarray, " bins"]
     innovation_variance: Float[np.ndarray, " bins"]
-    floor: float
-    noise: Noise
 
 
-def clean(
-    clock: Float[np.ndarray, " records"], loss: Float[np.ndarray, " records"]
-) -> tuple[Float[np.ndarray, " kept"], Float[np.ndarray, " kept"]]:
-    """The finite records in the order of the clock, of several with the same clock the one that was recorded last."""
-    finite = np.isfinite(clock) & np.isfinite(loss)
-    clock, loss = clock[finite], loss[finite]
-    if clock.size and (clock[1:] <= clock[:-1]).any():
-        order = np.argsort(clock, kind="stable")
-        clock, loss = clock[order], loss[order]
-        last = np.append(clock[1:] > clock[:-1], True)
-        clock, loss = clock[last], loss[last]
-    return clock, loss
-
-
-def loss_floor(loss: np.ndarray) -> float:
-    """What to take off the losses so that their logarithm exists: 0 where they are positive.
-
-    Some zeros among positive losses are losses below what the log could write, and are left to `log_loss`. Where there
-    are negative losses, the floor lies a little below the least of them (spikes apart); so it moves with the losses
-    when a constant is added or multiplied.
-    """
-    if loss.size == 0 or (loss >= 0).all():
-        return 0.0
-    low, high = np.quantile(loss, [0.001, 0.999])
-    size = max(abs(low), abs(high))
-    span = high - low if high - low > ROUNDED * size else size  # a range of some roundings is that of a constant
-    return float(low - FLOOR_SHARE * (span or 1.0))
-
-
-def log_loss(loss: np.ndarray, floor: float) -> np.ndarray:
-    """log(loss - floor); what is not above the floor counts as the least that is."""
-    above = loss - floor
-    positive = above[above > 0]
-    least = positive.min() if positive.size else 1.0
-    return np.log(np.maximum(above, least))
-
-
-def make_bins(clock: np.ndarray, loss: np.ndarray, count: int, scale: ClockScale = "log") -> Bins:
-    """Put clean records into bins.
+def make_bins(records: Records, count: int) -> Bins:
+    """Put records into bins.
 
     Args:
-        clock: Ascending, shape (records,), at least two different values, on a log clock at least two of them positive.
-        loss: Shape (records,).
-        count: Bins at most.
-        scale: Scale of the clock.
+        records: The curve.
+        count: Bins at most on the scale of the clock, before those in which the curve bends are halved.
     """
-    floor = loss_floor(loss)
-    values = log_loss(loss, floor)
-    noise = estimate_noise(values)
-    values = _without_lone_spikes(values, noise.sigma)
-    position = positions(clock, scale)
-    share = (position - position[0]) / (position[-1] - position[0])
-    index = np.minimum((share * count + ROUNDING).astype(int), count - 1)
-    starts = np.flatnonzero(np.diff(index, prepend=-1))
-    sizes = np.diff(np.append(starts, index.size))
-    ordered = values[np.lexsort((values, index))]
-    medians = (ordered[starts + (sizes - 1) // 2] + ordered[starts + sizes // 2]) / 2
-    white = noise.sigma**2 / sizes * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes))  # of a mean for one record, of a median
-    ar_coefficient, innovation_variance = _autoregression(noise, sizes)
+    position, values, sigma, noise = records.position, records.value, records.sigma, records.noise
+    starts = _refined(_even_starts(records, count), position, values, sigma**2 * noise.inflation, MOST_BINS * count)
+    starts = _apart(starts, position)
+    sizes = np.diff(np.append(starts, position.size))
+    medians = _medians(values, starts, sizes)
+    variance = np.add.reduceat(sigma**2, starts) / sizes  # of a record
+    white = variance / sizes * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes))  # of a mean for one record, of a median
+    ar_coefficient, innovation_variance = _autoregression(noise, sizes, np.sqrt(variance))
     return Bins(
-        clock=np.add.reduceat(clock, starts) / sizes,
+        clock=np.add.reduceat(records.clock, starts) / sizes,
         position=np.add.reduceat(position, starts) / sizes,
+        records=sizes,
         value=_without_spikes(medians, np.sqrt(white)),
         variance=white * noise.inflation + MIN_SIGMA**2,
         ar_coefficient=ar_coefficient,
         innovation_variance=innovation_variance + MIN_SIGMA**2,
-        floor=floor,
-        noise=noise,
     )
 
 
-def _autoregression(noise: Noise, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _medians(values: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Median of each bin."""
+    low, high = (sizes - 1) // 2, sizes // 2
+    if values.size < MANY * starts.size:
+        ordered = values[np.lexsort((values, np.repeat(np.arange(starts.size), sizes)))]
+        return np.asarray((ordered[starts + low] + ordered[starts + high]) / 2)
+    out = np.empty(starts.size)  # of many records in each, one bin after the other is many times as fast
+    for place, (start, size) in enumerate(zip(starts.tolist(), sizes.tolist(), strict=True)):
+        middle = [int(low[place]), int(high[place])]
+        out[place] = np.partition(values[start : start + size], middle)[middle].sum() / 2
+    return out
+
+
+def _even_starts(records: Records, count: int) -> np.ndarray:
+    """First record of each bin: even on the scale of the clock, and on the clock itself where these would be long.
+
+    Lengths are powers of two, on the clock itself times what lies between the first two records, and are counted from
+    the first, so that a curve that grows keeps the bins that it has until its length has doubled.
+    """
+    step = float(records.clock[1] - records.clock[0])
+    on_log_clock = [(records.position, count, 1.0), (records.clock, LATE_SHARE * count, step)]
+    first = np.zeros(records.clock.size, bool)
+    for scale, most, unit in on_log_clock if records.clock_scale == "log" else [(records.clock, float(count), step)]:
+        away = scale - scale[0]
+        length = np.ldexp(unit, int(np.ceil(np.log2(away[-1] / most) - np.log2(unit) - ROUNDING)))
+        first |= np.diff(np.floor(away / length + ROUNDING), prepend=-1.0) > 0
+    return np.flatnonzero(first)
+
+
+def _refined(
+    starts: np.ndarray, position: np.ndarray, values: np.ndarray, variance: np.ndarray, most: int
+) -> np.ndarray:
+    """Bins halved until their halves lie on the line through their neighbours, within the noise.
+
+    Args:
+        starts: First record of each bin.
+        position: Of the records, shape (records,).
+        values: Log losses of the records, shape (records,).
+        variance: Of a record, as it counts in a mean, shape (records,).
+        most: Bins at which to stop.
+    """
+    sums = [np.append(0.0, np.cumsum(one)) for one in (position, values - values.mean(), variance)]
+    while starts.size < most:
+        ends = np.append(starts[1:], position.size)
+        halves = (starts + ends) // 2
+        large = ends - starts > 1
+
+        def mean(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            size = np.maximum(last - first, 1)
+            x, y, v = ((one[last] - one[first]) / size for one in sums)
+            return x, y, v / size
+
+        x, y, v = mean(starts, ends)
+        before, after = (
+            np.maximum(np.arange(starts.size) - 1, 0),
+            np.minimum(np.arange(starts.size) + 1, starts.size - 1),
+        )
+        gap = x[after] - x[before]
+        gap = np.where(gap > 0, gap, np.inf)  # places too close for float64 to tell apart
+        wanted = np.zeros(starts.size, bool)
+        for first, last in ((starts, halves), (halves, ends)):
+            at, height, error = mean(first, last)
+            share = (at - x[before]) / gap
+            line = y[before] + share * (y[after] - y[before])
+            total = error + (1 - share) ** 2 * v[before] + share**2 * v[after]
+            allowed = OFF_LINE * np.sqrt(total) + OFF_SHAPE + OFF_STEP * np.abs(y[after] - y[before])
+            wanted |= np.abs(height - line) > allowed
+        wanted &= large
+        if not wanted.any():
+            break
+        starts = np.sort(np.concatenate([starts, halves[wanted]]))
+    return starts
+
+
+def _apart(starts: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Bins without those that are no further from the one before than rounding: a slope between them has no meaning."""
+    middles = np.add.reduceat(position, starts) / np.diff(np.append(starts, position.size))
+    least = MIN_APART * (position[-1] - position[0])
+    if (np.diff(middles) >= least).all():
+        return starts
+    kept = [0]
+    for place in range(1, starts.size):
+        if middles[place] - middles[kept[-1]] >= least:
+            kept.append(place)
+    return np.asarray(starts[kept])
+
+
+def _autoregression(noise: Noise, sizes: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """AR coefficients and innovation variances of bins of AR(1) noise (see `Bins`), taken as a Markov chain of bins.
 
     The variance of a mean of m records and its covariance with that of the next n are sums of powers of rho. A median
@@ -135,33 +173,11 @@ def _autoregression(noise: Noise, sizes: np.ndarray) -> tuple[np.ndarray, np.nda
     rho = noise.correlation
     left = 1 - rho**sizes
     mean = (sizes * (1 + rho) / (1 - rho) - 2 * rho * left / (1 - rho) ** 2) / sizes**2
-    variance = noise.sigma**2 * mean * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes) * (1 - rho))
-    shared = noise.sigma**2 * rho * left[1:] * left[:-1] / ((1 - rho) ** 2 * sizes[1:] * sizes[:-1])
+    variance = sigma**2 * mean * (1 + (np.pi / 2 - 1) * (1 - 1 / sizes) * (1 - rho))
+    shared = sigma[1:] * sigma[:-1] * rho * left[1:] * left[:-1] / ((1 - rho) ** 2 * sizes[1:] * sizes[:-1])
     ar_coefficient = np.append(0.0, shared / np.maximum(variance[:-1], np.finfo(float).tiny))
     innovation_variance = variance - np.append(0.0, ar_coefficient[1:] * shared)
     return ar_coefficient, innovation_variance
-
-
-def positions(clock: np.ndarray, scale: ClockScale) -> np.ndarray:
-    """Clock values on the scale of the segmentation.
-
-    A clock that starts at 0 or below has no logarithm there: such records stand at half the first positive one.
-    """
-    if scale == "linear":
-        return np.asarray(LINEAR_CLOCK_SPAN * (clock - clock[0]) / (clock[-1] - clock[0]))
-    positive = clock[clock > 0]
-    if positive.size == clock.size and np.log(clock[-1]) - np.log(clock[0]) < MIN_LENGTH:
-        return np.asarray(np.log1p((clock - clock[0]) / clock[0]))
-    return np.asarray(np.log(np.maximum(clock, positive[0] / 2 or positive[0])))
-
-
-def _without_lone_spikes(values: np.ndarray, sigma: float) -> np.ndarray:
-    """The values, single ones far from the median of the five around them replaced by it.
-
-    Where a curve goes one way, however steeply, that median is the value itself.
-    """
-    middle = median_filter(values, 5, mode="nearest")
-    return np.where(np.abs(values - middle) > SPIKE_SIGMAS * sigma, middle, values)
 
 
 def _without_spikes(values: np.ndarray, sigma: np.ndarray, half: int = 3) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 The curve is a continuous broken line. Its knots are some dozen places along the clock and its heights there some values
 around the smoothed curve; a line between two knots is a plateau, a descent or a rise by its slope. The misfit of every
-line between every two knots and heights is tabulated in units of the noise of the bins, which is AR(1): the residuals
+line between two knots and heights is known in units of the noise of the bins, which is AR(1): the residuals
 are whitened, and as they are linear in the two heights of a line, sums over its bins are differences of running sums.
 
 References:
@@ -24,15 +24,19 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["plateau", "descent", "rise"]
 KINDS: tuple[Kind, ...] = ("plateau", "descent", "rise")
+LONGEST = 60  # knots that a line goes over at most
 
 
 class BrokenLines:
-    """All the broken lines through some knots and heights, with the misfit of each of their lines."""
+    """All the broken lines through some knots and heights, with the misfit of each of their lines.
+
+    A line goes over `LONGEST` knots at most; where the curve is straight, knots are few.
+    """
 
     def __init__(
         self, bins: Bins, knots: Int[np.ndarray, " knots"], heights: Float[np.ndarray, "knots heights"]
     ) -> None:
-        """Tabulate the lines.
+        """Take the running sums of which misfits are made.
 
         Args:
             bins: The curve.
@@ -42,45 +46,55 @@ class BrokenLines:
         self.knots = knots
         self.heights = heights
         self.at = bins.position[knots]
-        self.misfit = self._misfits(bins)
-
-    def _misfits(self, bins: Bins) -> np.ndarray:
-        """Square misfit of the line from knot a at height i to knot b at height j, shape (a, b, i, j).
-
-        The bins after a up to b count for it, for the first line also bin 0. A misfit is the sum of (r_k - m_k
-        r_(k-1))^2 / v_k, r the residuals, m the AR coefficients and v the innovation variances. As r is linear in the
-        line's two heights, the sum is a quadratic form in them, whose coefficients are differences of running sums.
-        """
-        x, y, weight = bins.position - bins.position[0], bins.value - bins.value.mean(), 1 / bins.innovation_variance
+        self.records = np.cumsum(bins.records)[knots]  # up to each knot
+        self.is_last = True  # whether they go to the end of the curve
+        self._origin, self._middle = float(bins.position[0]), float(bins.value.mean())
+        weight = 1 / bins.innovation_variance
 
         def whitened(values: np.ndarray) -> np.ndarray:
             return np.asarray(values - bins.ar_coefficient * np.append(0.0, values[:-1]))
 
-        one, x, y = whitened(np.ones(x.size)), whitened(x), whitened(y)
-        begins, ends = np.append(0, self.knots[1:] + 1), self.knots + 1
+        one, x, y = (
+            whitened(v) for v in (np.ones(knots[-1] + 1), bins.position - self._origin, bins.value - self._middle)
+        )
+        terms = np.stack([one * one, one * x, one * y, x * x, x * y, y * y])
+        sums = np.pad(np.cumsum(weight * terms, axis=1), ((0, 0), (1, 0)))
+        self._begins, self._ends = sums[:, np.append(0, knots[1:] + 1)], sums[:, knots + 1]
 
-        def over(terms: np.ndarray) -> np.ndarray:
-            sums = np.append(0.0, np.cumsum(weight * terms))
-            return np.asarray(sums[ends][None, :] - sums[begins][:, None])
+    def lines_from(self, end: int) -> int:
+        """The first knot from which a line may lead to a knot."""
+        return max(end - LONGEST, 0)
 
-        start, height = (self.at - bins.position[0])[:, None], self.heights - bins.value.mean()
-        span = np.where(np.tri(start.size, k=0, dtype=bool), 1.0, start.T - start)
-        w, wx, wy = over(one * one), over(one * x), over(one * y)
-        wxx, wxy, wyy = over(x * x), over(x * y), over(y * y)
+    def misfit(self, end: int) -> Float[np.ndarray, "begins heights heights"]:
+        """Square misfit of each line to a knot, from knot `lines_from(end) + a` at height i to height j, (a, i, j).
+
+        The bins after the line's first knot up to its last count for it, for the first line also bin 0. A misfit is the
+        sum of (r_k - m_k r_(k-1))^2 / v_k, r the residuals, m the AR coefficients and v the innovation variances. As r
+        is linear in the line's two heights, the sum is a quadratic form in them, whose coefficients are differences of
+        running sums.
+        """
+        begins = slice(self.lines_from(end), end)
+        w, wx, wy, wxx, wxy, wyy = self._ends[:, end, None] - self._begins[:, begins]
+        start = self.at[begins] - self._origin
+        span = self.at[end] - self.at[begins]
+        low, high = (self.heights[begins] - self._middle)[:, :, None], (self.heights[end] - self._middle)[None, None, :]
         first, mixed = (wx - start * w) / span, (wxy - start * wy) / span  # sums of 1 tau and of y tau
         second = (wxx - 2 * start * wx + start * start * w) / span**2  # sums of tau^2
-        low, high = height[:, None, :], height[None, :, :]
-        of_low = wyy[:, :, None] + low * (low * (w - 2 * first + second)[:, :, None] - 2 * (wy - mixed)[:, :, None])
-        of_high = high * (high * second[:, :, None] - 2 * mixed[:, :, None])
-        misfit = (2 * (first - second)[:, :, None] * low)[:, :, :, None] * high[:, :, None, :]
-        misfit += of_low[:, :, :, None]
-        misfit += of_high[:, :, None, :]
-        return np.asarray(np.maximum(misfit, 0.0, out=misfit))
+
+        def each(values: np.ndarray) -> np.ndarray:
+            return values[:, None, None]
+
+        of_low = each(wyy) + low * (low * each(w - 2 * first + second) - 2 * each(wy - mixed))
+        of_high = high * (high * each(second) - 2 * each(mixed))
+        return np.asarray(np.maximum(of_low + of_high + 2 * each(first - second) * low * high, 0.0))
 
     def part(self, first: int, last: int) -> BrokenLines:
         """Those between two knots (inclusive), as a view."""
         part = object.__new__(BrokenLines)
         knots = slice(first, last + 1)
         part.knots, part.heights, part.at = self.knots[knots], self.heights[knots], self.at[knots]
-        part.misfit = self.misfit[knots, knots]
+        part.records = self.records[knots]
+        part.is_last = self.is_last and last == self.at.size - 1
+        part._origin, part._middle = self._origin, self._middle
+        part._begins, part._ends = self._begins[:, knots], self._ends[:, knots]
         return part

@@ -16,13 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mstage.analysis.magnitudes import LARGEST, SUMMED, in_unit, out_of_unit, unit_exponent
-from mstage.analysis.stages.bins import Bins, clean, log_loss, make_bins
-from mstage.analysis.stages.boundaries import DESCENT_SHARE, Boundary, denoised, locate_boundaries
+from mstage.analysis.magnitudes import SUMMED, in_unit, out_of_unit, unit_exponent
+from mstage.analysis.stages.bins import make_bins
+from mstage.analysis.stages.boundaries import Boundary, locate_boundaries, ways_of
+from mstage.analysis.stages.broken_lines import Kind
+from mstage.analysis.stages.drawn_curve import DrawnCurve
 from mstage.analysis.stages.names import stage_names
-from mstage.analysis.stages.rates import Rate, fit_rate
+from mstage.analysis.stages.rates import Rate
+from mstage.analysis.stages.records import ClockScale, Records, ValueScale, clean
 from mstage.analysis.stages.results import MIN_RECORDS, RunStages, Stage, StageMethod, Stages, Status
-from mstage.analysis.stages.segmentation import Segment, Segmentation, segment
+from mstage.analysis.stages.segmentation import segment
+from mstage.analysis.stages.stage_rates import stage_rate
 from mstage.history import check_loss_history, clock_name, curves
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 
     from mstage.history import Curve
 
-LARGEST_LOG = float(np.log(LARGEST))
+MIRRORED: dict[Kind, Kind] = {"plateau": "plateau", "descent": "rise", "rise": "descent"}
 
 
 def detect_stages(loss: xr.DataArray, method: StageMethod | None = None) -> Stages:
@@ -62,91 +66,70 @@ def stages_of_curve(curve: Curve, method: StageMethod) -> RunStages:
     return RunStages(curve, *find_stages(curve, method))
 
 
-def find_stages(curve: Curve, method: StageMethod) -> tuple[Status, tuple[Stage, ...]]:
-    """Status and stages of one curve, without the curve itself."""
+def find_stages(curve: Curve, method: StageMethod) -> tuple[Status, tuple[Stage, ...], ClockScale]:
+    """Status and stages of one curve and the scale of its losses, without the curve itself."""
     clock, loss = clean(curve.clock, curve.loss)
     units = unit_exponent(clock, SUMMED, -SUMMED), unit_exponent(loss, SUMMED, -SUMMED)
     if any(units):
         scaled = replace(curve, clock=in_unit(clock, units[0]), loss=in_unit(loss, units[1]))
-        status, stages = find_stages(scaled, method)
-        return status, tuple(_out_of_units(stage, *units) for stage in stages)
-    on_scale = clock if method.clock_scale == "linear" else clock[clock > 0]
-    if on_scale.size < MIN_RECORDS:
-        return "diverged" if curve.diverged else "too short", ()
-    bins = make_bins(clock, loss, method.bins, method.clock_scale)
-    segmentation = segment(bins, method.segmentation)
-    boundaries, line = locate_boundaries(bins, segmentation), denoised(bins, segmentation)
-    names = stage_names([one.kind for one in segmentation.segments])
-    ends = [*(_on_clock(bins, boundary) for boundary in boundaries), Boundary(*[float(clock[-1])] * 3)]
-    starts = [float(clock[0]), *(end.position for end in ends[:-1])]
-    rate_ends = [*starts[1:], _end_of_way(bins, segmentation, starts[-1])]
-    records = replace(curve, clock=clock, loss=loss)
+        status, stages, scale = find_stages(scaled, method)
+        return status, tuple(_out_of_units(stage, *units) for stage in stages), scale
+    before = np.count_nonzero(clock <= 0) if method.clock_scale == "log" else 0
+    if clock.size - max(before - 1, 0) < MIN_RECORDS:  # all the records before a log clock begins stand at one place
+        return "diverged" if curve.diverged else "too short", (), "log"
+    records = Records.of(clock, loss, method.clock_scale, method.goal)
+    bins = make_bins(records, method.bins)
+    segmentation = segment(bins, method.segmentation if records.scale.logarithmic else method.segmentation.straight())
+    drawn = DrawnCurve(records, segmentation)
+    ways = ways_of(drawn)
+    boundaries = locate_boundaries(drawn, ways)
+    kinds = [MIRRORED[kind] if records.scale.is_upside_down else kind for kind in drawn.kinds]
+    begin, last = (Boundary.known(drawn, at) for at in clock[[0, -1]].tolist())
+    ends = [*boundaries, last]
+    starts = [begin, *boundaries]
+    cleaned = replace(curve, clock=clock, loss=loss)
+    rates = [
+        None if way is None else stage_rate(drawn, bins, index, way, start.position, end.position)
+        for index, (way, start, end) in enumerate(zip(ways, starts, ends, strict=True))
+    ]
     stages = tuple(
-        _stage(name, part, start, end, rate_end, bins, line, records)
-        for name, part, start, end, rate_end in zip(names, segmentation.segments, starts, ends, rate_ends, strict=True)
+        _stage(name, kind, part.probability, start, end, rate, cleaned, records.scale)
+        for name, kind, part, start, end, rate in zip(
+            stage_names(kinds), kinds, segmentation.segments, starts, ends, rates, strict=True
+        )
     )
-    return "diverged" if curve.diverged else "ok", stages
-
-
-def _on_clock(bins: Bins, boundary: Boundary) -> Boundary:
-    """A boundary on the scale of the segmentation as one on the clock."""
-    places = np.array([boundary.position, boundary.low, boundary.high])
-    return Boundary(*np.interp(places, bins.position, bins.clock).tolist())
-
-
-def _end_of_way(bins: Bins, segmentation: Segmentation, start: float) -> float:
-    """Where the curve's last stage has come nine tenths of its way, which is where a descent ends if a plateau follows.
-
-    A descent that goes on to the end of the curve may have a slow tail; its rate is not to speak of that.
-    """
-    inside = bins.clock >= start
-    clock, line = bins.clock[inside], segmentation.line(bins)[inside]
-    reached = np.abs(line - line[0]) >= DESCENT_SHARE * np.abs(line[-1] - line[0])
-    return float(clock[int(np.argmax(reached))])
+    return "diverged" if curve.diverged else "ok", stages, "log" if records.scale.logarithmic else "linear"
 
 
 def _stage(
     name: str,
-    part: Segment,
-    start: float,
+    kind: Kind,
+    probability: float,
+    start: Boundary,
     end: Boundary,
-    rate_end: float,
-    bins: Bins,
-    line: np.ndarray,
+    rate: Rate | None,
     records: Curve,
+    scale: ValueScale,
 ) -> Stage:
-    """One stage with its losses along the denoised line through the bins, and its rate up to `rate_end`."""
-    inside = records.loss[(records.clock >= start) & (records.clock <= end.position)]
-    at = np.interp([start, end.position], bins.clock, line)
-    edges = np.exp(np.minimum(at, LARGEST_LOG)) + bins.floor
-    rate = None if part.kind == "plateau" else _rate(bins, start, rate_end, records)
+    """One stage with its losses along the curve without its noise."""
+    inside = records.loss[(records.clock >= start.position) & (records.clock <= end.position)]
+    edges = scale.loss(np.array([start.height, end.height]))
     return Stage(
         name=name,
-        kind=part.kind,
-        start=start,
+        kind=kind,
+        start=start.position,
         end=end.position,
         end_low=end.low,
         end_high=end.high,
         loss_start=float(edges[0]),
         loss_end=float(edges[1]),
         level=float(np.median(inside)) if inside.size else float(edges.mean()),
-        probability=part.probability,
+        probability=probability,
         rate=rate.value if rate else None,
         rate_low=rate.low if rate else None,
         rate_high=rate.high if rate else None,
         model=rate.model if rate else None,
     )
-
-
-def _rate(bins: Bins, start: float, end: float, records: Curve) -> Rate | None:
-    """Rate of the loss from one clock value to another, from the bins, or from the records where these are few."""
-    if bins.floor != 0:  # a loss that can be negative has no rate: it would depend on the floor
-        return None
-    inside = (bins.clock >= start) & (bins.clock <= end)
-    few = (records.clock >= start) & (records.clock <= end)
-    if np.count_nonzero(few) <= 2 * np.count_nonzero(inside):
-        return fit_rate(records.clock[few], log_loss(records.loss[few], 0.0), np.ones(np.count_nonzero(few)))
-    return fit_rate(bins.clock[inside], bins.value[inside], bins.variance[inside])
 
 
 def _out_of_units(stage: Stage, clock: int, loss: int) -> Stage:

@@ -10,17 +10,33 @@ apart without a fit to the curve.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
-from mstage.analysis.stages.tuning import COMMON_SHARE, MIN_INDEPENDENT, SMOOTH_RATIO, SMOOTH_RATIO_FAR
+from mstage.analysis.stages.tuning import (
+    BLOCK_RECORDS,
+    CLEAR_CHANGE,
+    COMMON_SHARE,
+    DOUBLING,
+    FAR_LESS,
+    MIN_INDEPENDENT,
+    MIN_TELLING,
+    MOST_BLOCKS,
+    MOST_CHANGE,
+    SMOOTH_RATIO,
+    SMOOTH_RATIO_FAR,
+    TIED_SHARE,
+)
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 LAGS = np.array([1, 2, 3, 4, 6, 8, 12, 16])
 CORRELATIONS = np.array([0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97])
+NEAR_LAGS = 3  # the first lags, on which a curve of steps has little effect
 MAD_TO_SIGMA = 0.6745
 
 
@@ -42,6 +58,40 @@ class Noise:
         return (1 + self.correlation) / (1 - self.correlation)
 
 
+def noise_of_records(values: Float[np.ndarray, " records"]) -> tuple[Noise, Float[np.ndarray, " records"]]:
+    """Noise of a curve, and its standard deviation at each record.
+
+    Where a loss mostly stays the same from record to record, as at a floor of zeros, or where it is written to digits
+    that are too few for its noise, it says nothing of the noise of the rest.
+
+    Args:
+        values: Log losses in the order of the clock, shape (records,), finite.
+    """
+    same = np.append(values[1:] == values[:-1], False).astype(float)
+    telling = uniform_filter1d(same, BLOCK_RECORDS, mode="nearest") < TIED_SHARE
+    if telling.all() or np.count_nonzero(telling) < MIN_TELLING:
+        noise = estimate_noise(values)
+        return noise, noise.sigma * (local_scale(values) if telling.all() else np.ones(values.size))
+    noise = estimate_noise(values[telling])
+    scale = np.interp(np.arange(values.size), np.flatnonzero(telling), local_scale(values[telling]))
+    return noise, np.hypot(noise.sigma * scale, _half_steps(values, telling))
+
+
+def _half_steps(values: np.ndarray, telling: np.ndarray) -> np.ndarray:
+    """By how much records may be off because they are written to few digits, which those that are telling are not.
+
+    It is half of what a stretch of records moves by when it moves, if it does so too often for those to be jumps.
+    """
+    out = np.zeros(values.size)
+    edges = np.flatnonzero(np.diff(telling, prepend=True, append=True))
+    for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        sizes = np.abs(np.diff(values[first : last + 1]))
+        moved = sizes[sizes > 0]
+        if moved.size > COMMON_SHARE / 2 * sizes.size:
+            out[first:last] = np.median(moved) / 2
+    return out
+
+
 def estimate_noise(values: Float[np.ndarray, " records"]) -> Noise:
     """Noise of a series of log losses.
 
@@ -57,11 +107,24 @@ def estimate_noise(values: Float[np.ndarray, " records"]) -> Noise:
     spreads = np.array([_spread(values[2 * h :] - 2 * values[h:-h] + values[: -2 * h]) for h in lags])
     if spreads[0] == 0:
         return Noise(0.0, 0.0)
+    for place in range(
+        1, lags.size
+    ):  # the second differences of noise at most double with the lag, those of steps do more
+        half = np.flatnonzero(2 * lags == lags[place])
+        if half.size and spreads[place] > DOUBLING * spreads[half[0]] and place > 2:
+            lags, spreads = lags[:place], spreads[:place]
+            break
     third = spreads[min(3, lags.size - 1)]
     if lags.size > 1 and spreads[1] > SMOOTH_RATIO * spreads[0] and third > SMOOTH_RATIO_FAR * spreads[0]:
         return Noise(float(np.sqrt(spreads[0] / 24)), 0.0)  # an upper limit: most of the difference is shape
     inflation = (1 + CORRELATIONS) / (1 - CORRELATIONS)
     correlations = CORRELATIONS[inflation <= max(values.size / MIN_INDEPENDENT, 1.0)]
+    whole, near = (_best_fit(spreads[:count], lags[:count], correlations) for count in (lags.size, NEAR_LAGS))
+    return near if near.correlation < FAR_LESS * whole.correlation else whole  # else steps look like slow noise
+
+
+def _best_fit(spreads: np.ndarray, lags: np.ndarray, correlations: np.ndarray) -> Noise:
+    """The AR(1) noise whose second differences have such variances at such lags."""
     powers = correlations[:, None] ** lags
     expected = 6 - 8 * powers + 2 * powers**2  # of unit AR(1) noise, shape (correlations, lags)
     weights = 1 / np.sqrt(lags)
@@ -91,3 +154,27 @@ def _spread(differences: np.ndarray) -> float:
         moved = sizes[sizes > 0]
         median = float(np.median(moved)) if moved.size >= max(COMMON_SHARE * sizes.size, 1) else 0.0
     return (median / MAD_TO_SIGMA) ** 2
+
+
+def local_scale(values: Float[np.ndarray, " records"]) -> Float[np.ndarray, " records"]:
+    """How large the noise is around each record, as a multiple of what it is over the whole curve.
+
+    From the second differences in blocks, each with its neighbours. 1 throughout where the blocks differ by less than
+    chance and the shape of a curve can do.
+    """
+    size = values.size - 2
+    block = max(BLOCK_RECORDS, size // MOST_BLOCKS)
+    count = size // block
+    if count < 3:
+        return np.ones(values.size)
+    sizes = np.abs(np.diff(values, 2))
+    edges = np.linspace(0, size, count + 1).astype(int)
+    whole = _spread(sizes)
+    blocks = np.array([_spread(sizes[a:b]) for a, b in pairwise(edges)])
+    blocks = np.median(np.stack([np.append(blocks[0], blocks[:-1]), blocks, np.append(blocks[1:], blocks[-1])]), axis=0)
+    if whole == 0 or blocks.max() <= CLEAR_CHANGE**2 * blocks.min():
+        return np.ones(values.size)
+    scale = np.sqrt(blocks / whole).clip(1 / MOST_CHANGE, MOST_CHANGE)
+    place = (np.arange(values.size) - 1 - (edges[1] - edges[0]) / 2) * count / size  # in blocks, 0 amid the first
+    before, after = (np.clip(one(place), 0, count - 1).astype(int) for one in (np.floor, np.ceil))
+    return np.asarray(np.maximum(scale[before], scale[after]))

@@ -28,12 +28,14 @@ class Prior:
 
     Attributes:
         steepness: Slope between a plateau and a descent or a rise.
+        least_change: Of the height along a line, below which it is a plateau however steep it is.
         initial: Of the label of the first line, shape (3,).
         final: Of the label of the last line, shape (3,).
         transition: Of a label (second index) after another one (first index) at a knot, shape (3, 3).
     """
 
     steepness: float
+    least_change: float
     initial: Float[np.ndarray, " 3"]
     final: Float[np.ndarray, " 3"]
     transition: Float[np.ndarray, "3 3"]
@@ -63,7 +65,7 @@ class Posterior:
         spacing = np.gradient(table.heights, axis=1)
         for end in range(1, count):
             log, label = self._lines_to(end, spacing[end])
-            before = onward[:, :end, :, None]
+            before = onward[:, table.lines_from(end) : end, :, None]
             log += np.where(label == 0, before[0], np.where(label == 1, before[1], before[2]))
             log, label = log.reshape(-1, choices), label.reshape(-1, choices)
             most = np.maximum(log.max(axis=0), -np.finfo(float).max)
@@ -83,12 +85,15 @@ class Posterior:
         so that a height stands for as much of it as it is away from the next.
         """
         table, steepness = self._table, self._prior.steepness
-        span = (table.at[end] - table.at[:end])[:, None, None]
-        slope = (table.heights[end] - table.heights[:end, :, None]) / span
-        label = (slope < -steepness).view(np.int8) + 2 * (slope > steepness).view(np.int8)
+        begins = slice(table.lines_from(end), end)
+        span = (table.at[end] - table.at[begins])[:, None, None]
+        change = table.heights[end] - table.heights[begins, :, None]
+        slope = change / span
+        least = np.maximum(steepness * span, self._prior.least_change)
+        label = (change < -least).view(np.int8) + 2 * (change > least).view(np.int8)
         steep = np.maximum(np.abs(slope), steepness)
-        density = np.where(label == 0, 0.5 / steepness, steepness / steep**2) * (spacing / span)
-        return np.log(density) - table.misfit[:end, end] / 2, label
+        density = np.where(steep == steepness, 0.5 / steepness, steepness / steep**2) * (spacing / span)
+        return np.log(density) - table.misfit(end) / 2, label
 
     def draw(
         self, count: int, random: np.random.Generator
@@ -120,6 +125,7 @@ class Posterior:
             sums = np.cumsum(weight[:, state_height] * (label[:, state_height] == state_kind), axis=0)
             reached = sums[:, of] <= random.random(here.size) * sums[-1, of]
             begin, before = np.divmod(reached.sum(axis=0).clip(max=len(sums) - 1), choices)
+            begin += self._table.lines_from(end)
             labels[here, begin] = kind[here]
             heights[here, begin] = self._table.heights[begin, before]
             ways = self._forward[:, begin, before].T + self._prior.transition[:, kind[here]].T

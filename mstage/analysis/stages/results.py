@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from mstage.analysis.display import Plotted, Tabled, lines, place
-from mstage.analysis.stages.bins import ClockScale
 from mstage.analysis.stages.broken_lines import Kind
-from mstage.analysis.stages.rates import Model
-from mstage.analysis.stages.segmentation import SegmentationMethod
+from mstage.analysis.stages.method import SegmentationMethod
+from mstage.analysis.stages.rate_fits import Model
+from mstage.analysis.stages.records import ClockScale, Goal
 from mstage.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,11 +41,12 @@ class Stage:
         level: Median of the losses recorded in it.
         probability: That there is a stage of this kind here. Capped at 0.96: on curves with known stages, 96 % of the
             stages that every draw agreed on were real.
-        rate: Of the first nine tenths of a descent (negative for a rise): per unit of the clock where the model is
-            `exponential`, the exponent where it is `power law`; None for a plateau and where neither can be fitted.
+        rate: How fast a descent or a rise goes from its start on: per unit of the clock where the model is
+            `exponential`, c + A exp(-rate x); the exponent where it is `power law`, c + A x^-rate. Negative where the
+            loss runs away by factors, as in a blow-up. None for a plateau and where neither can be fitted.
         rate_low: Lower end of the 95 % interval of `rate`.
         rate_high: Upper end of it.
-        model: Which of the two models fits better.
+        model: Which of the two models it is.
     """
 
     name: str
@@ -73,11 +74,13 @@ class RunStages:
         status: `ok`; `diverged` for a run that ended in a loss that is not finite (its stages until then are kept);
             `too short` for one of fewer than 8 different records.
         stages: In the order of the clock, each beginning where the one before it ends.
+        value_scale: On which scale its losses were seen: `log`, or `linear` where they can be negative or rise.
     """
 
     curve: Curve
     status: Status
     stages: tuple[Stage, ...]
+    value_scale: ClockScale = "log"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RunStages):
@@ -110,15 +113,20 @@ class StageMethod:
         segmentation: What counts as a stage.
         clock_scale: `log`, on which a plateau is as long as the time before it, or `linear`.
         bins: Bins that the records of a curve are put into at most.
+        goal: `max` for an accuracy or a return, which is seen on a straight scale; `min` for a loss, on a logarithmic
+            one unless it is negative somewhere; None to tell it by the curve (and, of a log, by the name).
     """
 
     segmentation: SegmentationMethod = field(default_factory=SegmentationMethod)
     clock_scale: ClockScale = "log"
     bins: int = 300
+    goal: Goal | None = None
 
     def __post_init__(self) -> None:
         if self.clock_scale not in ("log", "linear"):
             raise UsageError(f"clock scale `{self.clock_scale}`: expected log or linear")
+        if self.goal not in (None, "min", "max"):
+            raise UsageError(f"goal `{self.goal}`: expected min or max")
         if self.bins < MIN_RECORDS:
             raise UsageError(f"bins {self.bins}: has to be at least {MIN_RECORDS}")
 
@@ -185,7 +193,12 @@ class Stages(Tabled, Plotted):
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `mstage detect-stages --format json` prints them."""
         runs = [
-            {"run": dict(one.run), "status": one.status, "stages": [asdict(stage) for stage in one.stages]}
+            {
+                "run": dict(one.run),
+                "status": one.status,
+                "value_scale": one.value_scale,
+                "stages": [asdict(stage) for stage in one.stages],
+            }
             for one in self.runs
         ]
         return {"clock": self.clock, "method": asdict(self.method), "runs": runs}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 
 from mstage.errors import storable
 
@@ -40,6 +41,11 @@ _LIKE_LOSS = {
 }  # fmt: skip
 _HELD_OUT = {"val", "valid", "validation", "eval", "evaluation", "test", "testing", "dev", "holdout", "heldout", "held"}
 _NOT_A_LOSS = {"scale", "scaler", "scaling", "weight", "weights", "coef", "coefficient", "lr", "rate", "count"}
+_GETS_BETTER = {
+    "accuracy", "acc", "rew", "reward", "rewards", "return", "returns", "score", "scores", "f1", "auc", "auroc", "roc",
+    "ap", "map", "precision", "recall", "bleu", "sacrebleu", "rouge", "meteor", "cider", "iou", "miou", "dice", "psnr",
+    "ssim", "r2", "success", "win", "winrate", "ndcg", "mrr", "mcc", "likelihood", "top1", "top5", "correct",
+}  # fmt: skip
 _SAYS_NOTHING = _LOSS | {
     "train", "training", "tr", "trn", "total", "step", "epoch", "avg", "average", "mean", "running", "batch", "iter",
     "iteration", "lm", "metrics", "metric", "scalar", "scalars", "overall", "sum", "all", "log", "logs", "raw", "main",
@@ -84,6 +90,15 @@ def loss_rank(name: str) -> tuple[bool, int, int] | None:
         return None
     known = _SAYS_NOTHING | _HELD_OUT | (_LIKE_LOSS if tier else set())
     return bool(_HELD_OUT.intersection(found)), tier, sum(word not in known for word in found)
+
+
+def is_maximised(name: str) -> bool:
+    """Whether what a name stands for is better the larger it is, as an accuracy, a return, a score."""
+    found = words(name)
+    joined = {first + second for first, second in pairwise(found) if second.isdigit()}  # f1 and top5 are two words
+    joined.add("".join(words(name.rpartition("/")[2])))  # and IoU is
+    no_gain = _LOSS | _LIKE_LOSS | _NOT_A_LOSS - {"rate"} | {"neg", "negative", "std", "var", "variance"}
+    return not no_gain.intersection(found) and bool(_GETS_BETTER & joined.union(found))
 
 
 def name_of(text: str) -> str:

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from mstage.analysis.stages.bins import Bins
-from mstage.analysis.stages.broken_lines import BrokenLines
-from mstage.analysis.stages.noise import Noise
+from mstage.analysis.stages.broken_lines import LONGEST, BrokenLines
 
 
 def small_curve(seed: int) -> tuple[Bins, np.ndarray, np.ndarray]:
@@ -19,8 +18,14 @@ def small_curve(seed: int) -> tuple[Bins, np.ndarray, np.ndarray]:
     innovation_variance = random.uniform(0.02, 0.06, 9)
     ar_coefficient = np.append(0.0, random.uniform(0, 0.9, 8))
     knots = np.array([0, 3, 5, 8])
-    bins = Bins(np.exp(x), x, y, 2 * innovation_variance, ar_coefficient, innovation_variance, 0.0, Noise(0.2, 0.0))
+    ones = np.ones(9, int)
+    bins = Bins(np.exp(x), x, ones, y, 2 * innovation_variance, ar_coefficient, innovation_variance)
     return bins, knots, y[knots][:, None] + 0.2 * np.arange(-1, 2)
+
+
+def misfit(table: BrokenLines, begin: int, end: int, i: int, j: int) -> float:
+    """Of the line from one knot at height i to another at height j."""
+    return float(table.misfit(end)[begin - table.lines_from(end), i, j])
 
 
 def misfit_of(bins: Bins, line: np.ndarray, first: int, last: int) -> float:
@@ -38,7 +43,7 @@ def test_misfit_is_the_sum_over_cells(seed: int) -> None:
     for (a, b), i, j in product([(0, 1), (0, 3), (1, 2), (1, 3), (2, 3)], range(3), range(3)):
         slope = (heights[b, j] - heights[a, i]) / (bins.position[knots[b]] - bins.position[knots[a]])
         line = heights[a, i] + slope * (bins.position - bins.position[knots[a]])
-        assert table.misfit[a, b, i, j] == pytest.approx(misfit_of(bins, line, knots[a], knots[b]))
+        assert misfit(table, a, b, i, j) == pytest.approx(misfit_of(bins, line, knots[a], knots[b]))
 
 
 def test_lines_one_after_the_other_are_the_likelihood_of_the_curve() -> None:
@@ -49,12 +54,27 @@ def test_lines_one_after_the_other_are_the_likelihood_of_the_curve() -> None:
     chain = np.eye(9) - np.diag(bins.ar_coefficient[1:], -1)
     residual = bins.value - line
     whole = residual @ (chain.T @ np.diag(1 / bins.innovation_variance) @ chain) @ residual
-    assert table.misfit[0, 1, 0, 2] + table.misfit[1, 2, 2, 1] + table.misfit[2, 3, 1, 0] == pytest.approx(whole)
+    assert sum(misfit(table, *line) for line in ((0, 1, 0, 2), (1, 2, 2, 1), (2, 3, 1, 0))) == pytest.approx(whole)
 
 
 def test_part_is_the_table_of_those_knots() -> None:
     bins, knots, heights = small_curve(1)
-    part = BrokenLines(bins, knots, heights).part(1, 3)
+    table = BrokenLines(bins, knots, heights)
+    part = table.part(1, 3)
     np.testing.assert_array_equal(part.knots, knots[1:])
     np.testing.assert_array_equal(part.at, bins.position[knots[1:]])
-    np.testing.assert_array_equal(part.misfit, BrokenLines(bins, knots, heights).misfit[1:, 1:])
+    np.testing.assert_array_equal(part.records, table.records[1:])
+    for end in (1, 2):
+        np.testing.assert_array_equal(part.misfit(end), table.misfit(end + 1)[1:])
+
+
+def test_a_line_goes_over_so_many_knots_at_most() -> None:
+    size = LONGEST + 12
+    x, ones = np.linspace(0, 5, size), np.ones(size)
+    bins = Bins(np.exp(x), x, ones.astype(int), -x, ones, 0 * x, ones)
+    table = BrokenLines(bins, np.arange(size), -x[:, None] + 0.1 * np.arange(-1, 2))
+    assert [table.lines_from(end) for end in (1, LONGEST, LONGEST + 5)] == [0, 0, 5]
+    for end in (1, LONGEST, LONGEST + 5):
+        assert table.misfit(end).shape == (end - table.lines_from(end), 3, 3)
+    assert misfit(table, 5, LONGEST + 5, 0, 2) == pytest.approx(misfit_of(
+        bins, np.interp(x, x[[5, LONGEST + 5]], [-x[5] - 0.1, -x[LONGEST + 5] + 0.1]), 5, LONGEST + 5))  # fmt: skip

@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 
 from mstage.analysis.stages.detection import detect_stages, stages_of_curve
+from mstage.analysis.stages.method import SegmentationMethod
 from mstage.analysis.stages.names import stage_names
 from mstage.analysis.stages.results import RunStages, StageMethod
-from mstage.analysis.stages.segmentation import SegmentationMethod
 from mstage.errors import InputError, UsageError
 from mstage.history import Curve, RunStatus
 from tests import curves
@@ -135,7 +135,7 @@ def test_negative_losses() -> None:
     found = find(time, loss)
     assert names(found)[:3] == PLATEAU_DESCENT
     assert found.stages[0].level == pytest.approx(0.2051, rel=0.02)
-    assert all(stage.rate is None for stage in found.stages)
+    assert [stage.rate is None for stage in found.stages][:3] == [True, False, True]
     moved = find(time, 5 * loss - 7)
     assert [(s.name, s.end) for s in moved.stages] == [(s.name, pytest.approx(s.end, rel=1e-6)) for s in found.stages]
 
@@ -156,7 +156,7 @@ def test_divergence_after_convergence_is_a_rise() -> None:
     assert "rise" in [stage.kind for stage in found.stages]
     rise = next(stage for stage in found.stages if stage.kind == "rise")
     assert 1800 < rise.start < rise.end < 2500
-    assert rise.rate is None or rise.rate < 0
+    assert rise.rate == pytest.approx(1 / 50, rel=0.01)  # on a straight scale: that at which it nears its ceiling
 
 
 @pytest.mark.parametrize("records", [0, 1, 5, 7])

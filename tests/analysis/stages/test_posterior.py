@@ -10,10 +10,11 @@ import pytest
 
 from mstage.analysis.stages.broken_lines import BrokenLines
 from mstage.analysis.stages.posterior import Posterior, Prior
-from tests.analysis.stages.test_broken_lines import small_curve
+from tests.analysis.stages.test_broken_lines import misfit, small_curve
 
 PRIOR = Prior(
     steepness=0.3,
+    least_change=0.06,
     initial=np.log([0.6, 0.3, 0.1]),
     final=np.log([0.5, 0.3, 0.2]),
     transition=np.log([[0.3, 0.2, 0.1], [0.25, 0.3, 0.05], [0.1, 0.2, 0.4]]),
@@ -30,11 +31,13 @@ def every_line(table: BrokenLines, prior: Prior) -> Iterator[tuple[float, np.nda
                 log, kinds = 0.0, []
                 for (a, i), (b, j) in pairwise(zip(along, chosen, strict=True)):
                     span = table.at[b] - table.at[a]
-                    slope = (table.heights[b, j] - table.heights[a, i]) / span
-                    kinds.append(1 if slope < -prior.steepness else 2 if slope > prior.steepness else 0)
-                    density = 0.5 / prior.steepness if kinds[-1] == 0 else prior.steepness / slope**2
+                    change = table.heights[b, j] - table.heights[a, i]
+                    slope = abs(change) / span
+                    moves = slope > prior.steepness and abs(change) > prior.least_change
+                    kinds.append((1 if change < 0 else 2) if moves else 0)
+                    density = 0.5 / prior.steepness if slope <= prior.steepness else prior.steepness / slope**2
                     spacing = table.heights[b, 1] - table.heights[b, 0]
-                    log += np.log(density * spacing / span) - table.misfit[a, b, i, j] / 2
+                    log += np.log(density * spacing / span) - misfit(table, a, b, i, j) / 2
                 log += prior.initial[kinds[0]] + prior.final[kinds[-1]]
                 log += sum(prior.transition[one, other] for one, other in pairwise(kinds))
                 heights = np.interp(

@@ -9,16 +9,18 @@ import pytest
 
 from mstage.analysis.stages.bins import make_bins
 from mstage.analysis.stages.detection import stages_of_curve
+from mstage.analysis.stages.method import SegmentationMethod
+from mstage.analysis.stages.records import Records
 from mstage.analysis.stages.results import StageMethod
-from mstage.analysis.stages.segmentation import Segment, SegmentationMethod, _merged, segment
+from mstage.analysis.stages.segmentation import Segmentation, segment
+from mstage.analysis.stages.sequences import Segment, merged
 from mstage.errors import UsageError
 from mstage.history import Curve
 
 
-def cut(loss: np.ndarray, clock: np.ndarray | None = None, method: SegmentationMethod | None = None):
+def cut(loss: np.ndarray, clock: np.ndarray | None = None, method: SegmentationMethod | None = None) -> Segmentation:
     clock = np.geomspace(1, 1000, loss.size) if clock is None else clock
-    bins = make_bins(clock, loss, 300, "log")
-    return segment(bins, method or SegmentationMethod())
+    return segment(make_bins(Records.of(clock, loss, "log"), 300), method or SegmentationMethod())
 
 
 def swinging(period: float, seed: int) -> list[str]:
@@ -32,17 +34,21 @@ def swinging(period: float, seed: int) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize(("period", "descents", "rises"), [(0.4, 17, 17), (0.8, 9, 8), (1.6, 4, 4)])
-def test_every_swing_is_a_descent_and_a_rise(seed: int, period: float, descents: int, rises: int) -> None:
-    """From each highest to the next lowest place, and back; the curve begins with a quarter of a swing upwards."""
+@pytest.mark.parametrize(("period", "falls", "rises", "quarters"), [(0.4, 17, 16, 2), (0.8, 9, 8, 1), (1.6, 4, 4, 1)])
+def test_every_swing_is_a_descent_and_a_rise(seed: int, period: float, falls: int, rises: int, quarters: int) -> None:
+    """From each highest to the next lowest place, and back.
+
+    The curve begins, and the shortest swings also end, with a quarter of a swing upwards, which may be lost in the
+    noise: it gains less than a rise at an end of a curve has to.
+    """
     kinds = swinging(period, seed)
-    assert kinds.count("descent") == descents
-    assert kinds.count("rise") in (rises, rises + 1)
+    assert kinds.count("descent") == falls
+    assert rises <= kinds.count("rise") <= rises + quarters
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_swings_shorter_than_three_knots_are_noise(seed: int) -> None:
-    assert "rise" not in swinging(0.15, seed)
+def test_swings_shorter_than_two_bins_are_noise(seed: int) -> None:
+    assert "rise" not in swinging(0.05, seed)
 
 
 def test_segments_meet_and_cover_the_curve() -> None:
@@ -63,8 +69,8 @@ def test_a_lower_bar_splits_a_plateau_of_a_shallow_curve() -> None:
 
 
 def test_neighbours_of_a_kind_are_one_and_as_sure_as_the_surer() -> None:
-    merged = _merged([Segment("plateau", 0, 3, 0.6), Segment("plateau", 3, 9, 0.9), Segment("descent", 9, 12, 0.7)])
-    assert merged == [Segment("plateau", 0, 9, 0.9), Segment("descent", 9, 12, 0.7)]
+    found = merged([Segment("plateau", 0, 3, 0.6), Segment("plateau", 3, 9, 0.9), Segment("descent", 9, 12, 0.7)])
+    assert found == [Segment("plateau", 0, 9, 0.9), Segment("descent", 9, 12, 0.7)]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +85,7 @@ def test_neighbours_of_a_kind_are_one_and_as_sure_as_the_surer() -> None:
     ],
 )
 def test_settings_that_make_no_sense_are_refused(setting: dict) -> None:
-    with pytest.raises(UsageError, match=next(iter(setting))):
+    with pytest.raises(UsageError, match=next(iter(setting)).replace("_", " ")):
         SegmentationMethod(**setting)
 
 
