@@ -1,4 +1,4 @@
-"""Which stages can nobody see, because the noise hides them or no record was written there?
+"""How well can stages be told from the nearest wrong ones, where the noise hides them or no record was written there?
 
 A method that knew the curve f without noise and the law of the noise would still have to tell f from a curve g with
 another sequence of stages. Of two given curves the likelihood ratio decides best, and with even odds it is right in
@@ -22,7 +22,6 @@ from tests.bench.staircases import LEAST_DROP, LEAST_PLATEAU, STEEP, Case, Truth
 
 LINES = 100  # of the broken line g - f
 BEGUN = 2.0  # the slope of f has to come within this factor of the bar
-ENOUGH = 0.95  # a sequence that the likelihood ratio tells right less often than this cannot be known
 
 
 def chance(case: Case) -> float:

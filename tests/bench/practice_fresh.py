@@ -18,26 +18,18 @@ from tests.bench.pieces import (
 from tests.bench.practice_kinds import Kinds, Random, beginning
 
 
-def many_epochs(random: Random) -> Course:
-    """Twenty epochs, each with a drop at its edge."""
-    level = random.uniform(0.5, 1)
-    start, pieces = beginning(random, level, 0.025)
-    for k in range(1, 20):
-        pieces.append(plateau(k / 20, level))
-        level -= random.uniform(0.15, 0.3)
-        pieces.append(descent(k / 20 + 0.003, level, straight))
-    return Course(start, [*pieces, plateau(1.0, level)])
-
-
-def long_staircase(random: Random) -> Course:
-    """65 stages."""
-    level, ends = 0.0, np.linspace(0.02, 1, 33).tolist()
-    pieces: list[Piece] = []
-    for end in ends[:-1]:
+def warm_up_and_drops(random: Random) -> Course:
+    """A rise at first, then eight drops of any size at any time, each of which relaxes."""
+    level = random.uniform(-0.3, 0.3)
+    pieces: list[Piece] = [plateau(0.005, level), rise(0.02, level + random.uniform(0.3, 0.6), straight)]
+    ends = 0.05 + 0.9 * (np.arange(8) + random.uniform(0, 0.5, 8)) / 8
+    level = random.uniform(-0.5, 0)
+    pieces.append(descent(0.04, level, straight))
+    for end in ends.tolist():
         pieces.append(plateau(end, level))
-        level -= random.uniform(0.2, 0.35)
-        pieces.append(descent(end + 0.008, level, sigmoid))
-    return Course(0.0, [*pieces, plateau(1.0, level)])
+        level -= random.uniform(0.15, 0.6)
+        pieces.append(descent(end + 0.03, level, relaxing))
+    return Course(pieces[0].height, [*pieces, plateau(1.0, level)])
 
 
 def restarts(random: Random) -> Course:
@@ -108,7 +100,7 @@ def power_law(random: Random) -> Course:
 
 
 FRESH: Kinds = {
-    "many epochs": many_epochs, "65 stages": long_staircase, "restarts": restarts, "overfitting": overfitting,
+    "warm-up, 8 drops": warm_up_and_drops, "restarts": restarts, "overfitting": overfitting,
     "one jump": one_jump, "drift and plunge": drift_and_plunge, "ceiling": ceiling, "exponential": exponential,
     "power law": power_law,
 }  # fmt: skip

@@ -168,8 +168,31 @@ def constant(random: Random) -> Course:
     return Course(level, [plateau(1.0, level)])
 
 
+def many_epochs(random: Random) -> Course:
+    """Twenty epochs, each with a drop at its edge."""
+    level = random.uniform(0.5, 1)
+    start, pieces = beginning(random, level, 0.025)
+    for k in range(1, 20):
+        pieces.append(plateau(k / 20, level))
+        level -= random.uniform(0.15, 0.3)
+        pieces.append(descent(k / 20 + 0.003, level, straight))
+    return Course(start, [*pieces, plateau(1.0, level)])
+
+
+def long_staircase(random: Random) -> Course:
+    """65 stages."""
+    level, ends = 0.0, np.linspace(0.02, 1, 33).tolist()
+    pieces: list[Piece] = []
+    for end in ends[:-1]:
+        pieces.append(plateau(end, level))
+        level -= random.uniform(0.2, 0.35)
+        pieces.append(descent(end + 0.008, level, sigmoid))
+    return Course(0.0, [*pieces, plateau(1.0, level)])
+
+
 KINDS: Kinds = {
     "lr drops": lr_drops, "wsd": decay, "grokking": grokking, "spike": healing_spike, "blow-up 1%": late_blow_up,
     "blow-up 5%": blow_up, "double descent": double_descent, "epochs": epochs, "late escape": late_escape,
     "negative": negative, "accuracy": accuracy, "rl": noisy_return, "constant": constant,
+    "20 epochs": many_epochs, "65 stages": long_staircase,
 }  # fmt: skip

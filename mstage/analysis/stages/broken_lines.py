@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from mstage.analysis.stages.tuning import AROUND
+
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
@@ -25,76 +27,139 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["plateau", "descent", "rise"]
 KINDS: tuple[Kind, ...] = ("plateau", "descent", "rise")
 LONGEST = 60  # knots that a line goes over at most
+HOPELESS = 80.0  # squared standard errors that a line misfits more than lines between all its knots, and is left out
+PLACES = 400  # at which the steepness of a curve is read, besides its knots
 
 
 class BrokenLines:
     """All the broken lines through some knots and heights, with the misfit of each of their lines.
 
-    A line goes over `LONGEST` knots at most; where the curve is straight, knots are few.
+    A line goes over `LONGEST` knots at most; where the curve is straight, knots are few. Lines between two knots that
+    misfit hopelessly at any heights are none of them.
+
+    Attributes:
+        knots: Bins at which a line may begin or end, shape (knots,).
+        heights: Heights tried at each knot, shape (knots, heights).
+        at: Positions of the knots.
+        records: Up to each knot.
+        travel: Of the curve around each line, up to each knot: see `_travel`.
+        is_last: Whether the lines go to the end of the curve.
+        begins: First knot of the lines between two knots, shape (pairs,), ascending for each last knot.
+        ends: Their last knot, shape (pairs,), ascending.
+        misfits: Square misfit of the lines, from the height i to the height j, shape (pairs, heights, heights).
     """
 
     def __init__(
         self, bins: Bins, knots: Int[np.ndarray, " knots"], heights: Float[np.ndarray, "knots heights"]
     ) -> None:
-        """Take the running sums of which misfits are made.
+        """Compute the misfits.
 
         Args:
             bins: The curve.
             knots: Bins at which a line may begin or end, shape (knots,), the first and the last bin among them.
             heights: Heights tried at each knot, shape (knots, heights).
         """
-        self.knots = knots
-        self.heights = heights
-        self.at = bins.position[knots]
-        self.records = np.cumsum(bins.records)[knots]  # up to each knot
-        self.is_last = True  # whether they go to the end of the curve
-        self._origin, self._middle = float(bins.position[0]), float(bins.value.mean())
-        weight = 1 / bins.innovation_variance
-
-        def whitened(values: np.ndarray) -> np.ndarray:
-            return np.asarray(values - bins.ar_coefficient * np.append(0.0, values[:-1]))
-
-        one, x, y = (
-            whitened(v) for v in (np.ones(knots[-1] + 1), bins.position - self._origin, bins.value - self._middle)
+        self.knots, self.heights, self.at = knots, heights, bins.position[knots]
+        self.records = np.cumsum(bins.records)[knots]
+        self.travel = _travel(self.at, heights.mean(axis=1))
+        self.is_last = True
+        origin, middle = float(bins.position[0]), float(bins.value.mean())
+        sums = _running_sums(bins, knots, origin, middle)
+        self.begins, self.ends = _hopeful(*sums)
+        self.misfits = _misfits(
+            sums[1][:, self.ends] - sums[0][:, self.begins],
+            self.at[self.begins] - origin,
+            self.at[self.ends] - self.at[self.begins],
+            (heights[self.begins] - middle)[:, :, None],
+            (heights[self.ends] - middle)[:, None, :],
         )
-        terms = np.stack([one * one, one * x, one * y, x * x, x * y, y * y])
-        sums = np.pad(np.cumsum(weight * terms, axis=1), ((0, 0), (1, 0)))
-        self._begins, self._ends = sums[:, np.append(0, knots[1:] + 1)], sums[:, knots + 1]
 
-    def lines_from(self, end: int) -> int:
-        """The first knot from which a line may lead to a knot."""
-        return max(end - LONGEST, 0)
-
-    def misfit(self, end: int) -> Float[np.ndarray, "begins heights heights"]:
-        """Square misfit of each line to a knot, from knot `lines_from(end) + a` at height i to height j, (a, i, j).
-
-        The bins after the line's first knot up to its last count for it, for the first line also bin 0. A misfit is the
-        sum of (r_k - m_k r_(k-1))^2 / v_k, r the residuals, m the AR coefficients and v the innovation variances. As r
-        is linear in the line's two heights, the sum is a quadratic form in them, whose coefficients are differences of
-        running sums.
-        """
-        begins = slice(self.lines_from(end), end)
-        w, wx, wy, wxx, wxy, wyy = self._ends[:, end, None] - self._begins[:, begins]
-        start = self.at[begins] - self._origin
-        span = self.at[end] - self.at[begins]
-        low, high = (self.heights[begins] - self._middle)[:, :, None], (self.heights[end] - self._middle)[None, None, :]
-        first, mixed = (wx - start * w) / span, (wxy - start * wy) / span  # sums of 1 tau and of y tau
-        second = (wxx - 2 * start * wx + start * start * w) / span**2  # sums of tau^2
-
-        def each(values: np.ndarray) -> np.ndarray:
-            return values[:, None, None]
-
-        of_low = each(wyy) + low * (low * each(w - 2 * first + second) - 2 * each(wy - mixed))
-        of_high = high * (high * each(second) - 2 * each(mixed))
-        return np.asarray(np.maximum(of_low + of_high + 2 * each(first - second) * low * high, 0.0))
+    def lines_to(self, end: int) -> slice:
+        """Where the lines to a knot stand among all."""
+        return slice(*np.searchsorted(self.ends, [end, end + 1]).tolist())
 
     def part(self, first: int, last: int) -> BrokenLines:
-        """Those between two knots (inclusive), as a view."""
+        """Those between two knots (inclusive)."""
         part = object.__new__(BrokenLines)
         knots = slice(first, last + 1)
         part.knots, part.heights, part.at = self.knots[knots], self.heights[knots], self.at[knots]
-        part.records = self.records[knots]
+        part.records, part.travel = self.records[knots], self.travel[knots]
         part.is_last = self.is_last and last == self.at.size - 1
-        part._origin, part._middle = self._origin, self._middle
-        part._begins, part._ends = self._begins[:, knots], self._ends[:, knots]
+        inside = (self.begins >= first) & (self.ends <= last)
+        part.begins, part.ends = self.begins[inside] - first, self.ends[inside] - first
+        part.misfits = self.misfits[inside]
         return part
+
+
+def _running_sums(bins: Bins, knots: np.ndarray, origin: float, middle: float) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of w, wx, wy, wxx, wxy and wyy over the bins, up to where a line from each knot begins and one to it ends.
+
+    The bins after the line's first knot up to its last count for it, for the first line also bin 0.
+    """
+    weight = 1 / bins.innovation_variance
+
+    def whitened(values: np.ndarray) -> np.ndarray:
+        return np.asarray(values - bins.ar_coefficient * np.append(0.0, values[:-1]))
+
+    one, x, y = (whitened(v) for v in (np.ones(knots[-1] + 1), bins.position - origin, bins.value - middle))
+    terms = np.stack([one * one, one * x, one * y, x * x, x * y, y * y])
+    sums = np.pad(np.cumsum(weight * terms, axis=1), ((0, 0), (1, 0)))
+    return sums[:, np.append(0, knots[1:] + 1)], sums[:, knots + 1]
+
+
+def _hopeful(at_begin: np.ndarray, at_end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last knots of the lines that may be probable: those from before misfit too much.
+
+    A line at any height misfits at least as much as the best one, which is set beside the best in each of its gaps.
+    """
+    end, begin = np.tril_indices(at_end.shape[1], -1)
+    near = end - begin <= LONGEST
+    end, begin = end[near], begin[near]
+    w, wx, wy, wxx, wxy, wyy = at_end[:, end] - at_begin[:, begin]
+    spread, shared, left = wxx - wx * wx / w, wxy - wx * wy / w, wyy - wy * wy / w
+    least = left - np.where(spread > 0, shared * shared / np.where(spread > 0, spread, 1.0), 0.0)
+    gaps = np.append(0.0, np.cumsum(least[end - begin == 1]))
+    first = np.arange(-1, at_end.shape[1] - 1)
+    hopeful = least - (gaps[end] - gaps[begin]) <= HOPELESS
+    np.minimum.at(first, end[hopeful], begin[hopeful])
+    chosen = begin >= first[end]
+    return begin[chosen], end[chosen]
+
+
+def _misfits(
+    sums: np.ndarray, start: np.ndarray, span: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> Float[np.ndarray, "pairs heights heights"]:
+    """Square misfit of lines.
+
+    It is the sum of (r_k - m_k r_(k-1))^2 / v_k, r the residuals, m the AR coefficients and v the innovation variances.
+    As r is linear in the line's two heights, it is a quadratic form in them.
+
+    Args:
+        sums: Of the bins that count for each line, as `_running_sums` has them, shape (6, pairs).
+        start: Where each begins, from where the curve does, shape (pairs,).
+        span: How long it is.
+        low: Heights at its beginning, shape (pairs, heights, 1).
+        high: Heights at its end, shape (pairs, 1, heights).
+    """
+    w, wx, wy, wxx, wxy, wyy = sums
+    first, mixed = (wx - start * w) / span, (wxy - start * wy) / span  # sums of 1 tau and of y tau
+    second = (wxx - 2 * start * wx + start * start * w) / span**2  # sums of tau^2
+
+    def each(values: np.ndarray) -> np.ndarray:
+        return values[:, None, None]
+
+    of_low = each(wyy) + low * (low * each(w - 2 * first + second) - 2 * each(wy - mixed))
+    of_high = high * (high * each(second) - 2 * each(mixed))
+    out = (2 * each(first - second) * low) * high
+    out += of_low
+    out += of_high
+    return np.maximum(out, 0.0, out=out)
+
+
+def _travel(at: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """How far a curve would have come up to each knot, everywhere as steep as it is on average around there."""
+    places = np.union1d(at, np.linspace(at[0], at[-1], PLACES))
+    left, right = np.maximum(places - AROUND, at[0]), np.minimum(places + AROUND, at[-1])
+    steepness = np.abs(np.interp(right, at, heights) - np.interp(left, at, heights)) / (right - left)
+    steps = (steepness[1:] + steepness[:-1]) / 2 * np.diff(places)
+    return np.interp(at, places, np.append(0.0, np.cumsum(steps)))

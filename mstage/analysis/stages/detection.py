@@ -89,7 +89,7 @@ def find_stages(curve: Curve, method: StageMethod) -> tuple[Status, tuple[Stage,
     starts = [begin, *boundaries]
     cleaned = replace(curve, clock=clock, loss=loss)
     rates = [
-        None if way is None else stage_rate(drawn, bins, index, way, start.position, end.position)
+        None if way is None else stage_rate(drawn, bins, index, way, start, end.position)
         for index, (way, start, end) in enumerate(zip(ways, starts, ends, strict=True))
     ]
     stages = tuple(

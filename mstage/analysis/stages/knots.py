@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from mstage.analysis.stages.bins import Bins
 
 
+DIGITS = 5  # of what joining two pieces costs: less than that is rounding, which is not to choose among them
+
+
 def choose_knots(
     bins: Bins, least: int
 ) -> tuple[Int[np.ndarray, " knots"], Float[np.ndarray, " knots"], Float[np.ndarray, " knots"]]:
@@ -102,7 +105,7 @@ def _pieces(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
     before = list(range(-1, size - 1))
     cost = [0.0] * size
     version = [0] * size
-    heap = [(with_neighbour(a), a, 0) for a in range(size - 1)]
+    heap = [(round(with_neighbour(a), DIGITS), a, 0) for a in range(size - 1)]
     heapq.heapify(heap)
     pieces = size
     while heap:
@@ -126,7 +129,7 @@ def _pieces(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
             second = after[first]
             if second < size:
                 joined = misfit(first, after[second]) - cost[first] - cost[second]
-                heapq.heappush(heap, (joined, first, version[first]))
+                heapq.heappush(heap, (round(joined, DIGITS), first, version[first]))
     starts = [0]
     while after[starts[-1]] < size:
         starts.append(after[starts[-1]])

@@ -10,7 +10,6 @@ apart without a fit to the curve.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,14 +19,19 @@ from mstage.analysis.stages.tuning import (
     BLOCK_RECORDS,
     CLEAR_CHANGE,
     COMMON_SHARE,
-    DOUBLING,
+    FAR_HEAVIER,
     FAR_LESS,
+    HEAVIER,
+    LIGHTER,
     MIN_INDEPENDENT,
     MIN_TELLING,
     MOST_BLOCKS,
     MOST_CHANGE,
+    NEAR_HEAVY,
+    SHAPED,
     SMOOTH_RATIO,
     SMOOTH_RATIO_FAR,
+    STEPS_ADD,
     TIED_SHARE,
 )
 
@@ -107,20 +111,36 @@ def estimate_noise(values: Float[np.ndarray, " records"]) -> Noise:
     spreads = np.array([_spread(values[2 * h :] - 2 * values[h:-h] + values[: -2 * h]) for h in lags])
     if spreads[0] == 0:
         return Noise(0.0, 0.0)
-    for place in range(
-        1, lags.size
-    ):  # the second differences of noise at most double with the lag, those of steps do more
-        half = np.flatnonzero(2 * lags == lags[place])
-        if half.size and spreads[place] > DOUBLING * spreads[half[0]] and place > 2:
-            lags, spreads = lags[:place], spreads[:place]
-            break
     third = spreads[min(3, lags.size - 1)]
     if lags.size > 1 and spreads[1] > SMOOTH_RATIO * spreads[0] and third > SMOOTH_RATIO_FAR * spreads[0]:
         return Noise(float(np.sqrt(spreads[0] / 24)), 0.0)  # an upper limit: most of the difference is shape
+    tails = np.array([_tail(values[2 * h :] - 2 * values[h:-h] + values[: -2 * h]) for h in lags])
+    heavy = tails > HEAVIER * np.minimum.accumulate(tails)
+    first = int(heavy.argmax()) if heavy.any() else lags.size
+    has_steps = (LIGHTER * tails < np.maximum.accumulate(tails)).any()  # that come back, as often as at such a lag
+    has_steps |= first <= NEAR_HEAVY and tails.max() > FAR_HEAVIER * tails.min()
+    if has_steps and lags.size > NEAR_LAGS:
+        return _beside_steps(spreads)
+    lags, spreads = lags[: max(first, 2)], spreads[: max(first, 2)]
     inflation = (1 + CORRELATIONS) / (1 - CORRELATIONS)
     correlations = CORRELATIONS[inflation <= max(values.size / MIN_INDEPENDENT, 1.0)]
     whole, near = (_best_fit(spreads[:count], lags[:count], correlations) for count in (lags.size, NEAR_LAGS))
     return near if near.correlation < FAR_LESS * whole.correlation else whole  # else steps look like slow noise
+
+
+def _beside_steps(spreads: np.ndarray) -> Noise:
+    """The least correlated noise that the first two lags allow, where steps have added to the second of them."""
+    powers = CORRELATIONS[:, None] ** LAGS[:2]
+    expected = 6 - 8 * powers + 2 * powers**2
+    allowed = spreads[1] <= STEPS_ADD * spreads[0] * expected[:, 1] / expected[:, 0]
+    place = int(allowed.argmax()) if allowed.any() else CORRELATIONS.size - 1
+    return Noise(float(np.sqrt(spreads[0] / expected[place, 0])), float(CORRELATIONS[place]))
+
+
+def _tail(differences: np.ndarray) -> float:
+    """By what factor the large ones are larger than the small ones: more so where there are steps among them."""
+    small, large = np.quantile(np.abs(differences), [0.25, 0.85])
+    return float(large / small) if small > 0 else 1.0
 
 
 def _best_fit(spreads: np.ndarray, lags: np.ndarray, correlations: np.ndarray) -> Noise:
@@ -159,22 +179,31 @@ def _spread(differences: np.ndarray) -> float:
 def local_scale(values: Float[np.ndarray, " records"]) -> Float[np.ndarray, " records"]:
     """How large the noise is around each record, as a multiple of what it is over the whole curve.
 
-    From the second differences in blocks, each with its neighbours. 1 throughout where the blocks differ by less than
-    chance and the shape of a curve can do.
+    From the second differences in blocks, each with its neighbours, or from the fourth ones where they say far less:
+    then the shape of the curve has added to the second ones. 1 throughout where the blocks differ by less than chance
+    and the shape of a curve can do.
     """
-    size = values.size - 2
+    size = values.size - 4
     block = max(BLOCK_RECORDS, size // MOST_BLOCKS)
     count = size // block
     if count < 3:
         return np.ones(values.size)
-    sizes = np.abs(np.diff(values, 2))
-    edges = np.linspace(0, size, count + 1).astype(int)
-    whole = _spread(sizes)
-    blocks = np.array([_spread(sizes[a:b]) for a, b in pairwise(edges)])
+    second, fourth = (_in_blocks(np.abs(np.diff(values, order)), block, count) for order in (2, 4))
+    blocks = np.where(second > SHAPED * fourth, fourth, second)
     blocks = np.median(np.stack([np.append(blocks[0], blocks[:-1]), blocks, np.append(blocks[1:], blocks[-1])]), axis=0)
-    if whole == 0 or blocks.max() <= CLEAR_CHANGE**2 * blocks.min():
+    if not np.isfinite(blocks).all() or blocks.max() <= CLEAR_CHANGE**2 * blocks.min():
         return np.ones(values.size)
-    scale = np.sqrt(blocks / whole).clip(1 / MOST_CHANGE, MOST_CHANGE)
-    place = (np.arange(values.size) - 1 - (edges[1] - edges[0]) / 2) * count / size  # in blocks, 0 amid the first
+    scale = np.sqrt(blocks).clip(1 / MOST_CHANGE, MOST_CHANGE)
+    place = (np.arange(values.size) - 1) / block - 0.5  # in blocks, 0 amid the first
     before, after = (np.clip(one(place), 0, count - 1).astype(int) for one in (np.floor, np.ceil))
     return np.asarray(np.maximum(scale[before], scale[after]))
+
+
+def _in_blocks(sizes: np.ndarray, block: int, count: int) -> np.ndarray:
+    """Variance of differences in each block, as a multiple of what it is over all; infinite where that is 0."""
+    parts = sizes[: count * block].reshape(count, block)
+    spreads = (np.median(parts, axis=1) / MAD_TO_SIGMA) ** 2
+    for tied in np.flatnonzero(spreads == 0).tolist():
+        spreads[tied] = _spread(parts[tied])
+    whole = _spread(sizes)
+    return spreads / whole if whole > 0 else np.full(count, np.inf)

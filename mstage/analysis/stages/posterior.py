@@ -32,6 +32,7 @@ class Prior:
         initial: Of the label of the first line, shape (3,).
         final: Of the label of the last line, shape (3,).
         transition: Of a label (second index) after another one (first index) at a knot, shape (3, 3).
+        share: Of the slope that the curve has around a line, below which that is a plateau however steep it is.
     """
 
     steepness: float
@@ -39,6 +40,7 @@ class Prior:
     initial: Float[np.ndarray, " 3"]
     final: Float[np.ndarray, " 3"]
     transition: Float[np.ndarray, "3 3"]
+    share: float = 0.0
 
 
 class Posterior:
@@ -55,45 +57,28 @@ class Posterior:
             table: The lines.
             prior: What is expected of them.
         """
-        self._table = table
-        self._prior = prior
+        self._table, self._prior = table, prior
         count, choices = table.heights.shape
+        log, self._labels = _lines(table, prior)
+        kinds = [self._labels == kind for kind in range(3)]
+        self._weights = np.empty_like(log)
         self._forward = np.full((3, count, choices), -np.inf)  # log messages, by the label of the last line
-        self._backpointers: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0))]
-        onward = np.empty((3, count, choices))  # the same, by the label of the next line
-        onward[:, 0] = prior.initial[:, None]
-        spacing = np.gradient(table.heights, axis=1)
+        onward = np.empty((count, 3, choices))  # the same, by the label of the next line
+        onward[0] = prior.initial[:, None]
+        follows = np.exp(prior.transition).T
+        heights = np.arange(choices)[:, None]
         for end in range(1, count):
-            log, label = self._lines_to(end, spacing[end])
-            before = onward[:, table.lines_from(end) : end, :, None]
-            log += np.where(label == 0, before[0], np.where(label == 1, before[1], before[2]))
-            log, label = log.reshape(-1, choices), label.reshape(-1, choices)
-            most = np.maximum(log.max(axis=0), -np.finfo(float).max)
-            weight = np.exp(log - most)
-            self._backpointers.append((weight, label))
-            falls, rises = (np.where(label == kind, weight, 0.0).sum(axis=0) for kind in (1, 2))
-            sums = np.stack([np.where(label == 0, weight, 0.0).sum(axis=0), falls, rises])
+            lines = table.lines_to(end)
+            here = log[lines]
+            here += onward[table.begins[lines, None, None], self._labels[lines], heights]
+            most = np.maximum(here.max(axis=(0, 1)), -np.finfo(float).max)
+            here -= most
+            weight = np.exp(here, out=self._weights[lines])
+            sums = np.stack([np.einsum("aij,aij->j", weight, kind[lines]) for kind in kinds])
             with np.errstate(divide="ignore"):
                 self._forward[:, end] = np.log(sums) + most
-            onward[:, end] = np.logaddexp.reduce(self._forward[:, None, end] + prior.transition[:, :, None], axis=0)
+                onward[end] = np.log(follows @ sums) + most
         self.total = float(np.logaddexp.reduce((self._forward[:, -1] + prior.final[:, None]).ravel()))
-
-    def _lines_to(self, end: int, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Log of likelihood times prior of each line to a knot, and its label, shape (a, i, j).
-
-        The prior of a plateau's slope is even, that of a descent's or a rise's falls with its square. It is a density,
-        so that a height stands for as much of it as it is away from the next.
-        """
-        table, steepness = self._table, self._prior.steepness
-        begins = slice(table.lines_from(end), end)
-        span = (table.at[end] - table.at[begins])[:, None, None]
-        change = table.heights[end] - table.heights[begins, :, None]
-        slope = change / span
-        least = np.maximum(steepness * span, self._prior.least_change)
-        label = (change < -least).view(np.int8) + 2 * (change > least).view(np.int8)
-        steep = np.maximum(np.abs(slope), steepness)
-        density = np.where(steep == steepness, 0.5 / steepness, steepness / steep**2) * (spacing / span)
-        return np.log(density) - table.misfit(end) / 2, label
 
     def draw(
         self, count: int, random: np.random.Generator
@@ -119,19 +104,43 @@ class Posterior:
             here = np.flatnonzero(at == end)
             if not here.size:
                 continue
-            weight, label = self._backpointers[end]
-            states, of = np.unique(kind[here] * choices + height[here], return_inverse=True)
-            state_kind, state_height = np.divmod(states, choices)
-            sums = np.cumsum(weight[:, state_height] * (label[:, state_height] == state_kind), axis=0)
-            reached = sums[:, of] <= random.random(here.size) * sums[-1, of]
+            lines = self._table.lines_to(end)
+            to = height[here]
+            sums = self._weights[lines][:, :, to] * (self._labels[lines][:, :, to] == kind[here])
+            sums = np.cumsum(sums.reshape(-1, here.size), axis=0)
+            reached = sums <= random.random(here.size) * sums[-1]
             begin, before = np.divmod(reached.sum(axis=0).clip(max=len(sums) - 1), choices)
-            begin += self._table.lines_from(end)
+            begin += self._table.begins[lines.start]
             labels[here, begin] = kind[here]
             heights[here, begin] = self._table.heights[begin, before]
             ways = self._forward[:, begin, before].T + self._prior.transition[:, kind[here]].T
             kind[here] = _choose(ways, random.random(here.size))
             at[here], height[here] = begin, before
         return _filled(heights, self._table.at), np.take_along_axis(labels, _last(labels >= 0), axis=1)
+
+
+def _lines(
+    table: BrokenLines, prior: Prior
+) -> tuple[Float[np.ndarray, "pairs heights heights"], Int8[np.ndarray, "pairs heights heights"]]:
+    """Log of likelihood times prior of each line of a table, and its label.
+
+    The prior of a plateau's slope is even, that of a descent's or a rise's falls with its square. It is a density, so
+    that a height stands for as much of it as it is away from the next.
+    """
+    begins, ends = table.begins, table.ends
+    span = table.at[ends] - table.at[begins]
+    flat = prior.steepness * span
+    if prior.share:
+        flat = np.maximum(flat, prior.share * (table.travel[ends] - table.travel[begins]))
+    change = table.heights[ends, None, :] - table.heights[begins, :, None]
+    size = np.abs(change)
+    label = (size > np.maximum(flat, prior.least_change)[:, None, None]).view(np.int8)
+    label <<= change > 0
+    log = -2 * np.log(np.maximum(size, flat[:, None, None], out=size))  # of the square of what the steeper changes by
+    spacing = np.gradient(table.heights, axis=1)
+    log += (np.log(flat)[:, None] + np.log(spacing)[ends])[:, None, :]
+    log -= np.where(size <= flat[:, None, None], np.log(2), 0.0) + table.misfits / 2
+    return log, label
 
 
 def _choose(log_weights: np.ndarray, chance: np.ndarray) -> np.ndarray:

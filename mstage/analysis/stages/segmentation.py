@@ -1,7 +1,8 @@
 """Which plateaus, descents and rises does a curve on a logarithmic scale go through?
 
 Broken lines are sampled from their posterior (see `posterior`), and the most frequent sequence of stages is that of the
-curve. Then each plateau is looked at again with a lower bar for steepness, and each descent with a higher one.
+curve, unless it is a `staircase` of more. Then each plateau is looked at again with a lower bar for steepness, and each
+descent with a higher one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from mstage.analysis.stages.broken_lines import BrokenLines
 from mstage.analysis.stages.knots import choose_knots, shape_sigma
 from mstage.analysis.stages.refinement import divided, split
 from mstage.analysis.stages.sequences import Segment, most_probable
-from mstage.analysis.stages.tuning import HEIGHT_STEP, LOWER_BARS
+from mstage.analysis.stages.staircase import staircase
+from mstage.analysis.stages.tuning import HEIGHT_STEP, LOWER_BARS, STAIRCASE_KNOTS
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -57,6 +59,10 @@ def segment(bins: Bins, method: SegmentationMethod) -> Segmentation:
     bins = replace(bins, innovation_variance=bins.innovation_variance + shape_sigma(bins) ** 2)
     table = BrokenLines(bins, knots, middle[:, None] + HEIGHT_STEP * error[:, None] * HEIGHTS)
     found, heights = most_probable(table, method.prior(), method.least_drop)
+    if knots.size > STAIRCASE_KNOTS:
+        steps, lines = staircase(table, method)
+        if len(steps) > len(found):
+            found, heights = steps, lines
     mean = heights.mean(axis=0)
     for share in LOWER_BARS:
         bar = share * method.steepness

@@ -25,17 +25,18 @@ from mstage.analysis.stages.tuning import MIN_SPAN
 
 if TYPE_CHECKING:
     from mstage.analysis.stages.bins import Bins
-    from mstage.analysis.stages.boundaries import Way
+    from mstage.analysis.stages.boundaries import Boundary, Way
     from mstage.analysis.stages.drawn_curve import DrawnCurve
 
 RATE_SHARE = 0.9  # of the way, on the scale of the loss
 MIN_SIGMA = 1e-9  # of a height, so that a curve without any noise has finite weights
 SURE = 4.0  # standard errors of the mean of the records there, by which a level may lie beyond that range
+FROM_90_TO_95 = 1.19  # percent, the length of an interval of Gaussian noise
 LATE = 0.9  # of a plateau, where the next stage has not begun
 MOST_POINTS = 256  # that an exponential is fitted to
 
 
-def stage_rate(curve: DrawnCurve, bins: Bins, index: int, way: Way, start: float, end: float) -> Rate | None:
+def stage_rate(curve: DrawnCurve, bins: Bins, index: int, way: Way, begins: Boundary, end: float) -> Rate | None:
     """Rate of a stage.
 
     Args:
@@ -43,10 +44,10 @@ def stage_rate(curve: DrawnCurve, bins: Bins, index: int, way: Way, start: float
         bins: The same.
         index: The stage, a descent or a rise.
         way: From where to where it goes.
-        start: Where it starts on the clock.
-        end: Where it ends.
+        begins: Where it starts.
+        end: Where it ends on the clock.
     """
-    records, kinds = curve.records, curve.kinds
+    records, kinds, start = curve.records, curve.kinds, begins.position
     first, last = np.searchsorted(records.clock, [start, np.nextafter(end, np.inf)]).tolist()
     if last - first < MIN_POINTS - 2:  # the ends of the stage are points too
         return None
@@ -66,7 +67,22 @@ def stage_rate(curve: DrawnCurve, bins: Bins, index: int, way: Way, start: float
         end = _passes(curve, first, last, float(share), way.falls)
         if way.falls > 0 or not records.scale.logarithmic:  # a loss that grows by factors is not led by where it ends
             level = _level_after(curve, index, (start, stage_end), Level(goal, float(way.goal.std())))
-    return fit_exponential(_in_time(curve, start, end), level) if end > start else None
+    if not end > start:
+        return None
+    rate = fit_exponential(_in_time(curve, start, end), level)
+    ends = [at for at in (begins.low, begins.high) if records.clock[0] <= at < end and at != start]
+    others = [fit_exponential(_in_time(curve, at, end), level) for at in ends] if rate else []
+    return rate and _as_unsure_as_its_start(rate, [one.value for one in others if one])
+
+
+def _as_unsure_as_its_start(rate: Rate, others: list[float]) -> Rate:
+    """A rate whose interval has also what it would be by if its stage started elsewhere in the interval of that.
+
+    A descent that is no pure exponential is faster or slower where it sets in.
+    """
+    below, above = (FROM_90_TO_95 * max([0.0, *(sign * (rate.value - one) for one in others)]) for sign in (1, -1))
+    low = rate.value - float(np.hypot(rate.value - rate.low, below))
+    return replace(rate, low=low, high=rate.value + float(np.hypot(rate.high - rate.value, above)))
 
 
 def _passes(curve: DrawnCurve, first: int, last: int, height: float, falls: float) -> float:

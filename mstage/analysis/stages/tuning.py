@@ -1,9 +1,10 @@
 """The numbers of the stage finder that were found by trying, with what they were tried on.
 
-They are those that give the right stages, boundaries and intervals most often on the noisy curves with known stages of
-`tests/bench/staircases.py`: staircases of deep linear networks, exponentials, power laws and flat curves, with white
-and autocorrelated noise and spikes, on linear and logarithmic clocks, of seeds other than those that are reported. The
-defaults of `SegmentationMethod` were chosen together with them. `make bench` says what a change costs.
+They are those that give the right stages, boundaries and intervals most often on noisy curves with known stages, of
+seeds other than those that are reported: those of `tests/bench/staircases.py` (staircases of deep linear networks,
+exponentials, power laws and flat curves, with white and autocorrelated noise and spikes, on linear and logarithmic
+clocks) and of `tests/bench/practice_kinds.py` (drops of a learning rate, blow-ups, epochs, grokking and what else logs
+hold). The defaults of `SegmentationMethod` were chosen together with them. `make bench` says what a change costs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ SMOOTH_RATIO_FAR = 8.0  # the same at lags 4 and 1: noise of any correlation sta
 COMMON_SHARE = 0.1  # of the differences that have to move for those that do not to be left out
 MIN_INDEPENDENT = 12  # independent records that a curve counts for at least: slower wandering is shape
 
-DOUBLING = 2.6  # of the squared differences at a lag and at half of it: noise of any correlation stays below 2
+HEAVIER = 1.35  # tails of the second differences than at a shorter lag: that and longer ones tell of the shape
+LIGHTER = 1.6  # tails than at a shorter lag, that only steps have which come back
+NEAR_HEAVY = 4  # place of the first heavier lag up to which, and
+FAR_HEAVIER = 2.0  # factor between the tails at two lags from which on, there are steps
+STEPS_ADD = 1.6  # factor by which steps add to the squared differences at the second lag
 FAR_LESS = 0.6  # of the correlation that all lags tell, below which that of the first is taken
 TIED_SHARE = 0.5  # of the records around one that are as the one before, from which they say nothing of the noise
 MIN_TELLING = (
@@ -28,6 +33,7 @@ MIN_TELLING = (
 )
 BLOCK_RECORDS = 24  # at least, in a block whose noise is looked at by itself
 MOST_BLOCKS = 60
+SHAPED = 4.0  # times the variance that fourth differences tell, from which on second ones tell of the shape
 CLEAR_CHANGE = 2.5  # ratio of the noise of two blocks, below which all have the same
 MOST_CHANGE = 100.0  # factor between the noise of a block and that of the whole curve
 
@@ -63,6 +69,11 @@ HIGHER_BARS = (3.0, 9.0, 27.0, 81.0)  # of the steepness, at which a descent or 
 LOWER_BARS = (1 / 3, 1 / 9, 1 / 27)  # of the steepness, at which a plateau is looked at again
 WHOLE_DROPS = 4.0  # times `least_drop`, by which a plateau has to change to become one descent or rise at a lower bar
 SPLIT_DOUBT = 0.02  # factor of `change` and `rise` there: several bars in several plateaus are tried
+STAIRCASE_KNOTS = 72  # more of which a curve has to have to be looked at as a staircase of many steps
+STAIRCASE_SHARE = 0.5  # of the slope of the curve around it, below which a line of a staircase is a plateau
+AROUND = 0.35  # on the scale of the segmentation, to each side
+STAIRCASE_PLATEAUS = 5  # that a staircase has at least, besides the first and the last
+STAIRCASE_ERRORS = 2.0  # standard errors, by which a plateau may be steeper than all of them together tell
 PROBABILITY_AGREED = 0.96  # measured share of the stages on which all lines drawn agree that are real
 PROBABILITY_DOUBTED = 0.6  # the same of those on which none does, but which the most frequent sequence has
 

@@ -34,16 +34,18 @@ def swinging(period: float, seed: int) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize(("period", "falls", "rises", "quarters"), [(0.4, 17, 16, 2), (0.8, 9, 8, 1), (1.6, 4, 4, 1)])
-def test_every_swing_is_a_descent_and_a_rise(seed: int, period: float, falls: int, rises: int, quarters: int) -> None:
+@pytest.mark.parametrize(
+    ("period", "falls", "rises"), [(0.4, {17, 18}, {16, 17, 18}), (0.8, {9}, {8, 9}), (1.6, {4, 5}, {4, 5})]
+)
+def test_every_swing_is_a_descent_and_a_rise(seed: int, period: float, falls: set[int], rises: set[int]) -> None:
     """From each highest to the next lowest place, and back.
 
-    The curve begins, and the shortest swings also end, with a quarter of a swing upwards, which may be lost in the
-    noise: it gains less than a rise at an end of a curve has to.
+    The curve begins with a quarter of a swing upwards, and the shortest ends with one; such a quarter may be lost in
+    the noise. After its last highest place it falls by a few percent, or not at all.
     """
     kinds = swinging(period, seed)
-    assert kinds.count("descent") == falls
-    assert rises <= kinds.count("rise") <= rises + quarters
+    assert kinds.count("descent") in falls
+    assert kinds.count("rise") in rises
 
 
 @pytest.mark.parametrize("seed", range(6))
