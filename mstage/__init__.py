@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mstage.analysis.observed import Observed
     from mstage.analysis.stages.method import SegmentationMethod
     from mstage.analysis.stages.results import RunStages, Stage, StageMethod, Stages
     from mstage.analysis.summary.figure_data import FigureData
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from mstage.readers.logs.log import Log, Series
     from mstage.render.figures.plot import plot
     from mstage.render.figures.write import draw_figure, write_figures
-    from mstage.spec import BuiltIn, Descent, Flow, Optimizer, Recording, Sweep, Table, TwoLayer
+    from mstage.spec import MLP, BuiltIn, Descent, Diagonal, Flow, Linear, Optimizer, Recording, Sweep, Table, TwoLayer
     from mstage.store.reader import open_sweep
     from mstage.workflows.checkpoint_drift import CheckpointDrift, measure_checkpoint_drift
     from mstage.workflows.condensation import measure_condensation
@@ -40,11 +41,14 @@ if TYPE_CHECKING:
     from mstage.workflows.estimate import Estimate, estimate
     from mstage.workflows.figures import collect_figures
     from mstage.workflows.logs import open_log
+    from mstage.workflows.models import ModelList, list_models
+    from mstage.workflows.observe import observe
     from mstage.workflows.predict import predict
     from mstage.workflows.report import report
     from mstage.workflows.train import Progress, train
 
 _HOMES = {
+    "mstage.analysis.observed": ("Observed",),
     "mstage.analysis.weights.condensation": ("Condensation", "CondensationMethod"),
     "mstage.analysis.weights.drift": ("Drift", "DriftMethod"),
     "mstage.analysis.weights.layer_drift": ("LayerDrift",),
@@ -53,7 +57,19 @@ _HOMES = {
     "mstage.analysis.stages.results": ("RunStages", "Stage", "StageMethod", "Stages"),
     "mstage.analysis.summary.report": ("SweepReport",),
     "mstage.errors": ("InputError", "MstageError", "UsageError"),
-    "mstage.spec": ("BuiltIn", "Descent", "Flow", "Optimizer", "Recording", "Sweep", "Table", "TwoLayer"),
+    "mstage.spec": (
+        "MLP",
+        "BuiltIn",
+        "Descent",
+        "Diagonal",
+        "Flow",
+        "Linear",
+        "Optimizer",
+        "Recording",
+        "Sweep",
+        "Table",
+        "TwoLayer",
+    ),
     "mstage.store.reader": ("open_sweep",),
     "mstage.analysis.summary.figure_data": ("FigureData",),
     "mstage.readers.logs.log": (
@@ -72,6 +88,8 @@ _HOMES = {
     "mstage.workflows.detect_stages": ("detect_stages",),
     "mstage.workflows.drift": ("measure_drift",),
     "mstage.workflows.estimate": ("Estimate", "estimate"),
+    "mstage.workflows.models": ("ModelList", "list_models"),
+    "mstage.workflows.observe": ("observe",),
     "mstage.workflows.predict": ("predict",),
     "mstage.workflows.report": ("report",),
     "mstage.workflows.train": ("Progress", "train"),
@@ -79,11 +97,13 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "MLP",
     "BuiltIn",
     "CheckpointDrift",
     "Condensation",
     "CondensationMethod",
     "Descent",
+    "Diagonal",
     "Drift",
     "DriftMethod",
     "Estimate",
@@ -91,8 +111,11 @@ __all__ = [
     "Flow",
     "InputError",
     "LayerDrift",
+    "Linear",
     "Log",
+    "ModelList",
     "MstageError",
+    "Observed",
     "Optimizer",
     "Progress",
     "Recording",
@@ -113,9 +136,11 @@ __all__ = [
     "detect_stages",
     "draw_figure",
     "estimate",
+    "list_models",
     "measure_checkpoint_drift",
     "measure_condensation",
     "measure_drift",
+    "observe",
     "open_log",
     "open_sweep",
     "plot",

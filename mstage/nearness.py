@@ -39,6 +39,12 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {  # what other tools call it, in plai
     "tensorboard": ("tb", "tfevents", "events"),
     "numpy": ("npz", "npy"),
     "text": ("txt",),
+    "sharpness": ("lambdamax", "maxeigenvalue", "topeigenvalue", "hessiantop", "hessianmax"),
+    "hessian trace": ("tracehessian",),
+    "gradient norm": ("gradnorm", "gradientsize"),
+    "kernel top": ("ntk", "ntktop", "kernel"),
+    "relative distance": ("distance", "movement"),
+    "inactive share": ("deadneurons", "dead", "sparsity"),
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from mstage.errors import unknown_name
 from mstage.nearness import nearest
-from mstage.spec.models.two_layer import ACTIVATIONS
+from mstage.spec.models.layers import ACTIVATIONS
 from mstage.spec.problems import PROBLEMS
 from mstage.spec.sweep import sweep_keys
 
@@ -53,8 +53,8 @@ def test_what_is_near_is_offered(found: str, known: tuple[str, ...], meant: str)
     ("found", "known"),
     [
         *((option, OPTIONS) for option in (
-            "--noise", "--gamma", "--beta", "--sigma", "--depth", "--device", "--loss", "--log", "--name", "--dropout",
-            "--momentum", "--verbose", "--quiet", "--debug", "--init", "--lambda", "--force", "--q", "--",
+            "--noise", "--gamma", "--beta", "--sigma", "--layers", "--device", "--loss", "--log", "--name", "--dropout",
+            "--momentum", "--verbose", "--quiet", "--debug", "--lambda", "--force", "--q", "--",
         )),
         *((name, OPTIMIZERS) for name in ("shampoo", "momentum", "newton", "foo", "")),
         *((name, ACTIVATIONS) for name in ("softplus", "sigmoid", "cos", "swish")),

@@ -13,6 +13,7 @@ SIGMA = {
         lambda s: np.cosh(0.5) ** 2 / np.cosh(s + 0.5) ** 2,
     ),
     "relu": (lambda s: np.where(s > 0, s, 0.0), lambda s: np.where(s > 0, 1.0, 0.0)),
+    "leaky-relu": (lambda s: np.where(s > 0, s, s / 2), lambda s: np.where(s > 0, 1.0, 0.5)),
     "gelu": (lambda s: s * norm.cdf(s), lambda s: norm.cdf(s) + s * norm.pdf(s)),
     "sin": (np.sin, np.cos),
     "identity": (lambda s: s, np.ones_like),

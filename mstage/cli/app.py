@@ -12,6 +12,8 @@ from mstage.cli.console import Streams
 from mstage.cli.detect_stages import detect_stages
 from mstage.cli.drift import drift
 from mstage.cli.help import PanelledCommand
+from mstage.cli.models import models
+from mstage.cli.observe import observe
 from mstage.cli.predict import predict
 from mstage.cli.report import report
 from mstage.cli.train import train
@@ -36,6 +38,8 @@ app.command(
 app.command("predict", cls=PanelledCommand, short_help="Say what theory predicts, before training.")(predict)
 app.command("drift", cls=PanelledCommand, short_help="Measure how far the distribution of the weights moves.")(drift)
 app.command("condensation", cls=PanelledCommand, short_help="Measure how the neurons line up.")(condensation)
+app.command("models", cls=PanelledCommand, short_help="List the networks that can be trained.")(models)
+app.command("observe", cls=PanelledCommand, short_help="Measure sharpness, kernel, norms at the snapshots.")(observe)
 app.command("report", cls=PanelledCommand, short_help="Sum up a sweep in tables and a curve.")(report)
 
 

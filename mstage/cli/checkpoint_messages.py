@@ -23,8 +23,8 @@ REDRAW_SECONDS = 0.25
 
 
 @contextmanager
-def reading_progress(streams: Streams) -> Iterator[Callable[[float], None] | None]:
-    """A line with the progress of reading, if stderr is a terminal; it is erased at the end.
+def reading_progress(streams: Streams, what: str = "reading weights") -> Iterator[Callable[[float], None] | None]:
+    """A line with the progress of reading, or of what else is done, if stderr is a terminal; it is erased at the end.
 
     Not a bar of Rich's: that hides the cursor, and an interruption, which ends the process at once, would leave it so.
     """
@@ -38,13 +38,13 @@ def reading_progress(streams: Streams) -> Iterator[Callable[[float], None] | Non
         if time.monotonic() - shown_at > REDRAW_SECONDS:
             shown_at = time.monotonic()
             with suppress(OSError):  # the terminal has gone
-                print(f"\rreading weights: {100 * share:.0f} %", end="", file=streams.stderr, flush=True)
+                print(f"\r{what}: {100 * share:.0f} %", end="", file=streams.stderr, flush=True)
 
     try:
         yield show
     finally:
         with suppress(OSError):
-            print("\r" + " " * len("reading weights: 100 %") + "\r", end="", file=streams.stderr, flush=True)
+            print("\r" + " " * len(f"{what}: 100 %") + "\r", end="", file=streams.stderr, flush=True)
 
 
 def remarks(result: CheckpointDrift) -> list[str]:

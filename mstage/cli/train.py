@@ -43,7 +43,8 @@ def train(
 ) -> int:
     """Train networks, one for each combination of alpha, width, seed and learning rate; keep their losses and weights.
 
-    A network is f(x) = sum_k a_k sigma(w_k . x); its loss is half the mean squared residual.
+    A network is f(x) = sum_k a_k sigma(w_k . x), or another --model; `mstage models` lists them, with the options of
+    each. The loss is half the mean squared residual.
     """
     given = {key: value for key, value in values.items() if value is not None}
     base = base_of(sweep_file, like)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from mstage.analysis.observed import Observed
 from mstage.analysis.stages.groups import StageGroups
 from mstage.analysis.stages.results import Stages
 from mstage.analysis.summary.report import SweepReport
@@ -14,7 +15,7 @@ from mstage.analysis.weights.layer_drift import LayerDrift
 from mstage.render.drift_tables import drift_table
 from mstage.render.layer_tables import layer_table
 from mstage.render.report import report_parts
-from mstage.render.snapshot_tables import condensation_table
+from mstage.render.snapshot_tables import condensation_table, observable_table
 from mstage.render.stage_tables import stage_table
 from mstage.render.table import Table
 from mstage.render.theory_tables import constants_table, prediction_table
@@ -39,6 +40,8 @@ def parts_of(result: object) -> list[Table | str]:
             return [drift_table(result)]
         case Condensation():
             return [condensation_table(result)]
+        case Observed():
+            return [observable_table(result)]
         case LayerDrift():
             return [layer_table(result, 1)]
     return [repr(result)]

@@ -50,21 +50,26 @@ def constants_table(theory: SweepTheory) -> Table:
 
 
 def prediction_table(theory: SweepTheory) -> Table:
-    """Every prediction of every alpha, width and learning rate."""
-    rates = len({one.learning_rate for one in theory.runs}) > 1
-    heads = ["alpha", "width", *(["learning rate"] if rates else [])]
+    """Every prediction of every alpha, width, learning rate and alpha_output."""
+    axes = [name for name in theory.runs[0].run if name != "learning_rate" or several_rates(theory)]
+    heads = [name.replace("_", " ") for name in axes]
     table = Table(
         [*heads, "prediction", "", "value", "theory's band", "note"], title="Predictions", left=["prediction", ""]
     )
     notes = Notes()
     for one in theory.runs:
-        place = [given(value) for value in (one.alpha, one.width, *([one.learning_rate] if rates else []))]
+        place = [given(one.run[name]) for name in axes]
         for prediction in one.predictions:
             value = number(prediction.value) if prediction.applies else "none"
             allowed, name = band(prediction.low, prediction.high), named(prediction.name, "time")
             table.add_row_of(place, name, prediction.symbol, value, allowed, notes.mark(prediction.why))
     table.notes = notes.lines(theory.remarks)
     return table
+
+
+def several_rates(theory: SweepTheory) -> bool:
+    """Whether its runs differ in the learning rate."""
+    return len({one.learning_rate for one in theory.runs}) > 1
 
 
 def comparison_table(groups: StageGroups, comparisons: tuple[Comparison, ...], remarks: tuple[str, ...] = ()) -> Table:

@@ -24,13 +24,15 @@ def parameters_of_parts() -> dict[str, Parameter[Any, Any]]:
 
 def foreign_keys(values: Mapping[str, Any]) -> dict[str, str]:
     """Keys that belong to other models or dynamics than some values name -> the option that has them."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for family, members in FAMILIES.items():
         chosen = values.get(family, next(iter(members)))
         own = declared(members[chosen]) if chosen in members else parameters_of_parts()
         for name, member in members.items():
-            found |= {key: f"--{family} {name}" for key in declared(member) if key not in own}
-    return found
+            for key in declared(member):
+                if key not in own:
+                    found.setdefault(key, []).append(f"--{family} {name}")
+    return {key: " or ".join(options) for key, options in found.items()}
 
 
 def parts_of(values: Mapping[str, Any]) -> dict[str, Any]:

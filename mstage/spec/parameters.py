@@ -89,7 +89,7 @@ class Parameter(Field[_Held, _Given]):
         return one_name(name, value)
 
     def plain(self, value: Any) -> Any:
-        """The value as TOML and JSON have it."""
+        """The value as TOML and JSON have it; None if it is left out."""
         return value
 
     def shown_default(self) -> str:
@@ -117,6 +117,7 @@ class Part(Field[Any, Any]):
 
 Numbers: TypeAlias = Parameter[tuple[float, ...], float | Sequence[float]]  # an axis: one value or several
 WholeNumbers: TypeAlias = Parameter[tuple[int, ...], int | Sequence[int]]
+MaybeNumbers: TypeAlias = Parameter[tuple[float, ...] | None, float | Sequence[float] | None]
 MaybeWholeNumbers: TypeAlias = Parameter[tuple[int, ...] | None, int | Sequence[int] | None]
 Maybe: TypeAlias = Parameter[_Held | None, _Held | None]
 Plain: TypeAlias = Parameter[_Held, _Held]
@@ -220,9 +221,14 @@ class Choice(Parameter[Any, Any]):
 
 @dataclass(frozen=True, kw_only=True)
 class Flag(Parameter[Any, Any]):
-    """Yes or no."""
+    """Yes or no.
+
+    Attributes:
+        only_if_set: Whether files, stores and reports leave it out where it is its default.
+    """
 
     metavar: str | None = None
+    only_if_set: bool = False
 
     def read(self, name: str, value: Any) -> Any:
         if not isinstance(value, bool):
@@ -233,6 +239,9 @@ class Flag(Parameter[Any, Any]):
         if not isinstance(value, bool):
             raise UsageError(f"{name} {value!r}: expected true or false")
         return value
+
+    def plain(self, value: Any) -> Any:
+        return None if self.only_if_set and value == self.default else value
 
     def shown_default(self) -> str:
         return "yes" if self.default else "no"
@@ -259,7 +268,8 @@ def declared(owner: Any) -> dict[str, Parameter[Any, Any]]:
 def plain_values(owner: Any) -> dict[str, Any]:
     """The parameters of an object as TOML and JSON have them, by key; those that are None are left out."""
     held = {key: (known, getattr(owner, known.name)) for key, known in declared(owner).items()}
-    return {key: known.plain(value) for key, (known, value) in held.items() if value is not None}
+    plain = {key: known.plain(value) for key, (known, value) in held.items() if value is not None}
+    return {key: value for key, value in plain.items() if value is not None}
 
 
 def numbers_of(*owners: Any) -> dict[str, tuple[Number, tuple[Any, ...]]]:

@@ -124,7 +124,7 @@ def _shapes(layout: Layout, shard: Shard, records: int) -> dict[str, tuple[tuple
     found: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {
         name: ((shard.run_count,), np.dtype(layout.arrays[name].dtype)) for name in layout.outcomes
     }
-    counts = layout.counts(records)
+    counts = layout.counts(shard, records)
     for name, array in layout.growing(shard).items():
         axis = layout.grows_along(name)
         rest = counts[name] % layout.chunks[axis] if counts[name] < layout.sizes[axis] else 0

@@ -50,7 +50,7 @@ class Committed:
             except (ValueError, OSError) as error:
                 self._hurt("the commit", shard, error)
         self.records = max((one.records for one in self.commits.values()), default=0)
-        self.snapshots = self.layout.counts(self.records)[self.layout.weight_names[0]]
+        self.snapshots = self.layout.snapshot_count(self.records)
 
     def losses(self) -> np.ndarray:
         """The losses of all runs, NaN where there are none.

@@ -19,8 +19,8 @@ import numpy as np
 
 from mstage.history import FLOW_STATISTICS, GLOSSARY, OUTCOMES, RunStatus
 from mstage.spec import Flow
-from mstage.spec.models import MODELS
-from mstage.spec.parameters import Number, numbers_of
+from mstage.spec.models import MODELS, Model
+from mstage.spec.parameters import Flag, Number, declared, numbers_of
 from mstage.spec.sweep import sweep_parameters
 from mstage.store.arrays import StoredArray
 from mstage.store.shards import STEP_COST, Shard, chunk_sizes, weight_count
@@ -42,7 +42,7 @@ def _store_file() -> re.Pattern[str]:
     array = r"(zarr\.json|c(\.\d+)*)"
     axes = [key for key, known in sweep_parameters().items() if isinstance(known, Number) and known.is_axis]
     arrays = "|".join([*GLOSSARY, *axes])
-    weights = "|".join({name: 0 for model in MODELS.values() for name in model().shapes(1)})
+    weights = "|".join({name: 0 for kind in MODELS.values() for model in _variants(kind) for name in model.shapes(1)})
     static = {
         key: 0 for key, known in numbers_of(*(model() for model in MODELS.values())).items() if known[0].is_static
     }
@@ -52,6 +52,12 @@ def _store_file() -> re.Pattern[str]:
         rf"zarr\.json|({arrays})/{array}|{group}/zarr\.json|{group}/({weights})/{array}"
         rf"|{re.escape(STATE_FOLDER)}/(lock|\d+\.(commit|partial))"
     )
+
+
+def _variants(kind: type[Model]) -> list[Model]:
+    """A model with each combination of its flags, which may decide what weights there are."""
+    flags = [known.name for known in declared(kind).values() if isinstance(known, Flag)]
+    return [kind(**dict(zip(flags, chosen, strict=True))) for chosen in product((False, True), repeat=len(flags))]
 
 
 def is_store_file(name: str) -> bool:
@@ -149,10 +155,9 @@ class Layout:
         """What is said of the end of a run."""
         return OUTCOMES if isinstance(self.sweep.dynamics, Flow) else OUTCOMES[: -len(FLOW_STATISTICS)]
 
-    @cached_property
-    def weight_names(self) -> tuple[str, ...]:
-        """The names of the weights."""
-        return tuple(self.sweep.weights(self.sweep.shapes[0], self.chunks["dim"]))
+    def weight_names(self, shape: Mapping[str, float]) -> tuple[str, ...]:
+        """The names of the weights of networks of one shape."""
+        return tuple(self.sweep.weights(shape, self.chunks["dim"]))
 
     def grows_along(self, name: str) -> str:
         """The axis along which an array grows while a shard is trained."""
@@ -168,8 +173,9 @@ class Layout:
 
     def growing(self, shard: Shard) -> dict[str, StoredArray]:
         """What grows while a shard is trained, by name."""
-        group = group_name(self.shape_of(shard))
-        return {"loss": self.arrays["loss"]} | {name: self.arrays[f"{group}/{name}"] for name in self.weight_names}
+        shape = self.shape_of(shard)
+        weights = {name: self.arrays[f"{group_name(shape)}/{name}"] for name in self.weight_names(shape)}
+        return {"loss": self.arrays["loss"]} | weights
 
     def shape_of(self, shard: Shard) -> dict[str, float]:
         """The shape of the networks of a shard, one of `sweep.shapes`."""
@@ -180,10 +186,13 @@ class Layout:
         """The record at whose step each snapshot is taken, before that record is."""
         return tuple(np.searchsorted(self.sweep.loss_steps, self.sweep.snapshot_steps).tolist())
 
-    def counts(self, records: int) -> dict[str, int]:
-        """How much there is of what grows when so many records are complete."""
-        snapshots = int(np.searchsorted(self.snapshot_records, records))
-        return {"loss": records} | dict.fromkeys(self.weight_names, snapshots)
+    def snapshot_count(self, records: int) -> int:
+        """How many snapshots there are when so many records are complete."""
+        return int(np.searchsorted(self.snapshot_records, records))
+
+    def counts(self, shard: Shard, records: int) -> dict[str, int]:
+        """How much there is of what grows when so many records of a shard are complete."""
+        return {"loss": records} | dict.fromkeys(self.weight_names(self.shape_of(shard)), self.snapshot_count(records))
 
     def step_cost(self, shard: Shard) -> float:
         """What a step of a run costs, in what a neuron of a two-layer network does."""
@@ -209,7 +218,7 @@ class Layout:
 
     def weight_bytes(self, shape: Mapping[str, float]) -> int:
         """Bytes of the weights of networks of one shape."""
-        return sum(self._bytes(self.arrays[f"{group_name(shape)}/{name}"]) for name in self.weight_names)
+        return sum(self._bytes(self.arrays[f"{group_name(shape)}/{name}"]) for name in self.weight_names(shape))
 
     @staticmethod
     def _bytes(array: StoredArray) -> int:

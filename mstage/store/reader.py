@@ -128,7 +128,7 @@ def open_sweep(path: str | Path, *, check_weights: bool = False) -> xr.DataTree:
     committed = Committed(store.path, store.layout)
     groups = {"/": _root(store, committed)}
     for shape in store.sweep.shapes:
-        arrays = [committed.weights(shape, name) for name in store.layout.weight_names]
+        arrays = [committed.weights(shape, name) for name in store.layout.weight_names(shape)]
         if check_weights:
             committed.check(arrays)
         groups[group_name(shape)] = xr.Dataset({one.array.name: one.variable() for one in arrays})

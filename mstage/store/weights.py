@@ -88,7 +88,7 @@ class StoredWeights(xr.backends.BackendArray):
         """What is committed of a shard, and where it begins in the array; no file without wanted numbers is opened."""
         commit, size = self.commits[shard], self._layout.chunks["snapshot"]
         rest = commit.rest[self.array.name]
-        count = self._layout.counts(commit.records)[self.array.name]
+        count = self._layout.snapshot_count(commit.records)
         written = range(0, count - rest.shape[1], size)
         corner = [part.start or 0 for part in shard.place(self.array)]
         for first in (*written, *([count - rest.shape[1]] if rest.shape[1] else [])):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from mstage.errors import InputError, UsageError, shown
+from mstage.spec import TwoLayer
 from mstage.store.chunks import encoded
 from mstage.store.commits import Commit, commit_file, read_commit
 from mstage.store.disk import Disk
@@ -77,7 +78,7 @@ class SweepWriter:
             "chunks": dict(layout.chunks),
             "versions": {package: version(package) for package in PACKAGES},
             "dtype": sweep.dtype,
-            "prng": PRNG,
+            "prng": PRNG if isinstance(sweep.model, TwoLayer) else _prng(layout),
             "problem": dict(problem.attrs),
         }
         check_place(path, overwrite)
@@ -174,6 +175,12 @@ class SweepWriter:
         return complete
 
 
+def _prng(layout: Layout) -> str:
+    """Where the normals of the weights come from."""
+    names = max((layout.weight_names(shape) for shape in layout.sweep.shapes), key=len)
+    return f"threefry2x32: key(seed) is split into the keys of {', '.join(names)}, those that a network has"
+
+
 class ShardWriter:
     """A shard that this process has taken. What is added to it becomes valid by `commit`.
 
@@ -187,7 +194,7 @@ class ShardWriter:
         self.shard, self.committed = shard, committed
         self._writer, self._path, self._layout, self._disk = writer, writer.path, writer.layout, writer.disk
         self._arrays = self._layout.growing(shard)
-        self._counts = self._layout.counts(committed.records)
+        self._counts = self._layout.counts(shard, committed.records)
         self._filling: dict[str, np.ndarray] = {}  # the chunk of each array that is not full yet
         for name, rest in committed.rest.items():
             size = self._layout.chunks[self._layout.grows_along(name)]
@@ -231,7 +238,7 @@ class ShardWriter:
         Raises:
             RuntimeError: There are not as many records and snapshots.
         """
-        if self._counts != self._layout.counts(records):
+        if self._counts != self._layout.counts(self.shard, records):
             raise RuntimeError(f"a commit of {records} records, of which {self._counts} are written")
         arrays = self._layout.arrays
         kept = {name: np.asarray(one, arrays[name].dtype) for name, one in outcomes.items()}

@@ -75,9 +75,10 @@ def theory_of(sweep: Sweep, problem: Mapping[Any, Any], data: Mapping[Any, Any])
         raise UsageError(NO_MODEL)
     no_flow = "" if sweep.has_time else NO_TIME.format(sweep.dynamics.why_no_time)
     rates = sweep.axes.get("learning_rate", (None,)) if sweep.has_time else (None,)
+    outputs = sweep.axes.get("alpha_output", (None,))
     runs = tuple(
-        Theory(constants, sweep.model.activation, alpha, int(width), rate, no_flow)
-        for alpha, width, rate in product(sweep.axes["alpha"], sweep.axes["width"], rates)
+        Theory(constants, sweep.model.activation, alpha, int(width), rate, no_flow, output)
+        for alpha, width, rate, output in product(sweep.axes["alpha"], sweep.axes["width"], rates, outputs)
     )
     remarks = [f"data: {problem['preparation']}"] if problem.get("preparation") else []
     samples, batches = len(inputs), [size for size in _batch_sizes(sweep) if size < len(inputs)]

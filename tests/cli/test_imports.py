@@ -27,7 +27,7 @@ print(code, *sorted(set(sys.modules) - before), file=sys.stderr)
     "arguments",
     [
         ["--help"], [], ["--version"], ["train", "--help"], ["detect-stages", "--help"], ["report", "--help"],
-        ["drift", "--help"],
+        ["drift", "--help"], ["observe", "--help"],
         ["train", "--widht", "3"], ["train", "--width", "many", "--steps", "3"], ["trian"], ["train", "none.toml"],
     ],
 )  # fmt: skip

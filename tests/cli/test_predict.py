@@ -65,3 +65,17 @@ def test_refusals(
     assert (outcome.code, outcome.out) == (code, "")
     assert said in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+def test_two_initialization_scales_have_no_theory_and_one_has_that_of_before(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plain = json.loads(mstage(capsys, "predict", "--alpha", "1.5", "--format", "json").out)["runs"][0]
+    two = json.loads(mstage(capsys, "predict", "--alpha", "1.5", "--alpha-output", "1.5,1", "--format", "json").out)
+    equal, unequal = two["runs"]
+    assert equal["run"] == plain["run"] | {"alpha_output": 1.5}
+    assert equal["predictions"] == plain["predictions"]
+    assert unequal["run"]["alpha_output"] == 1.0
+    for one in unequal["predictions"].values():
+        assert one["value"] is None
+        assert one["why"] == "alpha_output differs from alpha, and theory is of weights that all start at one scale"

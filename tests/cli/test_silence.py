@@ -179,7 +179,7 @@ def test_sweeps_that_have_not_ended_say_so_everywhere(folder: Path, capsys: pyte
     try:
         records = layout.sizes["step"] - 1  # the losses of these are in the commit, where nothing fills a chunk
         commit = read_commit(store, layout, layout.shards[0])
-        tree, counts = open_sweep(store).load(), layout.counts(records)
+        tree, counts = open_sweep(store).load(), layout.counts(layout.shards[0], records)
         arrays = {"loss": tree.loss, **tree["width_20"].data_vars}
         rest = {
             name: one.values.reshape(1, *one.shape[one.dims.index(layout.grows_along(name)) :])[:, : counts[name]]

@@ -18,7 +18,7 @@ from mstage.simulate.devices import Layout
 from mstage.simulate.problems import load_problem
 from mstage.simulate.trainers import trainer_of
 from mstage.spec import Descent, Optimizer, Recording, Sweep, TwoLayer
-from mstage.spec.models.two_layer import ACTIVATIONS
+from mstage.spec.models.layers import ACTIVATIONS
 from mstage.workflows.problems import training_set_of
 from tests import twin
 from tests.sweeps import changed

@@ -262,6 +262,26 @@ TABLE_NONSENSE: list[tuple[str, Any, str]] = [
     ("intercept", 0, "intercept `0`"),
     ("drop_missing", "true", "drop-missing `true`"),
 ]
+MODEL_NONSENSE: list[tuple[str, str, Any, str]] = [
+    ("two-layer", "alpha_output", 99, "alpha-output 99.0"),
+    ("two-layer", "alpha_output", [], "alpha-output: the list is empty"),
+    ("two-layer", "antisymmetric", 1, "antisymmetric `1`"),
+    ("two-layer", "gain", 1.0, "gain `1.0`: belongs to --model mlp or --model linear; leave it out"),
+    ("mlp", "alpha", 1.0, "alpha `1.0`: belongs to --model two-layer; leave it out"),
+    ("mlp", "gain", 0, "gain 0.0"),
+    ("mlp", "gain", "He", "gain `He`"),
+    ("mlp", "output_gain", -1, "output-gain -1.0"),
+    ("mlp", "output_gain", [1, 1], "output-gain: 1.0 is given twice"),
+    ("mlp", "depth", 0, "depth 0: has to be from 1 to 100"),
+    ("mlp", "depth", 2.5, "depth `2.5`"),
+    ("mlp", "bias", "yes", "bias `yes`"),
+    ("mlp", "activation", "tahn", "unknown activation `tahn`"),
+    ("linear", "activation", "tanh", "activation `tanh`: belongs to --model two-layer or --model mlp"),
+    ("linear", "balanced", 1, "balanced `1`"),
+    ("diagonal", "initial_weight", 0, "initial-weight 0.0"),
+    ("diagonal", "degree", 0, "degree 0"),
+    ("diagonal", "degree", "1:2", "degree `1:2`"),
+]
 
 
 @pytest.mark.parametrize(("key", "value", "found"), NONSENSE)
@@ -275,8 +295,14 @@ def test_nonsense_of_a_table(key: str, value: Any, found: str) -> None:
     assert found in refusal({"data": "t.csv", "target": "y", "until": 5.0, key: value})
 
 
+@pytest.mark.parametrize(("model", "key", "value", "found"), MODEL_NONSENSE)
+def test_nonsense_of_a_model(model: str, key: str, value: Any, found: str) -> None:
+    assert refusal({"model": model, "until": 5.0, key: value}).startswith(f"sweep.toml: {found}")
+
+
 def test_nonsense_was_tried_of_every_key() -> None:
-    assert {key for key, _, _ in NONSENSE + TABLE_NONSENSE} == set(sweep_keys())
+    tried = {key for key, _, _ in NONSENSE + TABLE_NONSENSE} | {key for _, key, _, _ in MODEL_NONSENSE}
+    assert tried == set(sweep_keys())
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,14 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_its_parameters_are_options(tmp_path: Path) -> None:
     page = mstage(tmp_path, "train", "--help")
     assert "--kappa K" in page
-    assert "two-layer, product" in page
+    assert "diagonal, product." in " ".join(page.split())
+
+
+def test_it_is_listed_with_its_equation_and_parameters(tmp_path: Path) -> None:
+    page = mstage(tmp_path, "models", "product")
+    assert page.startswith("product: f(x) = x_0 sum_k u_k v_k, a product of two weights for each of `terms` terms.\n")
+    assert [line.split()[0] for line in page.splitlines()[4:]] == ["--alpha", "--kappa", "--terms"]
+    assert page.splitlines()[5].split() == ["--kappa", "K", "1", "yes", "Balance", "of", "u", "and", "v."]
 
 
 @pytest.mark.slow

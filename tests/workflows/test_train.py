@@ -108,7 +108,7 @@ def test_a_commit_that_lacks_what_it_owes_is_an_error_at_that_moment(tmp_path: P
     ends = {"status": np.ones(1), "last_step": np.ones(1), "final_loss": np.ones(1)}
     with SweepWriter.create(tmp_path / "x", sweep, problem) as writer, writer.take() as shard:
         size = 20
-        owed = writer.layout.counts(size)["output_weight"]
+        owed = writer.layout.counts(shard.shard, size)["output_weight"]
         assert owed >= 2
         shard.add({"loss": np.ones((1, size))})
         for index in range(owed):

@@ -27,6 +27,7 @@ SAME = 1e-9  # between positions, up to which they are one
 READ = 2000  # records at most, that a mean or a slope is taken from
 FLAT_STEP = 0.01  # of the way over the initial plateau, within which it has not begun to be left
 FLAT_SIGMA = 0.1  # of the noise of a record, the same
+UNMOVED = 3.0  # standard deviations over the lines drawn, the same
 
 
 @dataclass(frozen=True)
@@ -87,15 +88,22 @@ class DrawnCurve:
     def beginning(self, last: float) -> Float[np.ndarray, " draws"]:
         """Height of each line where an initial plateau begins that lasts to a position.
 
-        With the miss of those records that are still up there.
+        With the miss of those records that are still up there. Where noise hides for longer whether the plateau has
+        moved from where it began, it began at its level until then.
         """
         marks = np.linspace(self.edges[0], last, MARKS)
-        line = self.line(marks)
+        line, lines = self.line(marks), self.heights(marks)
         allowed = max(FLAT_STEP * abs(float(line[-1] - line[0])), FLAT_SIGMA * float(self.records.sigma[0]))
-        moved = np.abs(line - line[0]) > allowed
-        near = int(moved.argmax()) - 1 if moved.any() else MARKS - 1
+        spread = (lines - lines[:, :1]).std(axis=0)
+        unsure = np.where(spread < self.records.sigma[0], UNMOVED * spread, 0.0)  # else it is not of the noise
+        near, hidden = (
+            int(moved.argmax()) - 1 if moved.any() else MARKS - 1
+            for moved in (np.abs(line - line[0]) > allowed, np.abs(line - line[0]) > np.maximum(allowed, unsure))
+        )
+        if hidden > near:
+            return self.level(self.edges[0], float(marks[hidden]))
         end = self.first(float(marks[near])) if near > 0 else 1
-        return np.asarray(self.heights(marks[:1])[:, 0] + self._miss(0, end))
+        return np.asarray(lines[:, 0] + self._miss(0, end))
 
     def level(self, first: float, last: float) -> Float[np.ndarray, " draws"]:
         """Median height of each line from one position to another, moved to the records where they clearly lie off."""

@@ -48,6 +48,7 @@ TAYLOR: Mapping[str, Taylor | None] = {
     "sin": Taylor(1.0, 0.0, -1.0),
     "identity": Taylor(1.0, 0.0, 0.0),
     "relu": None,  # has no derivative at 0
+    "leaky-relu": None,  # likewise
 }
 
 

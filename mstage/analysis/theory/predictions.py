@@ -31,6 +31,7 @@ NO_SLOPE = "the activation has no derivative at 0"
 WIDE = "alpha is at most 1/2: the weights are not small, and there is no initial plateau"
 DRIFTS = "sigma''(0) is not 0: the loss drifts down along the plateau, by up to theory's band"
 LINEAR = "the targets are linear in the inputs: there is no secondary plateau"
+TWO_SCALES = "alpha_output differs from alpha, and theory is of weights that all start at one scale"
 UNRELATED = "the targets have no linear trend (v = 0), so nothing grows at this order"
 
 
@@ -46,6 +47,7 @@ class Theory:
         learning_rate: Of gradient descent; None for gradient flow.
         no_flow: Why the run does not follow the gradient flow, as under another optimizer; theory then gives the
             initial level alone. Empty where it does.
+        alpha_output: Initialization scale of the output weights; None where they have none of their own.
     """
 
     constants: ProblemConstants
@@ -54,6 +56,7 @@ class Theory:
     width: int
     learning_rate: float | None = None
     no_flow: str = ""
+    alpha_output: float | None = None
 
     def __repr__(self) -> str:
         return lines(f"Theory of {self.activation}, {place(self.run)}", map(str, self.predictions))
@@ -64,9 +67,14 @@ class Theory:
 
     @property
     def run(self) -> dict[str, float]:
-        """Its coordinates: `alpha`, `width` and, of gradient descent, `learning_rate`."""
-        rate = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
-        return {"alpha": self.alpha, "width": self.width} | rate
+        """Its coordinates: `alpha`, `width` and, where it has them, `learning_rate` and `alpha_output`."""
+        more = {"learning_rate": self.learning_rate, "alpha_output": self.alpha_output}
+        return {"alpha": self.alpha, "width": self.width} | {name: one for name, one in more.items() if one is not None}
+
+    @property
+    def has_two_scales(self) -> bool:
+        """Whether the output weights start at another scale than the input weights."""
+        return self.alpha_output not in (None, self.alpha)
 
     @property
     def taylor(self) -> Taylor | None:
@@ -76,8 +84,8 @@ class Theory:
     @property
     def why_no_flow(self) -> str:
         """Why there is no flow on the initial plateau; empty where there is one."""
-        if self.no_flow or self.taylor is None:
-            return self.no_flow or NO_SLOPE
+        if self.no_flow or self.has_two_scales or self.taylor is None:
+            return self.no_flow or (TWO_SCALES if self.has_two_scales else NO_SLOPE)
         if self.constants.is_unrelated:
             return UNRELATED
         return WIDE if self.alpha <= 0.5 else ""
@@ -104,9 +112,8 @@ class Theory:
     @property
     def initial_level(self) -> Prediction:
         """R0, the loss of f = 0."""
-        if self.alpha <= 0.5:
-            return Prediction.none("initial level", "R0", WIDE)
-        return Prediction.of("initial level", "R0", self.constants.loss_zero)
+        name, why = ("initial level", "R0"), TWO_SCALES if self.has_two_scales else WIDE if self.alpha <= 0.5 else ""
+        return Prediction.none(*name, why) if why else Prediction.of(*name, self.constants.loss_zero)
 
     @property
     def exit_time(self) -> Prediction:
@@ -122,12 +129,8 @@ class Theory:
             return Prediction.none(*name, "the fit along z alone does not go a tenth of the way to the best linear fit")
         share = 1 - np.sqrt(1 - 2 * half)
         grown = known.along * share / (flow.slope * flow.scale)
-        why = (
-            "the weights are hardly smaller than at exit: what they sum up to at step 0 counts, too"
-            if grown < 2
-            else ""
-        )
-        return Prediction.of(*name, float(np.arcsinh(grown) / (2 * flow.rate)), why)
+        large = "the weights are hardly smaller than at exit: what they sum up to at step 0 counts, too"
+        return Prediction.of(*name, float(np.arcsinh(grown) / (2 * flow.rate)), large if grown < 2 else "")
 
     @property
     def initial_growth(self) -> Prediction:
@@ -258,7 +261,7 @@ class SweepTheory(Tabled):
     Attributes:
         problem: Name of what is learnt.
         constants: Of the training set.
-        runs: One entry for each alpha, width and learning rate.
+        runs: One entry for each alpha, width, learning rate and alpha_output.
         remarks: What its numbers leave out, and what was made of the data before.
     """
 
@@ -272,29 +275,24 @@ class SweepTheory(Tabled):
         return "\n".join([f"Theory of {self.problem}: {constants}", *map(repr, self.runs[:2])])
 
     def of(self, run: Mapping[str, Any]) -> Theory | None:
-        """The entry of a run, by its coordinates `alpha`, `width` and `learning_rate`, as far as it has them."""
+        """The entry of a run, by its coordinates as `Theory.run` has them, as far as it has them itself."""
         for one in self.runs:
-            place = {"alpha": one.alpha, "width": one.width, "learning_rate": one.learning_rate}
-            if all(value is None or run.get(name, value) == value for name, value in place.items()):
+            if all(run.get(name, value) == value for name, value in one.run.items()):
                 return one
         return None
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a prediction: `alpha`, `width`, `learning_rate`, then the fields of `Prediction`."""
+        """One row a prediction: `alpha`, `width`, `learning_rate`, `alpha_output` if any, those of `Prediction`."""
         import pandas as pd
 
-        rows = [
-            {"alpha": one.alpha, "width": one.width, "learning_rate": one.learning_rate} | asdict(prediction)
-            for one in self.runs
-            for prediction in one.predictions
+        heads: list[dict[str, Any]] = [
+            {"alpha": one.alpha, "width": one.width, "learning_rate": one.learning_rate, **one.run} for one in self.runs
         ]
-        return pd.DataFrame(rows)
+        pairs = zip(heads, self.runs, strict=True)
+        return pd.DataFrame([head | asdict(prediction) for head, one in pairs for prediction in one.predictions])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {
-            "problem": self.problem,
-            "constants": self.constants.to_dict(),
-            "runs": [one.to_dict() for one in self.runs],
-            "remarks": list(self.remarks),
-        }
+        runs = [one.to_dict() for one in self.runs]
+        head = {"problem": self.problem, "constants": self.constants.to_dict()}
+        return head | {"runs": runs, "remarks": list(self.remarks)}

@@ -1,9 +1,9 @@
-"""The activations sigma of a two-layer network, each with its slope, which shares what it computes."""
+"""The activations sigma of a neuron, each with its slope, which shares what it computes."""
 
 from __future__ import annotations
 
 import math
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import jax
@@ -35,6 +35,12 @@ def _relu(s: Array) -> tuple[Array, Array]:
     return jnp.maximum(s, 0), (s > 0).astype(s.dtype)
 
 
+def _leaky_relu(s: Array) -> tuple[Array, Array]:
+    """Slope 1/2 below 0, as D. Meltzer and J. Liu take it (2023, arXiv 2301.07737)."""
+    slope = jnp.where(s > 0, 1.0, 0.5).astype(s.dtype)
+    return slope * s, slope
+
+
 def _gelu(s: Array) -> tuple[Array, Array]:
     cumulative = jax.scipy.stats.norm.cdf(s)
     return s * cumulative, cumulative + s * jax.scipy.stats.norm.pdf(s)
@@ -53,7 +59,25 @@ ACTIVATIONS: dict[str, Activation] = {
     "jax-tanh": partial(_tanh, jnp.tanh),  # for whoever compares with other programs bit by bit
     "shifted-tanh": _shifted_tanh,
     "relu": _relu,
+    "leaky-relu": _leaky_relu,
     "gelu": _gelu,
     "sin": _sin,
     "identity": _identity,
 }
+
+
+@cache
+def activation_of(name: str) -> Callable[[Array], Array]:
+    """An activation by its name, for reverse and forward mode, whose derivative is the slope above."""
+    both = ACTIVATIONS[name]
+
+    @jax.custom_jvp
+    def sigma(s: Array) -> Array:
+        return both(s)[0]
+
+    @sigma.defjvp
+    def _derivative(at: tuple[Array], direction: tuple[Array]) -> tuple[Array, Array]:
+        value, slope = both(*at)
+        return value, slope * direction[0]
+
+    return sigma

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import jax
 
+from mstage.simulate.models.activations import activation_of
 from mstage.simulate.models.two_layer import TwoLayerNetwork
 from mstage.spec import TwoLayer
-from mstage.spec.models import HasOutputs, Model, at_program
+from mstage.spec.models import HasActivation, HasOutputs, Model, at_program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ class ModelNetwork:
         dtype: Of the weights.
     """
 
-    model: HasOutputs
+    model: HasOutputs | HasActivation
     dim: int
     dtype: str
 
@@ -47,6 +48,8 @@ class ModelNetwork:
 
     def outputs(self, params: dict[str, Array], inputs: Float[Array, "samples dim"]) -> Float[Array, " samples"]:
         """f(x_i)."""
+        if isinstance(self.model, HasActivation):
+            return self.model.outputs_through(activation_of(self.model.activation), params, inputs)
         return self.model.outputs(params, inputs)
 
 
@@ -64,7 +67,7 @@ def network_of(model: Model, program: Mapping[str, float], dim: int, dtype: str)
     """
     one = at_program(model, program)
     if isinstance(one, TwoLayer):
-        return TwoLayerNetwork(one.activation, one.width[0], dim, dtype)
-    if not isinstance(one, HasOutputs):
+        return TwoLayerNetwork(one.activation, one.width[0], dim, dtype, one.antisymmetric)
+    if not isinstance(one, HasOutputs | HasActivation):
         raise TypeError(f"{type(one).__name__} has no `init` and `outputs`")
     return ModelNetwork(one, dim, dtype)

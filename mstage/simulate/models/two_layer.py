@@ -36,25 +36,32 @@ class TwoLayerNetwork:
         width: Hidden neurons.
         dim: Inputs.
         dtype: Of the weights.
+        antisymmetric: Whether the second half of the neurons starts as the first with opposite outputs.
     """
 
     activation: str
     width: int
     dim: int
     dtype: str
+    antisymmetric: bool = False
 
     def init(self, key: PRNGKeyArray, scales: Scales) -> Weights:
-        """Weights of standard deviation width^-alpha.
+        """Weights of standard deviation width^-alpha; width^-alpha_output of the outputs, where there is such a scale.
 
         The normals are drawn in float64 whatever the dtype, so that a seed means the same network in both, and do not
         depend on alpha, so that runs of one seed differ by their scale alone.
         """
         output_key, input_key = jax.random.split(key)
         scale = jnp.exp(-scales["alpha"] * math.log(self.width))
-        return Weights(
-            (scale * jax.random.normal(output_key, (self.width,), "float64")).astype(self.dtype),
+        output_scale = jnp.exp(-scales["alpha_output"] * math.log(self.width)) if "alpha_output" in scales else scale
+        weights = Weights(
+            (output_scale * jax.random.normal(output_key, (self.width,), "float64")).astype(self.dtype),
             (scale * jax.random.normal(input_key, (self.width, self.dim), "float64")).astype(self.dtype),
         )
+        if not self.antisymmetric:
+            return weights
+        output, inputs = (one[: self.width // 2] for one in weights)
+        return Weights(jnp.concatenate([output, -output]), jnp.concatenate([inputs, inputs]))
 
     def outputs(self, params: Weights, inputs: Float[Array, "samples dim"]) -> Float[Array, " samples"]:
         """f(x_i)."""

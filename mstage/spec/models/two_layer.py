@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 from mstage.errors import UsageError
-from mstage.spec.parameters import Choice, Number, Numbers, Plain, WholeNumbers
+from mstage.spec.models.layers import ACTIVATION, WIDTH
+from mstage.spec.parameters import Flag, MaybeNumbers, Number, Numbers, Plain, WholeNumbers
 
-ACTIVATIONS = ("tanh", "jax-tanh", "shifted-tanh", "relu", "gelu", "sin", "identity")
 SMALLEST_EXPONENT = {"float64": -307, "float32": -37}  # of 10, of weights that are not 0
 
 
@@ -16,15 +16,21 @@ SMALLEST_EXPONENT = {"float64": -307, "float32": -37}  # of 10, of weights that 
 class TwoLayer:
     """A two-layer network: f(x) = sum_k a_k sigma(w_k . x) over `width` hidden neurons.
 
-    Its weights start at a_k, w_k ~ N(0, width^(-2 alpha)).
+    Its weights start at a_k, w_k ~ N(0, width^(-2 alpha)), or a_k at a scale alpha_output of its own. In an
+    antisymmetric start the second half of the neurons is the first with opposite a_k, so that f = 0.
 
     Attributes:
         alpha: Initialization scales.
         width: Numbers of hidden neurons.
         activation: sigma.
+        alpha_output: Initialization scales of the a_k; `alpha` when None.
+        antisymmetric: Whether neurons start in pairs of equal w_k and opposite a_k.
 
     Raises:
-        UsageError: A value makes no sense.
+        UsageError: A value makes no sense, or an odd number of neurons is to start in pairs.
+
+    References:
+        Y. Zhang, Z. Xu, T. Luo, Z. Ma, 2019, arXiv 1905.07777, for the antisymmetric start.
     """
 
     alpha: Numbers = Number(
@@ -33,13 +39,25 @@ class TwoLayer:
         rule="from 0 (weights of standard deviation 1, whatever the width) to 50: weights start at width^-alpha",
         default=(1.0,),
     )  # fmt: skip
-    width: WholeNumbers = Number(
-        help="Hidden neurons.", metavar="M", meaning="hidden neurons", is_axis=True, is_static=True, whole=True,
-        least=1, most=2**31 - 1, rule="from 1 to 2^31 - 1", default=(400,),
+    width: WholeNumbers = WIDTH
+    activation: Plain[str] = ACTIVATION
+    alpha_output: MaybeNumbers = Number(
+        help="Initialization scale of the output weights a_k, if they have one of their own.", metavar="A",
+        meaning="initialization scale of the output weights: standard deviation width^-alpha_output", is_axis=True,
+        least=0, most=50, rule="from 0 to 50: output weights start at width^-alpha_output", default_text="alpha",
+        optional=True, default=None,
     )  # fmt: skip
-    activation: Plain[str] = Choice(
-        help=f"{', '.join(ACTIVATIONS)}.", metavar="NAME", known=ACTIVATIONS, default="tanh",
+    antisymmetric: Plain[bool] = Flag(
+        help="Start neurons in pairs of opposite outputs, so that f = 0.", only_if_set=True, default=False,
     )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        odd = next((one for one in self.width if one % 2), None)
+        if self.antisymmetric and odd is not None:
+            raise UsageError(
+                f"width {odd}: has to be even for an antisymmetric start, whose neurons are pairs; "
+                f"take {odd + 1}, or leave --antisymmetric out"
+            )
 
     def shapes(self, inputs: int) -> dict[str, dict[str, int]]:
         """The weights a_k and w_k, each with the sizes of its axes, at the first width."""
@@ -52,9 +70,11 @@ class TwoLayer:
         Raises:
             UsageError: They are.
         """
-        alpha, width = max(self.alpha), max(self.width)
-        if -alpha * math.log10(width) < SMALLEST_EXPONENT[dtype]:
-            raise UsageError(
-                f"alpha {alpha:g} at width {width}: weights of standard deviation width^-alpha are 0 in {dtype}; "
-                f"take a smaller alpha"
-            )
+        width = max(self.width)
+        for name, scales in (("alpha", self.alpha), ("alpha_output", self.alpha_output or (0.0,))):
+            alpha = max(scales)
+            if -alpha * math.log10(width) < SMALLEST_EXPONENT[dtype]:
+                raise UsageError(
+                    f"{name} {alpha:g} at width {width}: weights of standard deviation width^-{name} are 0 in {dtype}; "
+                    f"take a smaller {name}"
+                )
