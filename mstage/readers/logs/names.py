@@ -51,7 +51,6 @@ _SAYS_NOTHING = _LOSS | {
     "iteration", "lm", "metrics", "metric", "scalar", "scalars", "overall", "sum", "all", "log", "logs", "raw", "main",
     "final", "current", "cur", "s",
 }  # fmt: skip
-_ANONYMOUS = {"value", "values", "y", "column", "arr", "array", "data"}
 
 
 @lru_cache(maxsize=10_000)
@@ -113,9 +112,3 @@ def shortened(text: str) -> str:
     """A name or a path of at most 200 characters that NumPy and pandas can hold."""
     text = storable(text[: LONGEST_NAME + 1])
     return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 3]}..."
-
-
-def is_anonymous(name: str) -> bool:
-    """Whether a name says nothing, as `Value` in TensorBoard's own CSV and `column 2` where there are no names."""
-    found = words(name)
-    return all(word in _ANONYMOUS or word.isdigit() for word in found)

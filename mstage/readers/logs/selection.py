@@ -20,7 +20,7 @@ from mstage.history import RunStatus, ends_without_a_number
 from mstage.nearness import nearest
 from mstage.readers.logs.clocks import Clock, clocks_of, common_kind, is_newest_first
 from mstage.readers.logs.log import Log, Series
-from mstage.readers.logs.names import RECORD, is_anonymous, loss_rank, name_of
+from mstage.readers.logs.names import RECORD, loss_rank, name_of
 
 MIN_POINTS = 8  # of a curve; fewer show no stages
 NAMES_LISTED = 12
@@ -154,17 +154,17 @@ def chosen_series(log: Log, patterns: Sequence[str] = ()) -> list[Series]:
 
 
 def likeliest_loss(log: Log) -> str:
-    """The name of the series that is most likely the training loss.
+    """The name of the series that is most likely the training loss: the one there is, or one that is named as a loss.
 
     Raises:
-        InputError: No name is that of a loss.
+        InputError: No name of several is that of a loss.
     """
     points = {name: max(one.points for one in log.series if one.name == name) for name in log.names}
     ranked = {name: rank for name in points if (rank := loss_rank(name)) is not None}
     if not ranked:
-        anonymous = [name for name, count in points.items() if is_anonymous(name) and count > 1]
-        if len(anonymous) == 1 and len(points) == 1:
-            return anonymous[0]
+        only = next(iter(points), "")
+        if len(points) == 1 and points[only] > 1:
+            return only
         raise InputError(f"{log.source}: has no series that is a loss by its name; {_has(log)}")
     return min(ranked, key=lambda name: (points[name] < MIN_POINTS, ranked[name], -points[name]))
 

@@ -7,7 +7,7 @@ import pytest
 
 from mstage.errors import InputError
 from mstage.readers.logs.log import Column, Columns, Log, series_of
-from mstage.readers.logs.names import clock_kind, is_anonymous, loss_rank
+from mstage.readers.logs.names import clock_kind, loss_rank
 from mstage.readers.logs.selection import likeliest_loss
 
 
@@ -71,15 +71,15 @@ def test_a_summary_of_one_value_is_no_curve() -> None:
     assert likeliest_loss(Log("log", "", series_of(Columns(columns, 40)))) == "eval_loss"
 
 
+@pytest.mark.parametrize("name", ["val_acc", "episode_return", "perplexity", "column 2"])
+def test_the_one_series_there_is_is_taken(name: str) -> None:
+    """Whatever it is called: there is nothing to choose."""
+    assert likeliest_loss(Log("log", "", series_of(Columns({name: Column.whole(np.ones(40))}, 40)))) == name
+
+
 @pytest.mark.parametrize("name", ["learning_rate", "loss_scale", "loss_weight", "train/return", "accuracy", "reward"])
 def test_no_losses(name: str) -> None:
     assert loss_rank(name) is None
     columns = {name: Column.whole(np.ones(20)), "other": Column.whole(np.ones(20))}
     with pytest.raises(InputError, match=f"no series that is a loss by its name; it has `{name}`, `other`. Choose"):
         likeliest_loss(Log("log", "", series_of(Columns(columns, 20))))
-
-
-def test_only_names_that_say_nothing_are_anonymous() -> None:
-    assert is_anonymous("Value")
-    assert is_anonymous("column 2")
-    assert not is_anonymous("accuracy")
