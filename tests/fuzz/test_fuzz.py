@@ -15,7 +15,7 @@ def test_a_few_mutations(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_few_hundred_mutations(tmp_path: Path) -> None:
-    found = list(results(range(20_018, 20_300), tmp_path))
+def test_some_more_mutations(tmp_path: Path) -> None:
+    found = list(results(range(20_018, 20_150), tmp_path))
     assert [end for end in found if end.complaint] == []
     assert {end.code for end in found} >= {0, 2, 3}

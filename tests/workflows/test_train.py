@@ -88,7 +88,7 @@ def test_any_calls_and_any_kills_give_the_same_store(
 ) -> None:
     """Calls of some lengths once passed a snapshot by, or went on from a commit at another step than its own."""
     random_ = random.Random(20)
-    for case in range(14 if dynamics == "descent" else 8):  # a flow takes longer
+    for case in range(10 if dynamics == "descent" else 5):  # a flow takes longer
         sweep = sweep_of(random_, dynamics, case % 3)
         pinned(repeat(10**6))
         whole, cut = tmp_path / f"whole-{case}", tmp_path / f"cut-{case}"

@@ -111,14 +111,14 @@ def test_intervals_hold_the_rate(name: str, kind: str) -> None:
     """In nine of ten noisy curves at least, of those that were seen to have such a stage."""
     clock, clean, rate, model, additive = KNOWN[name]
     inside, right = 0, 0
-    for seed in range(1000, 1040):
+    for seed in range(1000, 1024):
         factors = noise(kind, clock.size, 0.01, seed)
         loss = clean(clock) + additive * np.log10(factors) / 0.01 if additive else clean(clock) * factors
         found = steepest(find(clock, loss))
         if found.model == model:
             right += 1
             inside += found.rate_low <= rate <= found.rate_high
-    assert right >= 36
+    assert right >= 22
     assert inside >= 0.9 * right
 
 
