@@ -1,4 +1,4 @@
-"""Kinds of curves that the stage finder was never tuned on; two of them have a descent with a true rate."""
+"""Kinds of curves made apart from those the finder was tuned on; two of them have a descent with a true rate."""
 
 from __future__ import annotations
 
