@@ -50,6 +50,9 @@ GLOSSARY: dict[str, dict[str, str]] = {  # beside the axes, which the parameters
 }
 
 
+LARGEST_WEIGHT = 1e70  # of a run that has not diverged: fourth powers of what is larger are not finite
+
+
 class RunStatus(IntEnum):
     """How a run ended, that it is still running, or that its data are damaged."""
 
@@ -220,3 +223,12 @@ def ends_without_a_number(clock: np.ndarray, loss: np.ndarray) -> bool:
     placed = np.isfinite(clock)
     clock, loss = clock[placed], loss[placed]
     return bool(clock.size) and not np.isfinite(loss[clock.size - 1 - np.argmax(clock[::-1])])
+
+
+def sound_snapshots(*weights: np.ndarray) -> np.ndarray:
+    """At which snapshots, the first axis of every array, the weights of a run are there and can be computed with."""
+    sound = []
+    for values in weights:
+        largest = min(LARGEST_WEIGHT, float(np.finfo(values.dtype).max))  # beyond what float32 can be compared with
+        sound.append((np.abs(values) <= largest).all(axis=tuple(range(1, values.ndim))))
+    return np.logical_and.reduce(sound)

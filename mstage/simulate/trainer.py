@@ -16,6 +16,7 @@ import numpy as np
 
 from mstage.simulate.devices import BY_RUN, WHOLE, Layout, lack_of_memory, over_devices, tree_bytes
 from mstage.simulate.dynamics.stepper import Plan
+from mstage.simulate.models.network import blocks_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -133,10 +134,10 @@ class Trainer:
         ended = self.ends(position)["last_step"] < position.step
         params = self._stepper.read(position.state, position.step)
         kept = {}
-        for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        for name, leaf in blocks_by_name(params).items():
             values = self._layout.by_run(leaf)
             values[ended] = np.nan
-            kept[jax.tree_util.keystr(path, simple=True, separator=".")] = values
+            kept[name] = values
         return kept
 
     def ends(self, position: Position) -> dict[str, Real[np.ndarray, " runs"]]:

@@ -12,12 +12,12 @@ import xarray as xr
 
 from mstage.analysis.observed import Observed
 from mstage.errors import InputError, UsageError, unknown_name
-from mstage.history import snapshot_clock
+from mstage.history import snapshot_clock, sound_snapshots
 from mstage.simulate.devices import use_all_cores
 from mstage.simulate.models.built_in import network_of
 from mstage.simulate.observables.catalogue import OBSERVABLES
 from mstage.simulate.observables.kernel import MAX_PROBES
-from mstage.simulate.observables.run import is_sound, observe_run
+from mstage.simulate.observables.run import observe_run
 from mstage.spec import Sweep
 from mstage.store.layout import group_name
 from mstage.store.reader import open_sweep
@@ -173,7 +173,7 @@ class _Measurement:
         for name, values in found.items():
             self._values.setdefault(name, np.full(self._sizes, np.nan))[where] = values
         if "sharpness" in found:
-            self._not_found += int((np.isnan(found["sharpness"]) & is_sound(weights)).sum())
+            self._not_found += int((np.isnan(found["sharpness"]) & sound_snapshots(*weights.values())).sum())
 
     def _groups(self) -> Iterator[tuple[dict[str, int], dict[str, float], xr.Dataset]]:
         """Where the networks of each shape are among all, their shape, and their weights."""

@@ -153,7 +153,7 @@ class DrawnCurve:
         chosen = slice(min(a, b - 1), b, max((b - a) // READ, 1))
         off = self.records.value[chosen] - self.line(self.records.position[chosen])
         miss = float(np.mean(off))
-        variance = float(np.mean(self.records.sigma[chosen] ** 2)) * self.records.noise.inflation / off.size
+        variance = self._variance(chosen) / off.size
         return miss * max(1 - CLEAR_MISS**2 * variance / miss**2, 0.0) if miss**2 > 0 else 0.0
 
     def _slope(self, a: int, b: int, on_clock: bool) -> tuple[float, float]:
@@ -168,5 +168,9 @@ class DrawnCurve:
             return 0.0, np.inf
         x = x / unit
         spread = float(x @ x)
-        variance = float(np.mean(self.records.sigma[chosen] ** 2)) * self.records.noise.inflation / spread
+        variance = self._variance(chosen) / spread
         return float(x @ self.records.value[chosen]) / spread / unit, float(np.sqrt(variance)) / unit
+
+    def _variance(self, chosen: slice) -> float:
+        """Mean variance of the noise of some records, as one counts in a mean of many."""
+        return float(np.mean(self.records.sigma[chosen] ** 2)) * self.records.noise.inflation

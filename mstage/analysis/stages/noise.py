@@ -108,13 +108,13 @@ def estimate_noise(values: Float[np.ndarray, " records"]) -> Noise:
     lags = LAGS[values.size > 8 * LAGS + 8]
     if not lags.size:
         return _from_differences_alone(values)
-    spreads = np.array([_spread(values[2 * h :] - 2 * values[h:-h] + values[: -2 * h]) for h in lags])
+    spreads = np.array([_spread(_second_differences(values, h)) for h in lags])
     if spreads[0] == 0:
         return Noise(0.0, 0.0)
     third = spreads[min(3, lags.size - 1)]
     if lags.size > 1 and spreads[1] > SMOOTH_RATIO * spreads[0] and third > SMOOTH_RATIO_FAR * spreads[0]:
         return Noise(float(np.sqrt(spreads[0] / 24)), 0.0)  # an upper limit: most of the difference is shape
-    tails = np.array([_tail(values[2 * h :] - 2 * values[h:-h] + values[: -2 * h]) for h in lags])
+    tails = np.array([_tail(_second_differences(values, h)) for h in lags])
     heavy = tails > HEAVIER * np.minimum.accumulate(tails)
     first = int(heavy.argmax()) if heavy.any() else lags.size
     has_steps = (LIGHTER * tails < np.maximum.accumulate(tails)).any()  # that come back, as often as at such a lag
@@ -130,11 +130,20 @@ def estimate_noise(values: Float[np.ndarray, " records"]) -> Noise:
 
 def _beside_steps(spreads: np.ndarray) -> Noise:
     """The least correlated noise that the first two lags allow, where steps have added to the second of them."""
-    powers = CORRELATIONS[:, None] ** LAGS[:2]
-    expected = 6 - 8 * powers + 2 * powers**2
+    expected = _expected(CORRELATIONS, LAGS[:2])
     allowed = spreads[1] <= STEPS_ADD * spreads[0] * expected[:, 1] / expected[:, 0]
     place = int(allowed.argmax()) if allowed.any() else CORRELATIONS.size - 1
     return Noise(float(np.sqrt(spreads[0] / expected[place, 0])), float(CORRELATIONS[place]))
+
+
+def _second_differences(values: np.ndarray, lag: np.integer) -> np.ndarray:
+    return np.asarray(values[2 * lag :] - 2 * values[lag:-lag] + values[: -2 * lag])
+
+
+def _expected(correlations: np.ndarray, lags: np.ndarray) -> Float[np.ndarray, "correlations lags"]:
+    """Variance of the second differences of unit AR(1) noise at some lags."""
+    powers = correlations[:, None] ** lags
+    return np.asarray(6 - 8 * powers + 2 * powers**2)
 
 
 def _tail(differences: np.ndarray) -> float:
@@ -145,8 +154,7 @@ def _tail(differences: np.ndarray) -> float:
 
 def _best_fit(spreads: np.ndarray, lags: np.ndarray, correlations: np.ndarray) -> Noise:
     """The AR(1) noise whose second differences have such variances at such lags."""
-    powers = correlations[:, None] ** lags
-    expected = 6 - 8 * powers + 2 * powers**2  # of unit AR(1) noise, shape (correlations, lags)
+    expected = _expected(correlations, lags)
     weights = 1 / np.sqrt(lags)
     offsets = np.log(np.maximum(spreads, np.finfo(float).tiny)) - np.log(expected)
     means = offsets @ weights / weights.sum()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mstage.analysis.stages.sequences import Segment, merged, most_probable
+from mstage.analysis.stages.sequences import Segment, courses, merged, most_probable
 from mstage.analysis.stages.tuning import (
     FLAT_LENGTH,
     FLATTER,
@@ -97,8 +97,7 @@ def _clear(found: list[Segment], table: BrokenLines, heights: np.ndarray, least_
     so the shorter it is, and to change by so much at least; what follows the end of the curve may be as steep as
     anything.
     """
-    first, last = ([getattr(one, name) for one in found] for name in ("first", "last"))
-    change, length = heights[:, last] - heights[:, first], table.at[last] - table.at[first]
+    change, length = courses(found, table, heights)
     moved, error = np.abs(change.mean(axis=0)), change.std(axis=0) / length
     kind = next(one.kind for one in found if one.kind != "plateau")
     beyond = [np.inf] if table.is_last else [0.0]

@@ -110,6 +110,12 @@ def _stretches(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return row, begin, np.nonzero(boundary[:, 1:])[1] + 1
 
 
+def courses(segments: list[Segment], table: BrokenLines, heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """By how much each line changes over each segment, shape (lines, segments), and how long the segments are."""
+    first, last = ([getattr(one, name) for one in segments] for name in ("first", "last"))
+    return heights[:, last] - heights[:, first], table.at[last] - table.at[first]
+
+
 def merged(segments: Iterable[Segment]) -> list[Segment]:
     """Neighbours of a kind made one."""
     out: list[Segment] = []

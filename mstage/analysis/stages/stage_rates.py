@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mstage.analysis.stages.bins import MIN_SIGMA
 from mstage.analysis.stages.boundaries import DESCENT_SHARE, crossed
 from mstage.analysis.stages.rate_fits import MIN_POINTS, Level, Points
 from mstage.analysis.stages.rates import Rate, fit_exponential, fit_limit, fit_rate
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from mstage.analysis.stages.drawn_curve import DrawnCurve
 
 RATE_SHARE = 0.9  # of the way, on the scale of the loss
-MIN_SIGMA = 1e-9  # of a height, so that a curve without any noise has finite weights
 SURE = 4.0  # standard errors of the mean of the records there, by which a level may lie beyond that range
 FROM_90_TO_95 = 1.19  # percent, the length of an interval of Gaussian noise
 LATE = 0.9  # of a plateau, where the next stage has not begun

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mstage.analysis.stages.sequences import Segment, merged, most_probable
+from mstage.analysis.stages.sequences import Segment, courses, merged, most_probable
 from mstage.analysis.stages.tuning import (
     FLATTER,
     STAIRCASE_ERRORS,
@@ -40,8 +40,7 @@ def staircase(table: BrokenLines, method: SegmentationMethod) -> tuple[list[Segm
     )
     if inner.size < STAIRCASE_PLATEAUS:
         return [], heights
-    first, last = ([getattr(one, name) for one in found] for name in ("first", "last"))
-    change, length = heights[:, last] - heights[:, first], table.at[last] - table.at[first]
+    change, length = courses(found, table, heights)
     moved, slope, error = np.abs(change.mean(axis=0)), change.mean(axis=0) / length, change.std(axis=0) / length
     before, after = np.abs(slope[inner - 1]), np.abs(slope[inner + 1])
     least = np.minimum(before, after)

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from mstage.errors import InputError
+from mstage.history import sound_snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from mstage.analysis.stages.results import Stage
-
-
-LARGEST_WEIGHT = 1e70  # of a run that has not diverged: fourth powers of what is larger are not finite
 
 
 def measure_snapshots(
@@ -41,7 +39,7 @@ def measure_snapshots(
 
     Returns:
         One variable a quantity, (..., snapshot), with the coordinates of the weights; NaN where a weight is beyond
-        `LARGEST_WEIGHT`, as in a run that diverges.
+        `history.LARGEST_WEIGHT`, as in a run that diverges.
 
     Raises:
         InputError: The axes are not these, or there is no snapshot.
@@ -90,8 +88,7 @@ def weights_of(
 ) -> tuple[Float[np.ndarray, "snapshots neurons"], Float[np.ndarray, "snapshots neurons dim"]]:
     """a_k (snapshots, neurons) and w_k (snapshots, neurons, dim) of a run, all NaN in a snapshot that has diverged."""
     a, w = output_weights.values, input_weights.values
-    largest = min(LARGEST_WEIGHT, float(np.finfo(a.dtype).max))  # beyond what float32 can be compared with
-    sound = (np.abs(a) <= largest).all(axis=-1) & (np.abs(w) <= largest).all(axis=(-2, -1))
+    sound = sound_snapshots(a, w)
     if sound.all():
         return a, w
     return np.where(sound[:, None], a, np.nan), np.where(sound[:, None, None], w, np.nan)

@@ -19,7 +19,7 @@ from mstage.simulate.models.linearisation import linearise
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jaxtyping import Float, PRNGKeyArray, Shaped
+    from jaxtyping import Float, PRNGKeyArray, PyTree, Shaped
 
     from mstage.simulate.models.linearisation import Linearisation, Params, Shapes
 
@@ -123,6 +123,12 @@ class SquaredLoss:
     def _array_bytes(self, params: Shapes, data: Data) -> list[int]:
         equations = jax.make_jaxpr(self.loss_and_gradient)(params, data).eqns
         return [tree_bytes(variable.aval) for equation in equations for variable in equation.outvars]
+
+
+def blocks_by_name(params: PyTree[AnyArray]) -> dict[str, AnyArray]:
+    """The blocks of parameters, or what stands for their shapes, by the names that a store has for them."""
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
 def objective_of(network: Network, samples: int, *, has_spare_cores: bool) -> Objective:

@@ -7,22 +7,17 @@ from typing import TYPE_CHECKING, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from mstage.simulate.models.network import blocks_by_name
 from mstage.simulate.models.two_layer import TwoLayerNetwork
 from mstage.simulate.products import outer
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, PyTree
+    from jaxtyping import Float
 
-    from mstage.simulate.models.network import AnyArray, Network
+    from mstage.simulate.models.network import Network
     from mstage.simulate.observables.moment import Moment
 
 Array: TypeAlias = jax.Array
-
-
-def blocks_by_name(weights: PyTree[AnyArray]) -> dict[str, AnyArray]:
-    """The blocks of weights, or what stands for their shapes, by the names that a store has for them."""
-    leaves = jax.tree_util.tree_leaves_with_path(weights)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
 def norm(moment: Moment) -> dict[str, Float[Array, ""]]:

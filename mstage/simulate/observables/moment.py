@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import jax
 from jax.flatten_util import ravel_pytree
 
+from mstage.simulate.models.network import SquaredLoss
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,8 +41,7 @@ class Moment(NamedTuple):
 
     def loss(self, weights: Params) -> Float[Array, ""]:
         """The loss 1/(2n) sum_i (f(x_i) - y_i)^2 at some weights."""
-        residual = self.network.outputs(weights, self.data.inputs) - self.data.targets
-        return residual @ residual / (2 * residual.shape[0])
+        return SquaredLoss(self.network).loss(weights, self.data)
 
     def hessian(self) -> tuple[Callable[[Array], Array], Float[Array, " weights"]]:
         """What takes v to H v, H the Hessian of the loss, and the weights in the order in which v has them.

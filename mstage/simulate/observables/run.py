@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mstage.history import sound_snapshots
 from mstage.simulate.devices import lack_of_memory
-from mstage.simulate.models.network import Data
-from mstage.simulate.observables.blocks_of_weights import blocks_by_name
+from mstage.simulate.models.network import Data, blocks_by_name
 from mstage.simulate.observables.catalogue import OBSERVABLES
 from mstage.simulate.observables.moment import Moment
 from mstage.simulate.trainer import drawn
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = jax.Array
 
-LARGEST_WEIGHT = 1e70  # of a run that has not diverged: powers of what is larger are not finite
 LARGEST_VALUE = 1e300  # of an observable: a few of them can be added up
 
 
@@ -60,7 +59,7 @@ def observe_run(
     Raises:
         MemoryError: The device has too little memory.
     """
-    sound = is_sound(weights)
+    sound = sound_snapshots(*weights.values())
     filled = {name: _filled(values, sound) for name, values in weights.items()}
     elapsed = np.diff(clock, prepend=clock[:1])
     with jax.enable_x64(True), lack_of_memory():
@@ -69,14 +68,6 @@ def observe_run(
         found = _observed(network, names, data, params, jnp.asarray(elapsed, "float64"))
         values = {name: np.asarray(one) for name, one in found.items()}
     return {name: np.where(sound & (np.abs(one) <= LARGEST_VALUE), one, np.nan) for name, one in values.items()}
-
-
-def is_sound(weights: Mapping[str, Float[np.ndarray, "snapshots ..."]]) -> Bool[np.ndarray, " snapshots"]:
-    """At which snapshots the weights of a run are there and can be computed with."""
-    parts = [
-        np.abs(values.reshape(len(values), -1)).astype(np.float64) <= LARGEST_WEIGHT for values in weights.values()
-    ]
-    return np.all([part.all(axis=1) for part in parts], axis=0)
 
 
 def _filled(values: Float[np.ndarray, "snapshots ..."], sound: Bool[np.ndarray, " snapshots"]) -> np.ndarray:

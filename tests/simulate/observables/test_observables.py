@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from mstage.simulate.models.network import Data
+from mstage.simulate.models.network import Data, blocks_by_name
 from mstage.simulate.models.two_layer import TwoLayerNetwork
 from mstage.simulate.observables import kernel
-from mstage.simulate.observables.blocks_of_weights import blocks_by_name
 from mstage.simulate.observables.catalogue import OBSERVABLES
 from mstage.simulate.observables.moment import Moment
 from mstage.simulate.observables.run import observe_run
