@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mstage.errors import UsageError
 from mstage.spec import Flow, Sweep, Table
-from mstage.spec.keys import foreign_keys
+from mstage.spec.keys import foreign_keys, with_model_spelled_out
 from mstage.spec.parameters import declared
 from mstage.spec.sweep import ARRAYS
 from mstage.spec.text import read_sweep_file, spelled
@@ -131,7 +131,11 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Both sets of keys; `over` overrides, also where it sets the same thing by another key.
 
     Another model or other dynamics drop the keys that only the previous one has.
+
+    Raises:
+        UsageError: An option behind the name of a model is none of its own, or is given twice.
     """
+    base, over = with_model_spelled_out(base), with_model_spelled_out(over)
     dropped = set(foreign_keys(over)) if {"model", "dynamics"} & over.keys() else set()
     for one, other in _RIVALS:
         dropped |= other if one & over.keys() else set()

@@ -60,7 +60,10 @@ def _problem() -> Iterator[inspect.Parameter]:
 
 
 def _network(dynamics: tuple[type, ...]) -> Iterator[inspect.Parameter]:
-    yield _option("model", NETWORK, "NAME", f"{', '.join(MODELS)}. [default: {next(iter(MODELS))}]")
+    yield _option(
+        "model", NETWORK, "NAME",
+        f"{', '.join(MODELS)}. Options may stand behind, as in mlp:depth=3. [default: {next(iter(MODELS))}]",
+    )  # fmt: skip
     yield from _options(NETWORK, *MODELS.values())
     yield _option(
         "dynamics", NETWORK, "NAME",

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 
 def model_table(model: ModelDescription) -> Table:
-    """A row a parameter, with what else there is to say of the model below."""
+    """A row a parameter, with what else there is to say of the model and its papers below."""
     names = ["option", "default", "axis", "meaning"]
-    table = Table(names, left=names, notes=[model.notes] if model.notes else None)
+    papers = f"Papers: {model.references}" if model.references else ""
+    table = Table(names, left=names, notes=[one for one in (model.notes, papers) if one] or None)
     for one in model.parameters:
         table.add_row(one.option, one.default_text, "yes" if one.is_axis else "", one.meaning)
     return table

@@ -15,7 +15,7 @@ from mstage.spec.parameters import (
     Parameter,
     Plain,
 )
-from mstage.spec.text import one_name
+from mstage.spec.text import name_and_options, one_name
 
 OptionValue: TypeAlias = bool | int | float | str | None
 SHARES = ("momentum", "b1", "b2", "b3", "decay")  # options of optimizers: how much is kept of a running average
@@ -53,20 +53,12 @@ class Optimizer:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `name` or `name:option=value,option=value`, as in `adam:b1=0.8,nesterov=true`."""
-        name, _, rest = text.partition(":")
-        if "," in name:
+        if "," in text.partition(":")[0]:
             raise UsageError(
                 f"optimizer `{text}`: one optimizer is expected, a list is not taken; train a sweep for each"
             )
-        options: dict[str, OptionValue] = {}
-        for part in filter(None, rest.split(",")):
-            key, equals, value = part.partition("=")
-            if not equals or not key.strip() or not value.strip():
-                raise UsageError(f"optimizer option `{part}` is not of the form option=value, as in adam:b1=0.8")
-            if key.strip() in options:
-                raise UsageError(f"optimizer option `{key.strip()}` is given twice; give it once")
-            options[key.strip()] = _literal(value.strip())
-        return cls(name.strip(), options)
+        name, options = name_and_options("optimizer", text, "adam:b1=0.8")
+        return cls(name, {key: _literal(value) for key, value in options.items()})
 
     def __str__(self) -> str:
         options = ",".join(f"{key}={_text(value)}" for key, value in self.options.items())

@@ -11,7 +11,7 @@ from mstage.spec.models import MODELS
 from mstage.spec.parameters import Parameter, declared, read_parameters
 from mstage.spec.problems import BuiltIn, Problem, Table
 from mstage.spec.recording import Recording
-from mstage.spec.text import MAX_VALUES, one_name, one_number, spelled
+from mstage.spec.text import MAX_VALUES, name_and_options, one_name, one_number, spelled
 
 FAMILIES: Mapping[str, Mapping[str, type]] = {"model": MODELS, "dynamics": DYNAMICS}  # the first is the default
 
@@ -33,6 +33,30 @@ def foreign_keys(values: Mapping[str, Any]) -> dict[str, str]:
                 if key not in own:
                     found.setdefault(key, []).append(f"--{family} {name}")
     return {key: " or ".join(options) for key, options in found.items()}
+
+
+def with_model_spelled_out(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys in which a model `name:option=value,...` is its name, and each of its options a key.
+
+    The text of a model that is not built in stays as it is.
+
+    Raises:
+        UsageError: An option is none of the model's, or is given beside the name and behind it.
+    """
+    text = values.get("model")
+    if not isinstance(text, str) or ":" not in text or text.partition(":")[0].strip() not in MODELS:
+        return dict(values)
+    name, options = name_and_options("model", text, "mlp:depth=3; several values are given as --depth 2,3")
+    own = declared(MODELS[name])
+    found = {"model": name}
+    for option, value in options.items():
+        key = option.replace("-", "_")
+        if key not in own:
+            raise UsageError(f"model {name}: {unknown_name('option', option, map(spelled, own))}")
+        if {key, spelled(key)} & values.keys() or key in found:
+            raise UsageError(f"`{spelled(key)}` is given twice, one of them behind the model's name; give it once")
+        found[key] = own[key].from_text(value)
+    return {**values, **found}
 
 
 def parts_of(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +104,7 @@ def _member(family: str, values: Mapping[str, Any]) -> type:
     members = FAMILIES[family]
     name = one_name(family, values.get(family, next(iter(members))))
     if name not in members:
-        raise UsageError(unknown_name(family, name, members))
+        raise UsageError(unknown_name(family, name.partition(":")[0], members))
     return members[name]
 
 

@@ -88,6 +88,10 @@ class Parameter(Field[_Held, _Given]):
         """
         return one_name(name, value)
 
+    def from_text(self, text: str) -> Any:
+        """What `read` takes, from text that was typed behind a name, as in `mlp:bias=true`."""
+        return text
+
     def plain(self, value: Any) -> Any:
         """The value as TOML and JSON have it; None if it is left out."""
         return value
@@ -229,6 +233,9 @@ class Flag(Parameter[Any, Any]):
 
     metavar: str | None = None
     only_if_set: bool = False
+
+    def from_text(self, text: str) -> Any:
+        return {"true": True, "false": False}.get(text.lower(), text)
 
     def read(self, name: str, value: Any) -> Any:
         if not isinstance(value, bool):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mstage.errors import UsageError, printable, unknown_name
 from mstage.spec.dynamics import DYNAMICS, FLOW_TICKS, Descent, Dynamics
-from mstage.spec.keys import FAMILIES, name_of, parameters_of_parts, parts_of
+from mstage.spec.keys import FAMILIES, name_of, parameters_of_parts, parts_of, with_model_spelled_out
 from mstage.spec.models import MODELS, Model, at_program
 from mstage.spec.models.two_layer import TwoLayer
 from mstage.spec.parameters import (
@@ -236,6 +236,7 @@ class Sweep:
             if len(known) < len(given):
                 twice = next(key for key in given if "-" in key and key.replace("-", "_") in given)
                 raise UsageError(f"`{twice}` and `{twice.replace('-', '_')}` are the same key; give one of them")
+            known = with_model_spelled_out(known)
             parts = parts_of(known) | ({"problem": arrays} if holds_arrays else {})
             return cls(**parts, **read_parameters(cls, known))
         except UsageError as error:

@@ -60,6 +60,29 @@ def parse_axis(name: str, value: Any, kind: type[int] | type[float]) -> tuple[An
     return tuple(_number(f"{name} `{part}`", part, kind, way_out) for part in parts)
 
 
+def name_and_options(what: str, text: str, example: str) -> tuple[str, dict[str, str]]:
+    """The parts of `name` or `name:option=value,option=value`, as text.
+
+    Args:
+        what: What is named, for errors.
+        text: The whole.
+        example: One that is well written, for errors.
+
+    Raises:
+        UsageError: It is not of that form, or an option stands there twice.
+    """
+    name, _, rest = text.partition(":")
+    options: dict[str, str] = {}
+    for part in filter(None, rest.split(",")):
+        key, value = (side.strip() for side in part.partition("=")[::2])
+        if not key or not value:
+            raise UsageError(f"{what} option `{shown(part)}` is not of the form option=value, as in {example}")
+        if key in options:
+            raise UsageError(f"{what} option `{shown(key)}` is given twice; give it once")
+        options[key] = value
+    return name.strip(), options
+
+
 def one_number(name: str, value: Any, kind: type[int] | type[float]) -> Any:
     """The value of a key that holds one number.
 

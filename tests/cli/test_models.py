@@ -21,6 +21,8 @@ option              default  axis  meaning
 --initial-weight W  0.1      yes   All weights at the start.
 --degree D          2        yes   Degree D in the weights.
 Its weights all start at u_i = v_i = initial_weight, so that f = 0 there, whatever the seed.
+Papers: B. Woodworth et al., 2020, arXiv 2002.09277: from small weights of degree 2 gradient flow finds the \
+interpolation of least l1 norm, from large ones that of least l2 norm; u_i v_i does not move.
 """
 
 
@@ -36,6 +38,8 @@ def test_every_model_is_listed_with_all_its_parameters(capsys: pytest.CaptureFix
     assert [one["name"] for one in found] == list(MODELS)
     for one in found:
         assert "f(x) = " in one["equation"]
+        assert one["papers"]
+        assert all(f"arXiv {number}" in one["references"] for number in one["papers"])
         assert [parameter["name"] for parameter in one["parameters"]] == list(declared(MODELS[one["name"]]))
         # The defaults as they are listed make the model that a sweep has if it is given none.
         given = {parameter["name"]: parameter["default"] for parameter in one["parameters"]}

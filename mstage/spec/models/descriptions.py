@@ -12,6 +12,7 @@ from mstage.spec.parameters import REQUIRED, Number, Parameter, declared
 from mstage.spec.text import spelled
 
 _SECTION = re.compile(r"\w+:$")  # of a docstring, as `Attributes:`
+_ARXIV = re.compile(r"arXiv (\d{4}\.\d{4,5})")
 
 
 @dataclass(frozen=True)
@@ -56,22 +57,34 @@ class ModelDescription:
         name: Its name, as `--model` takes it.
         equation: What it computes.
         notes: What else there is to say of it, as how its weights start.
+        references: The papers that it is from or is studied in, and what they say of it.
+        papers: The arXiv numbers among them.
         parameters: What may be set.
     """
 
     name: str
     equation: str
     notes: str
+    references: str
+    papers: tuple[str, ...]
     parameters: tuple[ParameterDescription, ...]
 
     @classmethod
     def of(cls, name: str) -> ModelDescription:
         """What the dataclass of a model says of itself."""
-        paragraphs = []
+        paragraphs, references = [], ""
         for paragraph in (inspect.getdoc(MODELS[name]) or "").split("\n\n"):
-            if _SECTION.match(paragraph.split("\n")[0]):
-                break
-            paragraphs.append(" ".join(paragraph.split()))
+            heading, *lines = paragraph.split("\n")
+            if heading == "References:":
+                references = " ".join(" ".join(lines).split())
+            elif not _SECTION.match(heading):
+                paragraphs.append(" ".join(paragraph.split()))
         found = declared(MODELS[name]).items()
-        parameters = tuple(ParameterDescription.of(key, known) for key, known in found)
-        return cls(name, paragraphs[0] if paragraphs else "", " ".join(paragraphs[1:]), parameters)
+        return cls(
+            name=name,
+            equation=paragraphs[0] if paragraphs else "",
+            notes=" ".join(paragraphs[1:]),
+            references=references,
+            papers=tuple(_ARXIV.findall(references)),
+            parameters=tuple(ParameterDescription.of(key, known) for key, known in found),
+        )
