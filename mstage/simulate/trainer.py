@@ -177,9 +177,9 @@ class Trainer:
 
     def _shapes(self) -> PyTree[jax.ShapeDtypeStruct]:
         """The shapes of the state."""
-        with jax.enable_x64(True):
-            one = partial(started, self._network, self._stepper)
-            return jax.eval_shape(jax.vmap(one, in_axes=(0, None)), self._runs, self._data)
+        leaves, structure = jax.tree.flatten((self._runs, self._data))
+        shapes = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
+        return state_shapes(self._network, self._stepper, structure, shapes)
 
     def _call(self, place: Place, plan: Plan) -> Place:
         program = compiled(self._network, self._stepper, self._layout.block, self._layout.mesh)
@@ -207,6 +207,26 @@ def drawn(network: Network, run: Runs) -> Params:
 def started(network: Network, stepper: Stepper[PyTree[Array]], run: Runs, data: Data) -> PyTree[Array]:
     """The state of one run at the start."""
     return stepper.init(drawn(network, run), run, data)
+
+
+@lru_cache(maxsize=64)
+def state_shapes(
+    network: Network,
+    stepper: Stepper[PyTree[Array]],
+    structure: jax.tree_util.PyTreeDef,
+    shapes: tuple[jax.ShapeDtypeStruct, ...],
+) -> PyTree[jax.ShapeDtypeStruct]:
+    """The shapes of the state of runs, from those of what tells them apart and of the samples; tracing takes a while.
+
+    Args:
+        network: What is trained.
+        stepper: What moves it.
+        structure: Of the tree (runs, samples).
+        shapes: Of its leaves.
+    """
+    with jax.enable_x64(True):
+        one = jax.vmap(partial(started, network, stepper), in_axes=(0, None))
+        return jax.eval_shape(one, *jax.tree.unflatten(structure, shapes))
 
 
 @lru_cache(maxsize=64)

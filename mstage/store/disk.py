@@ -36,6 +36,11 @@ class Disk:
 
     def write_all(self, files: Mapping[Path, Sequence[Buffer]]) -> None:
         """Write whole files, and make them and their names safe."""
+        if len(files) == 1:  # as nearly always: threads would cost more than they save
+            ((file, parts),) = files.items()
+            self.write(file, *parts)
+            self.sync_folder(file.parent)
+            return
         with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
             list(pool.map(lambda file: self.write(file, *files[file]), files))
             list(pool.map(self.sync_folder, {file.parent for file in files}))

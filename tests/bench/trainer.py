@@ -195,17 +195,19 @@ def overhead(rounds: int = 15, steps: int = 9_000) -> None:
             end = min(position.record + MAX_SEGMENT_RECORDS, trainer.record_steps.size)
             position, _ = trainer.advance(position, end, 10**9)
 
-    def whole() -> None:
-        with TemporaryDirectory() as folder:
-            mstage.train(sweep, f"{folder}/sweep", progress=lambda _: None)
+    seconds: dict[Step, list[float]] = {}
+    with TemporaryDirectory() as folder:
+        names = iter(range(10**6))
 
-    seconds: dict[Step, list[float]] = {alone: [], whole: []}
-    for k in range(rounds + 1):
-        for form in (alone, whole) if k % 2 else (whole, alone):
-            begun = time.process_time()
-            form()
-            seconds[form].append(time.process_time() - begun)
-    steps_alone, all_of_it = (np.array(times[1:]) for times in seconds.values())  # the first round compiled
+        def whole() -> None:
+            mstage.train(sweep, f"{folder}/{next(names)}", progress=lambda _: None)
+
+        for k in range(rounds + 1):
+            for form in (alone, whole) if k % 2 else (whole, alone):
+                begun = time.process_time()
+                form()
+                seconds.setdefault(form, []).append(time.process_time() - begun)
+    steps_alone, all_of_it = (np.array(seconds[form][1:]) for form in (alone, whole))  # the first round compiled
     shares = np.sort(all_of_it / steps_alone - 1)
     low, high = np.quantile(shares, (0.25, 0.75))
     print(f"  {np.median(shares):.1%} (half of {rounds} rounds in {low:.1%} to {high:.1%}, all in {shares[0]:.1%} to "

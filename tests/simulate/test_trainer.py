@@ -18,7 +18,6 @@ from mstage.simulate.devices import Layout
 from mstage.simulate.problems import load_problem
 from mstage.simulate.trainers import trainer_of
 from mstage.spec import Descent, Optimizer, Recording, Sweep, TwoLayer
-from mstage.spec.models.layers import ACTIVATIONS
 from mstage.workflows.problems import training_set_of
 from tests import twin
 from tests.sweeps import changed
@@ -66,8 +65,9 @@ def compilations() -> Iterator[list[str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("activation", "problem"), [*((one, "cub1d") for one in ACTIVATIONS), ("tanh", "gauss5")])
+@pytest.mark.parametrize(("activation", "problem"), [("relu", "cub1d"), ("sin", "cub1d"), ("tanh", "gauss5")])
 def test_equals_a_plain_numpy_loop(activation: str, problem: str) -> None:
+    """The gradients of all activations are compared in `test_networks`."""
     sweep = Sweep(
         TwoLayer(activation=activation, alpha=(0.6, 1.0), width=(23,)),
         problem=problem,
@@ -95,7 +95,7 @@ def test_equals_a_plain_numpy_loop(activation: str, problem: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer",
-    ["sgd:momentum=0.9,nesterov=true", "adam:b1=0.8", "adamw:weight_decay=0.01", "rmsprop", "lion", "adagrad", "lbfgs"],
+    ["sgd:momentum=0.9,nesterov=true", "adamw:b1=0.8,weight_decay=0.01", "lion", "adagrad", "lbfgs"],
 )
 def test_equals_optax_used_by_hand(optimizer: str) -> None:
     spec = Optimizer.parse(optimizer)
@@ -236,7 +236,7 @@ def test_batches_go_once_through_the_samples_each_epoch() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", [{}, {"batch_size": 33}, {"dtype": "float32"}, {"optimizer": Optimizer("lbfgs")}])
+@pytest.mark.parametrize("change", [{}, {"batch_size": 33, "dtype": "float32"}, {"optimizer": Optimizer("lbfgs")}])
 def test_tiles_change_no_run(change: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch of 33 ends in a tile with zeros; the line search differentiates the loss of all tiles."""
     sweep = Sweep(TwoLayer(alpha=(0.6, 1.0), width=(101,)), steps=20, recording=EVERY_STEP)

@@ -34,7 +34,6 @@ print(1024 * int(status[status.index("VmHWM:") + 1]) / said)
 @pytest.mark.parametrize(
     "sweep",
     [
-        "Sweep(TwoLayer(width=20000), seed=tuple(range(100)), steps=25, recording=Recording('auto', 6))",
         "Sweep(TwoLayer(width=20000), seed=tuple(range(60)), steps=25, recording=Recording('auto', 6), "
         "dynamics=Descent(optimizer=Optimizer('adam')))",
         "Sweep(TwoLayer(width=200), seed=tuple(range(8000)), steps=25, recording=Recording('auto', 6))",
