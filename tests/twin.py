@@ -16,6 +16,7 @@ SIGMA = {
     "leaky-relu": (lambda s: np.where(s > 0, s, s / 2), lambda s: np.where(s > 0, 1.0, 0.5)),
     "gelu": (lambda s: s * norm.cdf(s), lambda s: norm.cdf(s) + s * norm.pdf(s)),
     "sin": (np.sin, np.cos),
+    "square": (np.square, lambda s: 2 * s),
     "identity": (lambda s: s, np.ones_like),
 }
 

@@ -8,9 +8,9 @@ from mstage.analysis.measured.sweep import SweepMeasurements, measure_sweep
 from mstage.analysis.weights.initial_plateau import measure_initial_plateau
 from mstage.analysis.weights.snapshots import over_widths
 from mstage.history import kept_weights
-from mstage.spec import Sweep, TwoLayer
+from mstage.spec import Sweep
 from mstage.training_set import TrainingSet
-from mstage.workflows.predict import NO_MODEL, theory_of
+from mstage.workflows.predict import theory_of, why_no_theory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,8 +31,8 @@ def theory_in(tree: xr.DataTree) -> tuple[SweepTheory | None, str]:
         return None, "the tree has no `sweep` and `problem` among its attributes"
     samples = (tree.dataset[name].values for name in ("input", "target"))
     sweep = Sweep.from_dict(tree.attrs["sweep"], arrays=TrainingSet.of(tree.attrs["problem"], *samples))
-    if not isinstance(sweep.model, TwoLayer):
-        return None, NO_MODEL
+    if why := why_no_theory(sweep):
+        return None, why
     return theory_of(sweep, tree.attrs["problem"], tree.dataset), ""
 
 

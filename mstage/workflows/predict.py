@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mstage.spec import Sweep
 
 NO_MODEL = "theory is of two-layer networks alone"
+SCALED = "the output is multiplied by a power of the width, and theory is of one that is not"
 NO_TIME = "theory is of gradient flow and plain gradient descent; {}"
 
 
@@ -61,6 +62,13 @@ def predict(source: Sweep | str | Path) -> SweepTheory:
     return theory_of(source, about, {"input": data.input, "target": data.target})
 
 
+def why_no_theory(sweep: Sweep) -> str:
+    """Why theory says nothing of a sweep; empty where it does."""
+    if not isinstance(sweep.model, TwoLayer):
+        return NO_MODEL
+    return SCALED if any(sweep.model.output_exponent or ()) else ""
+
+
 def theory_of(sweep: Sweep, problem: Mapping[Any, Any], data: Mapping[Any, Any]) -> SweepTheory:
     """The theory of a sweep whose training set is at hand.
 
@@ -68,11 +76,14 @@ def theory_of(sweep: Sweep, problem: Mapping[Any, Any], data: Mapping[Any, Any])
         sweep: The sweep.
         problem: Its `name` and `preparation`, if there was one.
         data: Its `input` and `target`.
+
+    Raises:
+        UsageError: There is none; see `why_no_theory`.
     """
     inputs = np.asarray(data["input"])
     constants = problem_constants(inputs, np.asarray(data["target"]))
-    if not isinstance(sweep.model, TwoLayer):
-        raise UsageError(NO_MODEL)
+    if not isinstance(sweep.model, TwoLayer) or why_no_theory(sweep):
+        raise UsageError(why_no_theory(sweep))
     no_flow = "" if sweep.has_time else NO_TIME.format(sweep.dynamics.why_no_time)
     rates = sweep.axes.get("learning_rate", (None,)) if sweep.has_time else (None,)
     outputs = sweep.axes.get("alpha_output", (None,))

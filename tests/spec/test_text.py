@@ -265,6 +265,8 @@ TABLE_NONSENSE: list[tuple[str, Any, str]] = [
 MODEL_NONSENSE: list[tuple[str, str, Any, str]] = [
     ("two-layer", "alpha_output", 99, "alpha-output 99.0"),
     ("two-layer", "alpha_output", [], "alpha-output: the list is empty"),
+    ("two-layer", "output_exponent", 11, "output-exponent 11.0: has to be from -10 to 10"),
+    ("two-layer", "subtract_start", 1, "subtract-start `1`"),
     ("two-layer", "antisymmetric", 1, "antisymmetric `1`"),
     ("two-layer", "gain", 1.0, "gain `1.0`: belongs to --model mlp or --model linear; leave it out"),
     ("mlp", "alpha", 1.0, "alpha `1.0`: belongs to --model two-layer; leave it out"),

@@ -47,6 +47,7 @@ TAYLOR: Mapping[str, Taylor | None] = {
     "gelu": Taylor(0.5, float(np.sqrt(2 / np.pi)), 0.0),
     "sin": Taylor(1.0, 0.0, -1.0),
     "identity": Taylor(1.0, 0.0, 0.0),
+    "square": None,  # has no slope there: nothing grows at first order
     "relu": None,  # has no derivative at 0
     "leaky-relu": None,  # likewise
 }

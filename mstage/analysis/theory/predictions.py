@@ -16,7 +16,7 @@ from mstage.analysis.theory.constants import NOTHING, TAYLOR, ProblemConstants, 
 from mstage.analysis.theory.exit_predictions import exit_predictions
 from mstage.analysis.theory.linear_flow import LinearFlow
 from mstage.analysis.theory.prediction import Prediction
-from mstage.errors import UsageError, unknown_name
+from mstage.spec.models.layers import activation_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 EXIT_SHARE = 0.1  # of R0 - R_lin, that the loss has lost at the exit of the initial plateau
 ESCAPE_FACTORS = (0.45, 0.7, 1.0)  # measured over predicted time: smallest, typical, largest
 MISREAD = 0.002  # of R0 - R_z, that R_lin is below R_z, from which s is read off the loss a per cent too large
-NO_SLOPE = "the activation has no derivative at 0"
+NO_SLOPE = "the activation has no derivative at 0, or one of 0"
 WIDE = "alpha is at most 1/2: the weights are not small, and there is no initial plateau"
 DRIFTS = "sigma''(0) is not 0: the loss drifts down along the plateau, by up to theory's band"
 LINEAR = "the targets are linear in the inputs: there is no secondary plateau"
@@ -41,7 +41,7 @@ class Theory:
 
     Attributes:
         constants: Of the training set.
-        activation: Name of sigma.
+        activation: sigma, as a model has it.
         alpha: Initialization scale.
         width: Hidden neurons, m.
         learning_rate: Of gradient descent; None for gradient flow.
@@ -62,8 +62,7 @@ class Theory:
         return lines(f"Theory of {self.activation}, {place(self.run)}", map(str, self.predictions))
 
     def __post_init__(self) -> None:
-        if self.activation not in TAYLOR:
-            raise UsageError(unknown_name("activation", self.activation, TAYLOR))
+        activation_parts(self.activation)
 
     @property
     def run(self) -> dict[str, float]:
@@ -79,7 +78,7 @@ class Theory:
     @property
     def taylor(self) -> Taylor | None:
         """The activation near 0."""
-        return TAYLOR[self.activation]
+        return TAYLOR[activation_parts(self.activation)[0]]
 
     @property
     def why_no_flow(self) -> str:

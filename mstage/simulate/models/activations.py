@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from mstage.simulate.models.tanh import tanh
+from mstage.spec.models.layers import LEAK, LEAKY, activation_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +36,9 @@ def _relu(s: Array) -> tuple[Array, Array]:
     return jnp.maximum(s, 0), (s > 0).astype(s.dtype)
 
 
-def _leaky_relu(s: Array) -> tuple[Array, Array]:
-    """Slope 1/2 below 0, as D. Meltzer and J. Liu take it (2023, arXiv 2301.07737)."""
-    slope = jnp.where(s > 0, 1.0, 0.5).astype(s.dtype)
+def _leaky_relu(below: float, s: Array) -> tuple[Array, Array]:
+    """Slope 1/2 below 0 if no other is given, as D. Meltzer and J. Liu take it (2023, arXiv 2301.07737)."""
+    slope = jnp.where(s > 0, 1.0, below).astype(s.dtype)
     return slope * s, slope
 
 
@@ -50,6 +51,10 @@ def _sin(s: Array) -> tuple[Array, Array]:
     return jnp.sin(s), jnp.cos(s)
 
 
+def _square(s: Array) -> tuple[Array, Array]:
+    return s * s, 2 * s
+
+
 def _identity(s: Array) -> tuple[Array, Array]:
     return s, jnp.ones_like(s)
 
@@ -59,17 +64,25 @@ ACTIVATIONS: dict[str, Activation] = {
     "jax-tanh": partial(_tanh, jnp.tanh),  # for whoever compares with other programs bit by bit
     "shifted-tanh": _shifted_tanh,
     "relu": _relu,
-    "leaky-relu": _leaky_relu,
+    "leaky-relu": partial(_leaky_relu, LEAK),
     "gelu": _gelu,
     "sin": _sin,
+    "square": _square,
     "identity": _identity,
 }
 
 
 @cache
+def with_slope(text: str) -> Activation:
+    """An activation as a model has it, as `leaky-relu:slope=0.1`, with its slope."""
+    name, below = activation_parts(text)
+    return partial(_leaky_relu, below) if name == LEAKY else ACTIVATIONS[name]
+
+
+@cache
 def activation_of(name: str) -> Callable[[Array], Array]:
-    """An activation by its name, for reverse and forward mode, whose derivative is the slope above."""
-    both = ACTIVATIONS[name]
+    """An activation as a model has it, for reverse and forward mode, whose derivative is the slope above."""
+    both = with_slope(name)
 
     @jax.custom_jvp
     def sigma(s: Array) -> Array:

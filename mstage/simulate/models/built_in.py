@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import jax
 
 from mstage.simulate.models.activations import activation_of
+from mstage.simulate.models.subtracted import SubtractedNetwork
 from mstage.simulate.models.two_layer import TwoLayerNetwork
-from mstage.spec import TwoLayer
+from mstage.simulate.models.two_layer_loss import Weights
+from mstage.spec import MLP, TwoLayer
 from mstage.spec.models import HasActivation, HasOutputs, Model, at_program
 
 if TYPE_CHECKING:
@@ -66,8 +68,16 @@ def network_of(model: Model, program: Mapping[str, float], dim: int, dtype: str)
         TypeError: The model says not what its network computes.
     """
     one = at_program(model, program)
+    if isinstance(one, TwoLayer | MLP) and one.subtract_start:
+        plain = network_of(replace(one, subtract_start=False), program, dim, dtype)
+        return SubtractedNetwork(plain, _weights if isinstance(one, TwoLayer) else dict)
     if isinstance(one, TwoLayer):
-        return TwoLayerNetwork(one.activation, one.width[0], dim, dtype, one.antisymmetric)
+        exponent = one.output_exponent[0] if one.output_exponent else 0.0
+        return TwoLayerNetwork(one.activation, one.width[0], dim, dtype, one.antisymmetric, exponent)
     if not isinstance(one, HasOutputs | HasActivation):
         raise TypeError(f"{type(one).__name__} has no `init` and `outputs`")
     return ModelNetwork(one, dim, dtype)
+
+
+def _weights(blocks: dict[str, Array]) -> Weights:
+    return Weights(**blocks)

@@ -1,6 +1,7 @@
 """Two-layer networks f(x) = sum_k a_k sigma(w_k . x) with a_k, w_k ~ N(0, width^(-2 alpha)).
 
-There is no factor 1/width and no bias of its own: where a problem wants one, its inputs end in a 1.
+There is no factor 1/width unless `output_exponent` asks for one, and no bias of its own: where a problem wants one, its
+inputs end in a 1.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from mstage.simulate.blocks import tiles
-from mstage.simulate.models.activations import ACTIVATIONS
+from mstage.simulate.models.activations import with_slope
+from mstage.simulate.models.linearisation import linearise
+from mstage.simulate.models.network import SquaredLoss
 from mstage.simulate.models.two_layer_linearisation import linearise_two_layer
 from mstage.simulate.models.two_layer_loss import TwoLayerLoss, Weights
 from mstage.simulate.products import outer
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float, PRNGKeyArray
 
     from mstage.simulate.models.linearisation import Linearisation
-    from mstage.simulate.models.network import Data, Scales
+    from mstage.simulate.models.network import Data, Objective, Scales
 
 Array: TypeAlias = jax.Array
 
@@ -32,11 +35,12 @@ class TwoLayerNetwork:
     """Two-layer networks of one width, with a loss and a linearisation of their own; see `network.Network`.
 
     Attributes:
-        activation: sigma, one of `ACTIVATIONS`.
+        activation: sigma, as a model has it.
         width: Hidden neurons.
         dim: Inputs.
         dtype: Of the weights.
         antisymmetric: Whether the second half of the neurons starts as the first with opposite outputs.
+        output_exponent: c where the output is multiplied by width^-c; its loss and linearisation are then those of JAX.
     """
 
     activation: str
@@ -44,6 +48,7 @@ class TwoLayerNetwork:
     dim: int
     dtype: str
     antisymmetric: bool = False
+    output_exponent: float = 0.0
 
     def init(self, key: PRNGKeyArray, scales: Scales) -> Weights:
         """Weights of standard deviation width^-alpha; width^-alpha_output of the outputs, where there is such a scale.
@@ -65,16 +70,21 @@ class TwoLayerNetwork:
 
     def outputs(self, params: Weights, inputs: Float[Array, "samples dim"]) -> Float[Array, " samples"]:
         """f(x_i)."""
-        value, _ = ACTIVATIONS[self.activation](outer(params.input_weight, inputs))
-        return params.output_weight @ value
+        value, _ = with_slope(self.activation)(outer(params.input_weight, inputs))
+        found = params.output_weight @ value
+        return self.width**-self.output_exponent * found if self.output_exponent else found
 
-    def objective(self, samples: int, *, has_spare_cores: bool) -> TwoLayerLoss:
+    def objective(self, samples: int, *, has_spare_cores: bool) -> Objective:
         """The loss over so many samples, in tiles that the cache holds."""
+        if self.output_exponent:
+            return SquaredLoss(self)
         return TwoLayerLoss(
             self.activation, tiles(samples, self.width, self.dim, self.dtype, has_spare_cores=has_spare_cores)
         )
 
     def linearise(self, products: str, params: Weights, data: Data) -> Linearisation:
         """The residuals with their Jacobian, which is written down where there are fewer weights than samples."""
-        at = linearise_two_layer(ACTIVATIONS[self.activation], products, params, data)
+        if self.output_exponent:
+            return linearise(lambda at: self.outputs(at, data.inputs) - data.targets, products, params)
+        at = linearise_two_layer(with_slope(self.activation), products, params, data)
         return at.explicit() if self.width * (self.dim + 1) < data.targets.shape[0] else at

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mstage.simulate.blocks import largest_block
-from mstage.simulate.models.activations import ACTIVATIONS
+from mstage.simulate.models.activations import with_slope
 from mstage.simulate.models.network import Data
 from mstage.simulate.products import outer, times
 
@@ -103,7 +103,7 @@ class TwoLayerLoss:
 
     @property
     def _sigma(self) -> Activation:
-        return ACTIVATIONS[self.activation]
+        return with_slope(self.activation)
 
 
 def _row_bytes(params: Weights) -> int:

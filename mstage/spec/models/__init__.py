@@ -92,7 +92,7 @@ def at_program(model: _Some, program: Mapping[str, float]) -> _Some:
         program: A value of each.
     """
     values = {
-        known.name: program[key] if known.is_static else known.default
+        known.name: program.get(key, known.default) if known.is_static else known.default
         for key, known in declared(model).items()
         if isinstance(known, Number) and known.is_axis
     }

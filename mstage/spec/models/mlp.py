@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mstage.spec.models.layers import ACTIVATION, DEPTH, GAIN, OUTPUT_GAIN, WIDTH, layer_shapes, with_gain
+from mstage.spec.models.layers import (
+    ACTIVATION,
+    DEPTH,
+    GAIN,
+    OUTPUT_GAIN,
+    SUBTRACT_START,
+    WIDTH,
+    layer_shapes,
+    with_gain,
+    with_start,
+)
 from mstage.spec.parameters import Flag, MaybeNumbers, Numbers, Plain, WholeNumbers
 
 
@@ -24,6 +34,7 @@ class MLP:
         depth: Numbers of hidden layers.
         activation: sigma.
         bias: Whether there are biases.
+        subtract_start: Whether what it computes at step 0 is subtracted from f.
 
     Raises:
         UsageError: A value makes no sense.
@@ -41,15 +52,16 @@ class MLP:
     bias: Plain[bool] = Flag(
         help="Give every layer a bias.", default=False,
     )  # fmt: skip
+    subtract_start: Plain[bool] = SUBTRACT_START
 
     def shapes(self, inputs: int) -> dict[str, dict[str, int]]:
         """The weights and biases, each with the sizes of its axes, at the first width and depth."""
         weights = layer_shapes(self.depth[0], self.width[0], inputs)
         if not self.bias:
-            return weights
+            return with_start(weights, self.subtract_start)
         # A bias has the axes of what its weights are summed to.
         biases = {name.replace("weight", "bias"): dict(list(axes.items())[:-1]) for name, axes in weights.items()}
-        return weights | biases
+        return with_start(weights | biases, self.subtract_start)
 
     def check_dtype(self, dtype: str) -> None:
         """Every gain will do in any."""
