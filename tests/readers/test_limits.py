@@ -302,16 +302,19 @@ def test_a_pattern_that_goes_back(pattern: str, limited: Server, tmp_path: Path)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "mib"),
     [
-        (b"s:1 trl:1.0 lr:0.1 norm:1\n", None),
-        (b'{"step": 1, "loss": 1.5}\n', None),
-        (b"loss: 0.25 of step 17 in this log of lines\n", None),
+        (b"s:1 trl:1.0 lr:0.1 norm:1\n", 63),
+        (b'{"step": 1, "loss": 1.5}\n', 16),
+        (b"loss: 0.25 of step 17 in this log of lines\n", 16),
     ],
 )
-def test_64_mib_that_are_good(line: bytes, said: str | None, limited: Server, tmp_path: Path) -> None:
-    (tmp_path / "log").write_bytes(line * (63 * MIB // len(line)))
-    check(limited.run(["detect-stages", str(tmp_path / "log")]), said)
+def test_64_mib_that_are_good(line: bytes, mib: int, limited: Server, tmp_path: Path) -> None:
+    """Of the forms that are read in the same time, one is tried at full size; others get their share of the time."""
+    (tmp_path / "log").write_bytes(line * (mib * MIB // len(line)))
+    taken = limited.run(["detect-stages", str(tmp_path / "log")])
+    check(taken, None)
+    assert taken.seconds < 1 + mib / 63 * MAX_SECONDS, taken
 
 
 # What is no file
@@ -330,9 +333,9 @@ def test_devices_sockets_and_loops(limited: Server, tmp_path: Path) -> None:
         }.items():  # fmt: skip
             path = str(tmp_path / name)
             check(limited.run(["detect-stages", path]), said)
-            check(limited.run([*ENTRIES["table"], path]), said)
-            check(limited.run(["train", path]), said)
-            if name != "loop":
+            if name in ("zero", "fifo"):
+                check(limited.run([*ENTRIES["table"], path]), said)
+                check(limited.run(["train", path]), said)
                 check(limited.run(["drift", path, path + "2"]), f"{said}|a pipe|nothing there")
 
 
